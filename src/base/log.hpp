@@ -1,0 +1,58 @@
+// The log: lines on standard error, each with the program's name and a level.
+//
+//     linstub-dm: warning: vnc: client 127.0.0.1 closed before it was served
+//
+// A line is written with one write(2), so that lines of several processes do not mix. A write
+// that fails or would block drops the line: nothing waits for its log. Not for use between fork
+// and exec.
+#pragma once
+
+#include <format>
+#include <string>
+#include <string_view>
+
+namespace linstub::base {
+
+enum class LogLevel { error, warning, info, debug };
+
+// The parsed name of a level ("error", "warning", "info", "debug"); false if it is none.
+bool parse_log_level(std::string_view name, LogLevel &level);
+
+// Sets what the process calls itself and the most detailed level that is written. Call once, at
+// the start; `program` must outlive the process (a literal).
+void set_log(std::string_view program, LogLevel most);
+
+bool log_enabled(LogLevel level);
+
+// Writes one line. Bytes that are not printable ASCII (control characters above
+// all) become '?', so that what a stub domain says cannot steer the terminal that shows the log.
+void log_line(LogLevel level, std::string_view text);
+
+template <class... Args>
+void log(LogLevel level, std::format_string<Args...> text, Args &&...args) {
+  if (log_enabled(level))
+    log_line(level, std::format(text, std::forward<Args>(args)...));
+}
+
+template <class... Args>
+void log_error(std::format_string<Args...> text, Args &&...args) {
+  log(LogLevel::error, text, std::forward<Args>(args)...);
+}
+template <class... Args>
+void log_warning(std::format_string<Args...> text, Args &&...args) {
+  log(LogLevel::warning, text, std::forward<Args>(args)...);
+}
+template <class... Args>
+void log_info(std::format_string<Args...> text, Args &&...args) {
+  log(LogLevel::info, text, std::forward<Args>(args)...);
+}
+template <class... Args>
+void log_debug(std::format_string<Args...> text, Args &&...args) {
+  log(LogLevel::debug, text, std::forward<Args>(args)...);
+}
+
+// `text` with control characters and bytes outside ASCII replaced by '?', cut to `limit` bytes.
+// For every text of a stub domain that is shown to a person.
+std::string printable(std::string_view text, size_t limit);
+
+} // namespace linstub::base

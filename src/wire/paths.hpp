@@ -1,0 +1,52 @@
+// Names that dom0 and the stub domain agree on: xenstore nodes, and files inside the stub domain.
+//
+// Under /local/domain/<stub domain>:
+//
+//   node                               written by  meaning
+//   target                             dom0        domid of the guest (Xen's own protocol)
+//   linstub/version                    dom0        protocol_version (frame.hpp). Its absence means
+//                                                  libxl's own stub domain mode
+//   linstub/log-level                  dom0        error, warning, info or debug
+//   linstub/files/<n>/device           dom0        vdev name (xvdX) of a disk that holds a file
+//   linstub/files/<n>/size             dom0        its size in bytes, decimal
+//   linstub/files/<n>/path             dom0        where linstub-init copies it to, in /run/files
+//   device-model/<guest>/state         stub        "running", by QEMU (Xen's own protocol)
+//   data/linstub/state                 stub        booting, devices, qemu, running, failed
+//   data/linstub/error                 stub        one line, at most longest_error bytes: why it
+//                                                  failed. Hostile: for people to read, cleaned
+//   data/linstub/channel/{ring-ref,event-channel}  stub  the vchan of frame.hpp, served by the
+//                                                  stub domain, once QEMU's sockets are there
+//
+// QEMU's arguments are where libxl's own Linux stub domain mode puts them (Xen's
+// docs/misc/stubdom.txt): /vm/<uuid of the stub domain>/image/dm-argv/<nnn>, in order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <string>
+
+namespace linstub::wire {
+
+constexpr const char *version_node = "linstub/version";
+constexpr const char *log_level_node = "linstub/log-level";
+constexpr const char *files_node = "linstub/files";
+constexpr const char *state_node = "data/linstub/state";
+constexpr const char *error_node = "data/linstub/error";
+constexpr const char *channel_node = "data/linstub/channel";
+constexpr size_t longest_error = 512;
+
+// QEMU's unix sockets in the stub domain: linstub-dm names them in QEMU's arguments, linstub-init
+// connects to them when a stream asks for the service.
+constexpr const char *qmp_socket = "/run/qmp.sock";
+constexpr const char *vnc_socket = "/run/vnc.sock";
+inline std::string serial_socket(uint8_t index) { return std::format("/run/serial{}.sock", index); }
+constexpr uint8_t most_serial_ports = 4;
+
+// Where copied files (a guest's kernel and initrd) live in the stub domain.
+constexpr const char *files_directory = "/run/files";
+
+// QEMU's tap of NIC <n>, -netdev type=tap,id=net<n>,…: linstub-init opens the macvtap over the
+// frontend device/vif/<n> and hands it to QEMU as a descriptor in place of ifname=.
+
+} // namespace linstub::wire
