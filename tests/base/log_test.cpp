@@ -1,0 +1,32 @@
+#include "base/log.hpp"
+
+#include <gmock/gmock.h>
+
+namespace linstub::base {
+namespace {
+
+TEST(Log, KnowsItsLevelsByName) {
+  LogLevel level = LogLevel::info;
+  EXPECT_TRUE(parse_log_level("debug", level));
+  EXPECT_EQ(level, LogLevel::debug);
+  EXPECT_FALSE(parse_log_level("verbose", level));
+  EXPECT_EQ(level, LogLevel::debug);
+}
+
+TEST(Log, WritesOneLineWithProgramAndLevel) {
+  set_log("tester", LogLevel::info);
+  ::testing::internal::CaptureStderr();
+  log_warning("disk {} is slow", "xvda");
+  log_info("ready");
+  log_debug("not shown");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "tester: warning: disk xvda is slow\ntester: ready\n");
+}
+
+TEST(Log, ForeignTextCannotSteerATerminal) {
+  EXPECT_EQ(printable("a\x1b[2Jb\nc\xff", 100), "a?[2Jb?c?");
+  EXPECT_EQ(printable("abcdef", 3), "abc");
+}
+
+} // namespace
+} // namespace linstub::base
