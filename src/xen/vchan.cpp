@@ -1,0 +1,101 @@
+#include "xen/vchan.hpp"
+
+#include "xen/xen_headers.hpp"
+
+#include <algorithm>
+#include <climits>
+
+namespace linstub::xen {
+namespace {
+
+// libxenvchan puts "<path>/event-channel" into 64 bytes, and cuts what does not fit.
+constexpr size_t longest_path = 64 - sizeof "/event-channel";
+
+base::Result<> check_path(const std::string &path) {
+  if (path.size() > longest_path)
+    return base::fail("vchan at {}: the path is longer than the {} bytes that libxenvchan takes",
+                      path, longest_path);
+  return {};
+}
+
+// libxenvchan counts in int.
+size_t in_range(size_t size) { return std::min<size_t>(size, INT_MAX); }
+
+} // namespace
+
+void Vchan::Close::operator()(libxenvchan *channel) const { ::libxenvchan_close(channel); }
+
+base::Result<> Vchan::prepare(const std::string &path) {
+  channel_->blocking = 0;
+  int flags = ::fcntl(fd(), F_GETFL);
+  if (flags < 0 || ::fcntl(fd(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+      ::fcntl(fd(), F_SETFD, FD_CLOEXEC) != 0)
+    return base::fail_errno(errno, "vchan at {}: make its event channel non-blocking", path);
+  return {};
+}
+
+base::Result<Vchan> Vchan::serve(DomId peer, const std::string &path, Sizes sizes) {
+  TRY(check_path(path));
+  libxenvchan *channel =
+      ::libxenvchan_server_init(nullptr, number(peer), path.c_str(), sizes.to_us, sizes.to_peer);
+  if (channel == nullptr)
+    return base::fail_errno(errno, "serve a vchan for domain {} at {}", peer, path);
+  Vchan vchan(channel);
+  TRY(vchan.prepare(path));
+  return vchan;
+}
+
+base::Result<Vchan> Vchan::connect(DomId peer, const std::string &path) {
+  TRY(check_path(path));
+  libxenvchan *channel = ::libxenvchan_client_init(nullptr, number(peer), path.c_str());
+  if (channel == nullptr)
+    return base::fail_errno(errno, "connect to the vchan of domain {} at {}", peer, path);
+  Vchan vchan(channel);
+  if ((size_t{1} << channel->read.order) > largest_ring ||
+      (size_t{1} << channel->write.order) > largest_ring)
+    return base::fail("connect to the vchan of domain {} at {}: its rings are larger than {} bytes",
+                      peer, path, largest_ring);
+  TRY(vchan.prepare(path));
+  return vchan;
+}
+
+Vchan::State Vchan::state() const {
+  switch (::libxenvchan_is_open(channel_.get())) {
+  case 1:
+    return State::open;
+  case 2: // only the server is told so; a client that reads 2 has a broken server
+    return channel_->is_server ? State::waiting : State::closed;
+  default:
+    return State::closed;
+  }
+}
+
+int Vchan::fd() const { return ::libxenvchan_fd_for_select(channel_.get()); }
+
+void Vchan::acknowledge() {
+  ::libxenvchan_wait(channel_.get()); // fails when there was no event, which is fine
+}
+
+base::Result<size_t> Vchan::read(std::span<std::byte> bytes) {
+  if (bytes.empty())
+    return size_t{0};
+  int got = ::libxenvchan_read(channel_.get(), bytes.data(), in_range(bytes.size()));
+  if (got < 0)
+    return base::fail_errno(EPIPE, "read from the vchan");
+  return static_cast<size_t>(got);
+}
+
+base::Result<size_t> Vchan::write(std::span<const std::byte> bytes) {
+  if (bytes.empty())
+    return size_t{0};
+  int put = ::libxenvchan_write(channel_.get(), bytes.data(), in_range(bytes.size()));
+  if (put < 0)
+    return base::fail_errno(EPIPE, "write to the vchan");
+  return static_cast<size_t>(put);
+}
+
+size_t Vchan::readable() const {
+  return static_cast<size_t>(std::max(0, ::libxenvchan_data_ready(channel_.get())));
+}
+
+} // namespace linstub::xen

@@ -1,0 +1,70 @@
+// Vchan: a flow of bytes both ways between two domains over shared memory (libxenvchan).
+//
+// The domain that serves shares its own pages; the other one maps them. Nothing here blocks.
+// Whoever waits on fd() calls acknowledge() when it is readable, then reads and writes until both
+// return 0: the fd only tells that something has changed. What the other side puts into the shared
+// page is untrusted; libxenvchan keeps its own copy of the sizes.
+#pragma once
+
+#include "base/result.hpp"
+#include "xen/domid.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+struct libxenvchan;
+
+namespace linstub::xen {
+
+// The largest ring that a client maps, in bytes, each way.
+constexpr size_t largest_ring = size_t{1} << 18;
+
+class Vchan {
+public:
+  // Shares rings with `peer`, and writes ring-ref and event-channel below `path`, readable for
+  // `peer` only. One client, once: after it has gone, make a new one. The sizes are the least
+  // bytes for each way; each way costs whole pages (1 KiB one way and 2 KiB the other fit into one
+  // page together).
+  struct Sizes {
+    size_t to_us = 0;
+    size_t to_peer = 0;
+  };
+  static base::Result<Vchan> serve(DomId peer, const std::string &path, Sizes sizes);
+
+  // Maps what `peer` shares. `path` must be absolute: /local/domain/<peer>/... The nodes must be
+  // there already.
+  static base::Result<Vchan> connect(DomId peer, const std::string &path);
+
+  enum class State { waiting, open, closed }; // waiting: serving, and no client has come yet
+  [[nodiscard]] State state() const;
+
+  // Readable when something has changed: for an EventLoop. Belongs to the Vchan.
+  [[nodiscard]] int fd() const;
+
+  // Takes note of the event that made fd() readable. Does not block if there is none.
+  void acknowledge();
+
+  // Reads what is there, 0 if nothing is. When the other side has closed, what it had written
+  // comes first, then an error with code EPIPE.
+  base::Result<size_t> read(std::span<std::byte> bytes);
+
+  // Writes as much as there is room for, 0 if there is none. Code EPIPE when the other side has
+  // closed.
+  base::Result<size_t> write(std::span<const std::byte> bytes);
+
+  // How many bytes can be read now; asks for an event when that changes.
+  [[nodiscard]] size_t readable() const;
+
+private:
+  struct Close {
+    void operator()(libxenvchan *channel) const;
+  };
+  explicit Vchan(libxenvchan *channel) : channel_(channel) {}
+  base::Result<> prepare(const std::string &path);
+
+  std::unique_ptr<libxenvchan, Close> channel_;
+};
+
+} // namespace linstub::xen

@@ -1,0 +1,116 @@
+// Xenstore: a connection to xenstored, through its socket in dom0, through /dev/xen/xenbus in
+// another domain (libxenstore finds out).
+//
+// Every value that is read is bounded: who reads says how long it may be. Relative paths are
+// relative to /local/domain/<own domid>. Calls block for as long as xenstored takes. Errors carry
+// the errno of libxenstore (ENOENT: no such node; EACCES: not for this domain).
+//
+// Each watch costs libxenstore one thread for the connection, started by the first. After fork a
+// connection belongs to the parent alone.
+#pragma once
+
+#include "base/deadline.hpp"
+#include "base/result.hpp"
+#include "xen/domid.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct xs_handle;
+
+namespace linstub::xen {
+
+// What a domain that is named may do with a node.
+enum class Access { none, read, write, both };
+
+// The first names the owner, who may do all, and what every domain that is not named may do.
+struct Permission {
+  DomId domid{};
+  Access access = Access::none;
+
+  bool operator==(const Permission &) const = default;
+};
+
+constexpr size_t longest_value = 4096; // XENSTORE_PAYLOAD_MAX
+
+class Xenstore {
+public:
+  static base::Result<Xenstore> connect();
+
+  // The value of a node; an error (code EMSGSIZE) if it is longer than `limit` bytes.
+  base::Result<std::string> read(const std::string &path, size_t limit = longest_value);
+
+  // The same; nothing if there is no such node.
+  base::Result<std::optional<std::string>> read_if_there(const std::string &path,
+                                                         size_t limit = longest_value);
+
+  // A decimal number of at most `most`, strictly.
+  base::Result<uint64_t> read_number(const std::string &path, uint64_t most);
+
+  // The names of a node's children, in no particular order; an error (code EMSGSIZE) if there are
+  // more than `limit`. Empty for a node without children; code ENOENT for no such node.
+  base::Result<std::vector<std::string>> list(const std::string &path, size_t limit = 1024);
+
+  // Writes a value, making the nodes above it as needed.
+  base::Result<> write(const std::string &path, std::string_view value);
+
+  base::Result<> make_directory(const std::string &path);
+
+  // Removes a node and all below it. That it was not there is no error.
+  base::Result<> remove(const std::string &path);
+
+  base::Result<> set_permissions(const std::string &path, std::span<const Permission> permissions);
+  base::Result<std::vector<Permission>> permissions(const std::string &path);
+
+  // Runs `body` in a transaction, and again when xenstored says that somebody else was faster, at
+  // most `most_tries` times. Within `body` the calls above belong to the transaction. An error of
+  // `body` abandons it.
+  static constexpr int most_tries = 20;
+  base::Result<> transaction(const std::function<base::Result<>()> &body);
+
+  // Asks for an event whenever the node, or one below it, changes. One event comes at once.
+  // Besides paths: "@introduceDomain" and "@releaseDomain".
+  base::Result<> watch(const std::string &path, const std::string &token);
+  base::Result<> unwatch(const std::string &path, const std::string &token);
+
+  struct Event {
+    std::string path; // what changed: the watched node or one below it
+    std::string token;
+  };
+
+  // The next event, nothing if there is none now. When fd() is readable, call it until it says
+  // that there is none.
+  base::Result<std::optional<Event>> next_event();
+
+  // Readable when there are events: for an EventLoop. Belongs to the connection.
+  [[nodiscard]] int fd() const;
+
+  // Waits until `done` says yes, asking again whenever something below `path` changes. False if
+  // the deadline passes first. Uses a connection of its own, so events of this one stay where
+  // they are; `done` may use this one.
+  base::Result<bool> wait_for(const std::string &path, base::Deadline deadline,
+                              const std::function<base::Result<bool>()> &done);
+
+  // dom0 only: tells xenstored that `domid` acts for `target` (it gets the rights of the target).
+  base::Result<> set_target(DomId domid, DomId target);
+
+private:
+  struct Close {
+    void operator()(xs_handle *handle) const;
+  };
+  explicit Xenstore(xs_handle *handle) : handle_(handle) {}
+
+  std::unique_ptr<xs_handle, Close> handle_;
+  uint32_t transaction_ = 0; // XBT_NULL
+};
+
+// "/local/domain/<domid>"
+std::string domain_path(DomId domid);
+
+} // namespace linstub::xen
