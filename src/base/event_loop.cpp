@@ -1,7 +1,7 @@
 #include "base/event_loop.hpp"
 
-#include <sys/signalfd.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -100,8 +100,8 @@ Result<> EventLoop::turn(Deadline deadline) {
   constexpr Milliseconds longest{60'000}; // epoll's timeout is an int
   auto left = std::min(deadline.left(), longest);
   std::array<epoll_event, 32> events;
-  int count = ::epoll_wait(epoll_.get(), events.data(), events.size(),
-                           static_cast<int>(left.count()));
+  int count =
+      ::epoll_wait(epoll_.get(), events.data(), events.size(), static_cast<int>(left.count()));
   if (count < 0 && errno != EINTR)
     return fail_errno(errno, "wait for events");
   for (int i = 0; i < count; i++) {

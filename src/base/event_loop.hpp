@@ -80,8 +80,8 @@ public:
 
 private:
   struct Entry {
-    int fd = -1;                 // -1 for a timer
-    Fd owned;                    // the signalfd, for signals
+    int fd = -1;                  // -1 for a timer
+    Fd owned;                     // the signalfd, for signals
     std::shared_ptr<Ready> ready; // shared: a callback may end its own registration
   };
 

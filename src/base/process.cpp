@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <algorithm>
+#include <array>
 
 namespace linstub::base {
 namespace {
@@ -65,8 +65,8 @@ std::string ExitStatus::text() const {
 }
 
 Child::Child(Child &&other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)),
-      status_(other.status_) {}
+    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)), status_(other.status_) {
+}
 
 Child &Child::operator=(Child &&other) noexcept {
   if (this != &other) {
@@ -118,7 +118,8 @@ Result<ExitStatus> Child::wait(Deadline deadline) {
     if (auto status = TRY(poll()))
       return *status;
     if (deadline.passed())
-      return std::unexpected(Error(std::format("process {} has not ended in time", pid_), ETIMEDOUT));
+      return std::unexpected(
+          Error(std::format("process {} has not ended in time", pid_), ETIMEDOUT));
     pollfd end{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
     auto left = std::min(deadline.left(), Milliseconds(60'000));
     if (::poll(&end, 1, static_cast<int>(left.count())) < 0 && errno != EINTR)
@@ -201,7 +202,8 @@ Result<Output> run(Command command, Deadline deadline, std::string_view input, s
     if (in.write && input.empty())
       in.write.reset();
     if (deadline.passed())
-      return std::unexpected(Error(std::format("run {}: it has not ended in time", name), ETIMEDOUT));
+      return std::unexpected(
+          Error(std::format("run {}: it has not ended in time", name), ETIMEDOUT));
     // What it left running (an ssh that serves others, say) may hold the pipes open for ever: once
     // it has ended, only what is there already is read.
     bool ended = TRY(child.poll()).has_value();

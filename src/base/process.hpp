@@ -35,7 +35,8 @@ struct ExitStatus {
   int signal = 0; // the signal that ended it, or 0
 
   [[nodiscard]] bool success() const { return code == 0 && signal == 0; }
-  [[nodiscard]] std::string text() const; // "exited with status 1", "was ended by signal 9 (Killed)"
+  [[nodiscard]] std::string
+  text() const; // "exited with status 1", "was ended by signal 9 (Killed)"
 };
 
 // A running child. Destroying it kills the process (SIGKILL) and reaps it.

@@ -18,8 +18,8 @@ template <class Number>
 Number get(std::span<const std::byte> at) {
   Number number = 0;
   for (size_t i = 0; i < sizeof(Number); i++)
-    number = static_cast<Number>(number | static_cast<Number>(std::to_integer<Number>(at[i])
-                                                              << (8 * i)));
+    number = static_cast<Number>(number |
+                                 static_cast<Number>(std::to_integer<Number>(at[i]) << (8 * i)));
   return number;
 }
 

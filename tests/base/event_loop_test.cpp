@@ -57,10 +57,13 @@ TEST_F(Loop, CallbackMayEndItsOwnWatch) {
   Pipe pipe = make_pipe().value();
   EventLoop::Handle watch;
   int calls = 0;
-  watch = loop_->watch(pipe.read.get(), EPOLLIN, [&](uint32_t) {
-    calls++;
-    watch.reset();
-  }).value();
+  watch = loop_
+              ->watch(pipe.read.get(), EPOLLIN,
+                      [&](uint32_t) {
+                        calls++;
+                        watch.reset();
+                      })
+              .value();
   ASSERT_TRUE(write_all(pipe.write, "a"));
   ASSERT_TRUE(loop_->run_until(Deadline::after(Milliseconds(20))));
   EXPECT_EQ(calls, 1);

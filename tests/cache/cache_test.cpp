@@ -1,6 +1,5 @@
-#include "cache/cache.hpp"
-
 #include "base/fd.hpp"
+#include "cache/cache.hpp"
 #include "cache/sha256.hpp"
 
 #include <gmock/gmock.h>
