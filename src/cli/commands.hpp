@@ -1,0 +1,28 @@
+// The commands of `linstub`, in the order that --help shows them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <array>
+
+namespace linstub::cli {
+
+using AddCommand = void (*)(CLI::App &program);
+
+void add_status_command(CLI::App &program);
+void add_image_command(CLI::App &program);
+#if LINSTUB_LAB
+void add_lab_command(CLI::App &program);
+void add_demo_command(CLI::App &program);
+#endif
+
+inline constexpr auto commands = std::to_array<AddCommand>({
+    add_status_command,
+    add_image_command,
+#if LINSTUB_LAB
+    add_lab_command,
+    add_demo_command,
+#endif
+});
+
+} // namespace linstub::cli
