@@ -21,6 +21,8 @@ constexpr size_t longest_line = 4096;
 struct Settings {
   std::string_view program = "linstub";
   LogLevel most = LogLevel::info;
+  LogSink sink = nullptr;
+  void *context = nullptr;
 };
 
 constinit Settings settings; // set once, before any thread or child exists
@@ -38,7 +40,13 @@ bool parse_log_level(std::string_view name, LogLevel &level) {
 }
 
 void set_log(std::string_view program, LogLevel most) {
-  settings = {.program = program, .most = most};
+  settings.program = program;
+  settings.most = most;
+}
+
+void set_log_sink(LogSink sink, void *context) {
+  settings.sink = sink;
+  settings.context = context;
 }
 
 bool log_enabled(LogLevel level) { return level <= settings.most; }
@@ -48,7 +56,10 @@ void log_line(LogLevel level, std::string_view text) {
   line.append(": ");
   if (level != LogLevel::info)
     line.append(levels.at(static_cast<size_t>(level)).first).append(": ");
-  line.append(printable(text, longest_line)).push_back('\n');
+  line.append(printable(text, longest_line));
+  if (settings.sink != nullptr)
+    settings.sink(settings.context, line);
+  line.push_back('\n');
   // A log that cannot be written has nowhere to say so.
   [[maybe_unused]] ssize_t put = ::write(STDERR_FILENO, line.data(), line.size());
 }

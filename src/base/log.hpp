@@ -24,6 +24,10 @@ void set_log(std::string_view program, LogLevel most);
 
 bool log_enabled(LogLevel level);
 
+// Also gives each line, without its newline, to `sink` (nullptr: to nobody). It must not log.
+using LogSink = void (*)(void *context, std::string_view line);
+void set_log_sink(LogSink sink, void *context);
+
 // Writes one line. Bytes that are not printable ASCII (control characters above
 // all) become '?', so that what a stub domain says cannot steer the terminal that shows the log.
 void log_line(LogLevel level, std::string_view text);

@@ -11,6 +11,13 @@ namespace {
 // libxenvchan puts "<path>/event-channel" into 64 bytes, and cuts what does not fit.
 constexpr size_t longest_path = 64 - sizeof "/event-channel";
 
+// What stands in the byte cli_live of the shared page (xen/io/libxenvchan.h). A client writes 1
+// when it comes and 0 when it goes, and never reads it, so the server can leave a mark there: a 1
+// where the mark was is another client.
+constexpr int no_client_yet = 2;
+constexpr uint8_t client_came = 1;
+constexpr uint8_t client_accepted = 3;
+
 base::Result<> check_path(const std::string &path) {
   if (path.size() > longest_path)
     return base::fail("vchan at {}: the path is longer than the {} bytes that libxenvchan takes",
@@ -60,14 +67,26 @@ base::Result<Vchan> Vchan::connect(DomId peer, const std::string &path) {
 }
 
 Vchan::State Vchan::state() const {
-  switch (::libxenvchan_is_open(channel_.get())) {
-  case 1:
-    return State::open;
-  case 2: // only the server is told so; a client that reads 2 has a broken server
-    return channel_->is_server ? State::waiting : State::closed;
-  default:
+  int live = ::libxenvchan_is_open(channel_.get());
+  if (live == 0)
     return State::closed;
-  }
+  if (live == no_client_yet) // only a server is told so
+    return channel_->is_server ? State::waiting : State::closed;
+  return State::open;
+}
+
+bool Vchan::accept() {
+  uint8_t expected = client_came;
+  return channel_->is_server &&
+         __atomic_compare_exchange_n(&channel_->ring->cli_live, &expected, client_accepted, false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+void Vchan::discard() {
+  if (!channel_->is_server || state() == State::open)
+    return;
+  channel_->read.shr->cons = channel_->read.shr->prod;
+  channel_->write.shr->prod = channel_->write.shr->cons;
 }
 
 int Vchan::fd() const { return ::libxenvchan_fd_for_select(channel_.get()); }

@@ -24,7 +24,7 @@ constexpr size_t largest_ring = size_t{1} << 18;
 class Vchan {
 public:
   // Shares rings with `peer`, and writes ring-ref and event-channel below `path`, readable for
-  // `peer` only. One client, once: after it has gone, make a new one. The sizes are the least
+  // `peer` only. One client at a time. The sizes are the least
   // bytes for each way; each way costs whole pages (1 KiB one way and 2 KiB the other fit into one
   // page together).
   struct Sizes {
@@ -39,6 +39,14 @@ public:
 
   enum class State { waiting, open, closed }; // waiting: serving, and no client has come yet
   [[nodiscard]] State state() const;
+
+  // Serving only: true once for every client that has come. A client that leaves while another
+  // one comes at once cannot be told from one that stayed by state() alone.
+  bool accept();
+
+  // Serving only, when no client is there: drops what is still in the rings, so that the next
+  // client does not read what was meant for the last one.
+  void discard();
 
   // Readable when something has changed: for an EventLoop. Belongs to the Vchan.
   [[nodiscard]] int fd() const;

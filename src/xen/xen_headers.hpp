@@ -22,8 +22,10 @@
 #pragma push_macro("__STRICT_ANSI__")
 #undef __STRICT_ANSI__
 extern "C" {
-#include <libxenvchan.h>
+// clang-format off
 #include <xenctrl.h>
+#include <libxenvchan.h>
+// clang-format on
 #include <xenstore.h>
 #include <xentoollog.h>
 }

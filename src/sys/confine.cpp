@@ -1,0 +1,53 @@
+#include "sys/confine.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace linstub::sys {
+namespace {
+
+int set_oom_score(const char *score) {
+  int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  ssize_t put = ::write(fd, score, ::strlen(score));
+  int error = put < 0 ? errno : 0;
+  ::close(fd);
+  return error;
+}
+
+} // namespace
+
+int confine(const Confinement &confinement) {
+  if (int error = set_oom_score(confinement.oom_score); error != 0)
+    return error;
+  for (const Limit &limit : confinement.limits) {
+    rlimit both{.rlim_cur = limit.value, .rlim_max = limit.value};
+    if (::setrlimit(static_cast<__rlimit_resource>(limit.resource), &both) != 0)
+      return errno;
+  }
+  for (unsigned long capability = 0;; capability++) {
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
+      if (errno == EINVAL) // past the kernel's last one
+        break;
+      return errno;
+    }
+  }
+  // The C library's setgroups and setresuid talk to other threads: none has survived the fork.
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0 ||
+      ::syscall(SYS_setresgid, confinement.gid, confinement.gid, confinement.gid) != 0 ||
+      ::syscall(SYS_setresuid, confinement.uid, confinement.uid, confinement.uid) != 0 ||
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return errno;
+  return 0;
+}
+
+void close_all_on_exec() { ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC); }
+
+} // namespace linstub::sys

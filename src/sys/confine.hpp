@@ -1,0 +1,34 @@
+// What a program is left with when it has given up all rights that it does not need.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <span>
+
+namespace linstub::sys {
+
+struct Limit {
+  int resource = 0; // RLIMIT_CORE and the like
+  rlim_t value = 0; // soft and hard
+};
+
+struct Confinement {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  // How eager the kernel is to end the program when memory runs out: "-1000" never, "1000" first.
+  const char *oom_score = "0";
+  std::span<const Limit> limits;
+};
+
+// Turns the calling process, root, into one with that uid and gid, no other group, no capability
+// (nor the means to get one: empty bounding set, no_new_privs) and those limits. For use between
+// fork and exec: system calls only. Returns an errno value, 0 for success.
+int confine(const Confinement &confinement);
+
+// Sets close-on-exec for every descriptor from 3 on: what libraries opened without it does not
+// leak into a child.
+void close_all_on_exec();
+
+} // namespace linstub::sys

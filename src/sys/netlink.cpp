@@ -1,0 +1,136 @@
+#include "sys/netlink.hpp"
+
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <array>
+#include <cstring>
+
+namespace linstub::sys {
+namespace {
+
+constexpr timeval answer_deadline{.tv_sec = 5, .tv_usec = 0};
+
+void store_length(std::vector<std::byte> &bytes, size_t at, auto length) {
+  std::memcpy(bytes.data() + at, &length, sizeof length);
+}
+
+} // namespace
+
+NetlinkMessage::NetlinkMessage(uint16_t type, uint16_t flags) {
+  nlmsghdr header{};
+  header.nlmsg_type = type;
+  header.nlmsg_flags = flags;
+  append(&header, sizeof header);
+}
+
+void NetlinkMessage::append(const void *data, size_t size) {
+  const auto *from = static_cast<const std::byte *>(data);
+  bytes_.insert(bytes_.end(), from, from + size);
+  bytes_.resize(NLMSG_ALIGN(bytes_.size()));
+}
+
+void NetlinkMessage::attribute(uint16_t type, const void *data, size_t size) {
+  rtattr header{.rta_len = static_cast<uint16_t>(RTA_LENGTH(size)), .rta_type = type};
+  append(&header, sizeof header);
+  append(data, size);
+}
+
+void NetlinkMessage::attribute(uint16_t type, const std::string &text) {
+  attribute(type, text.c_str(), text.size() + 1);
+}
+
+void NetlinkMessage::attribute(uint16_t type, uint32_t number) {
+  attribute(type, &number, sizeof number);
+}
+
+size_t NetlinkMessage::begin(uint16_t type) {
+  size_t start = bytes_.size();
+  attribute(type, nullptr, 0);
+  return start;
+}
+
+void NetlinkMessage::end(size_t nested) {
+  store_length(bytes_, nested, static_cast<uint16_t>(bytes_.size() - nested));
+}
+
+const std::vector<std::byte> &NetlinkMessage::bytes() {
+  store_length(bytes_, offsetof(nlmsghdr, nlmsg_len), static_cast<uint32_t>(bytes_.size()));
+  return bytes_;
+}
+
+base::Result<Route> Route::open() {
+  base::Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!socket)
+    return base::fail_errno(errno, "open a netlink socket");
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &answer_deadline,
+                   sizeof answer_deadline) != 0)
+    return base::fail_errno(errno, "set the deadline of a netlink socket");
+  return Route(std::move(socket));
+}
+
+base::Result<> Route::request(NetlinkMessage &message) {
+  const std::vector<std::byte> &bytes = message.bytes();
+  if (::send(socket_.get(), bytes.data(), bytes.size(), 0) < 0)
+    return base::fail_errno(errno, "send a netlink request");
+  // With NLM_F_ACK the kernel answers each of our requests with one error message, 0 for success.
+  struct {
+    nlmsghdr header;
+    nlmsgerr answer;
+    std::array<std::byte, 1024> rest;
+  } reply{};
+  ssize_t got = ::recv(socket_.get(), &reply, sizeof reply, 0);
+  if (got < 0)
+    return base::fail_errno(errno, "receive a netlink answer");
+  if (got < static_cast<ssize_t>(sizeof reply.header + sizeof reply.answer.error) ||
+      reply.header.nlmsg_type != NLMSG_ERROR)
+    return base::fail("an unexpected netlink answer");
+  if (reply.answer.error != 0)
+    return std::unexpected(base::Error(base::errno_text(-reply.answer.error), -reply.answer.error));
+  return {};
+}
+
+base::Result<> Route::set_flags(unsigned int link, unsigned int flags) {
+  NetlinkMessage message(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK);
+  ifinfomsg info{};
+  info.ifi_index = static_cast<int>(link);
+  info.ifi_flags = flags;
+  info.ifi_change = flags;
+  message.fixed(info);
+  return request(message).transform_error(base::doing("set flags {:#x} of link {}", flags, link));
+}
+
+base::Result<> Route::add_macvtap(const std::string &name, unsigned int lower) {
+  NetlinkMessage message(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+  message.fixed(ifinfomsg{});
+  message.attribute(IFLA_LINK, static_cast<uint32_t>(lower));
+  message.attribute(IFLA_IFNAME, name);
+  size_t info = message.begin(IFLA_LINKINFO);
+  message.attribute(IFLA_INFO_KIND, std::string("macvtap"));
+  size_t data = message.begin(IFLA_INFO_DATA);
+  message.attribute(IFLA_MACVLAN_MODE, static_cast<uint32_t>(MACVLAN_MODE_PASSTHRU));
+  message.end(data);
+  message.end(info);
+  return request(message).transform_error(base::doing("make macvtap {} over link {}", name, lower));
+}
+
+base::Result<> Route::remove(unsigned int link) {
+  NetlinkMessage message(RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK);
+  ifinfomsg info{};
+  info.ifi_index = static_cast<int>(link);
+  message.fixed(info);
+  return request(message).transform_error(base::doing("remove link {}", link));
+}
+
+base::Result<unsigned int> link_index(const std::string &name) {
+  unsigned int index = ::if_nametoindex(name.c_str());
+  if (index == 0)
+    return base::fail_errno(errno, "find link {}", name);
+  return index;
+}
+
+} // namespace linstub::sys

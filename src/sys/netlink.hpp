@@ -1,0 +1,62 @@
+// Route: the few requests to the kernel's rtnetlink (man 7 rtnetlink) that Linstub makes.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace linstub::sys {
+
+// A request under construction: a header, a fixed part, attributes that may nest.
+class NetlinkMessage {
+public:
+  NetlinkMessage(uint16_t type, uint16_t flags);
+
+  template <class Fixed>
+  void fixed(const Fixed &part) {
+    append(&part, sizeof part);
+  }
+  void attribute(uint16_t type, const void *data, size_t size);
+  void attribute(uint16_t type, const std::string &text); // with its terminating zero
+  void attribute(uint16_t type, uint32_t number);
+  // Opens an attribute that holds the ones added before end(), which takes what begin() returned.
+  size_t begin(uint16_t type);
+  void end(size_t nested);
+
+  // The whole message, its length filled in.
+  const std::vector<std::byte> &bytes();
+
+private:
+  void append(const void *data, size_t size);
+
+  std::vector<std::byte> bytes_;
+};
+
+class Route {
+public:
+  static base::Result<Route> open();
+
+  // Sets flags (IFF_UP, IFF_PROMISC, ...) of a link, leaving the others as they are.
+  base::Result<> set_flags(unsigned int link, unsigned int flags);
+
+  // Makes the link `name`, a macvtap in passthru mode over `lower`: it takes all frames of the
+  // lower link and its MAC address, and the lower link becomes promiscuous.
+  base::Result<> add_macvtap(const std::string &name, unsigned int lower);
+
+  base::Result<> remove(unsigned int link);
+
+private:
+  explicit Route(base::Fd socket) : socket_(std::move(socket)) {}
+  base::Result<> request(NetlinkMessage &message);
+
+  base::Fd socket_;
+};
+
+// The number of a link; code ENODEV if there is none of that name.
+base::Result<unsigned int> link_index(const std::string &name);
+
+} // namespace linstub::sys

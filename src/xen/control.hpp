@@ -1,0 +1,55 @@
+// Control: what dom0 asks of the hypervisor about domains and does to them (libxenctrl).
+#pragma once
+
+#include "base/result.hpp"
+#include "xen/domid.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+struct xc_interface_core;
+
+namespace linstub::xen {
+
+struct DomainInfo {
+  DomId domid{};
+  bool dying = false;
+  std::optional<uint8_t> shutdown; // why it has shut down: SHUTDOWN_* of Xen's public/sched.h
+  uint64_t memory = 0;             // bytes that it has now
+};
+
+constexpr uint8_t shutdown_poweroff = 0;
+constexpr uint8_t shutdown_crash = 3;
+
+// "poweroff", "reboot", "crash", ...
+std::string shutdown_text(uint8_t reason);
+
+class Control {
+public:
+  static base::Result<Control> open();
+
+  // Nothing if there is no such domain.
+  base::Result<std::optional<DomainInfo>> info(DomId domid);
+
+  // Makes the domain crash, so that the toolstack does what on_crash says. No error if the domain
+  // is gone or has shut down already.
+  base::Result<> crash(DomId domid);
+
+  // Lets `domid` do to `target` what a device model has to do.
+  base::Result<> set_target(DomId domid, DomId target);
+
+  // "4.20": the release of the running hypervisor.
+  base::Result<std::string> release();
+
+private:
+  struct Close {
+    void operator()(xc_interface_core *handle) const;
+  };
+  explicit Control(xc_interface_core *handle) : handle_(handle) {}
+
+  std::unique_ptr<xc_interface_core, Close> handle_;
+};
+
+} // namespace linstub::xen

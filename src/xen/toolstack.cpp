@@ -1,0 +1,156 @@
+#include "xen/toolstack.hpp"
+
+#include "xen/libxl_headers.hpp"
+
+namespace linstub::xen {
+namespace {
+
+// One of libxl's structures, with its init and dispose.
+template <class T, void (*init)(T *), void (*dispose)(T *)>
+class Owned {
+public:
+  Owned() { init(&value_); }
+  Owned(const Owned &) = delete;
+  Owned &operator=(const Owned &) = delete;
+  ~Owned() { dispose(&value_); }
+  T *operator->() { return &value_; }
+  T *get() { return &value_; }
+
+private:
+  T value_{};
+};
+using Config = Owned<libxl_domain_config, libxl_domain_config_init, libxl_domain_config_dispose>;
+using Disk = Owned<libxl_device_disk, libxl_device_disk_init, libxl_device_disk_dispose>;
+using Nic = Owned<libxl_device_nic, libxl_device_nic_init, libxl_device_nic_dispose>;
+
+// libxl frees what it is given.
+char *copy(const std::string &text) { return ::strdup(text.c_str()); }
+
+char **copy(const std::vector<std::pair<std::string, std::string>> &pairs) {
+  auto **list = static_cast<char **>(::calloc(2 * pairs.size() + 1, sizeof(char *)));
+  size_t next = 0;
+  for (const auto &[key, value] : pairs) {
+    list[next++] = copy(key);
+    list[next++] = copy(value);
+  }
+  return list;
+}
+
+// libxl has said on standard error what went wrong; here is only that it did.
+std::unexpected<base::Error> failed(int code, std::string_view what) {
+  return base::fail("{}: libxl error {} (see the lines above)", what, code);
+}
+
+} // namespace
+
+void Toolstack::Close::operator()(libxl__ctx *context) const { libxl_ctx_free(context); }
+void Toolstack::Close::operator()(xentoollog_logger *logger) const { xtl_logger_destroy(logger); }
+
+base::Result<Toolstack> Toolstack::open() {
+  constexpr unsigned flags = XTL_STDIOSTREAM_HIDE_PROGRESS;
+  auto *plain = xtl_createlogger_stdiostream(stderr, XTL_WARN, flags);
+  Logger logger(reinterpret_cast<xentoollog_logger *>(plain));
+  libxl__ctx *context = nullptr;
+  if (!logger || libxl_ctx_alloc(&context, LIBXL_VERSION, 0, logger.get()) != 0)
+    return base::fail("open libxl: is this dom0, and does xenstored run?");
+  return Toolstack(std::move(logger), Context(context));
+}
+
+base::Result<DomId> Toolstack::create(const NewDomain &domain) {
+  Config config;
+  config->c_info.type = LIBXL_DOMAIN_TYPE_PV;
+  config->c_info.name = copy(domain.name);
+  config->c_info.xsdata = copy(domain.nodes);
+  libxl_uuid_generate(&config->c_info.uuid);
+
+  libxl_domain_build_info &build = config->b_info;
+  libxl_domain_build_info_init_type(&build, LIBXL_DOMAIN_TYPE_PV);
+  build.kernel = copy(domain.kernel);
+  build.ramdisk = copy(domain.ramdisk);
+  build.cmdline = copy(domain.command_line);
+  build.max_vcpus = 1;
+  build.max_memkb = uint64_t{domain.memory} << 10;
+  build.target_memkb = build.max_memkb;
+
+  uint32_t domid = 0;
+  if (int code = libxl_domain_create_new(context_.get(), config.get(), &domid, nullptr, nullptr))
+    return failed(code, std::format("create domain {}", domain.name));
+  return DomId{static_cast<uint16_t>(domid)};
+}
+
+base::Result<> Toolstack::add_disk(DomId domid, const NewDisk &disk) {
+  Disk device;
+  device->backend_domid = 0;
+  device->backend = LIBXL_DISK_BACKEND_PHY;
+  device->format = LIBXL_DISK_FORMAT_RAW; // whatever is in it is for the stub domain to know
+  device->pdev_path = copy(disk.path);
+  device->vdev = copy(disk.vdev);
+  device->readwrite = disk.writable ? 1 : 0;
+  device->removable = 1;
+  if (!disk.script.empty())
+    device->script = copy(disk.script);
+  if (int code = libxl_device_disk_add(context_.get(), number(domid), device.get(), nullptr))
+    return failed(code, std::format("attach {} as {}", disk.path, disk.vdev));
+  return {};
+}
+
+base::Result<> Toolstack::add_nic(DomId domid, const NewNic &nic) {
+  Nic device;
+  device->backend_domid = 0;
+  device->devid = nic.index;
+  device->nictype = LIBXL_NIC_TYPE_VIF;
+  device->ifname = copy(nic.interface);
+  device->bridge = copy(nic.bridge);
+  if (!nic.script.empty())
+    device->script = copy(nic.script);
+  if (::sscanf(nic.mac.c_str(), "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &device->mac[0], &device->mac[1],
+               &device->mac[2], &device->mac[3], &device->mac[4], &device->mac[5]) != 6)
+    return base::fail("\"{}\" is not a MAC address", nic.mac);
+  if (int code = libxl_device_nic_add(context_.get(), number(domid), device.get(), nullptr))
+    return failed(code, std::format("attach NIC {} with interface {}", nic.index, nic.interface));
+  return {};
+}
+
+base::Result<> Toolstack::unpause(DomId domid) {
+  if (int code = libxl_domain_unpause(context_.get(), number(domid), nullptr))
+    return failed(code, std::format("start domain {}", domid));
+  return {};
+}
+
+base::Result<> Toolstack::destroy(DomId domid) {
+  if (int code = libxl_domain_destroy(context_.get(), number(domid), nullptr))
+    return failed(code, std::format("destroy domain {}", domid));
+  return {};
+}
+
+base::Result<std::optional<DomId>> Toolstack::find(const std::string &name) {
+  uint32_t domid = 0;
+  int code = libxl_name_to_domid(context_.get(), name.c_str(), &domid);
+  if (code == ERROR_INVAL)
+    return std::nullopt;
+  if (code != 0)
+    return failed(code, std::format("look for a domain named {}", name));
+  return DomId{static_cast<uint16_t>(domid)};
+}
+
+base::Result<> Toolstack::make_room(uint32_t need) {
+  uint64_t want = uint64_t{need} << 10;
+  uint64_t free = 0;
+  if (int code = libxl_get_free_memory(context_.get(), &free))
+    return failed(code, "ask for free memory");
+  if (free >= want)
+    return {};
+  constexpr int relative = 1;
+  constexpr int enforce = 0;
+  constexpr int seconds = 10;
+  auto less = -static_cast<int64_t>(want - free);
+  if (libxl_set_memory_target(context_.get(), 0, less, relative, enforce) == 0 &&
+      libxl_wait_for_free_memory(context_.get(), 0, want, seconds) == 0)
+    return {};
+  return base::fail("the host has {} MiB of free memory, and the stub domain needs {}: end a "
+                    "domain, or give the stub domain less (device_model_args_hvm = [\"-linstub\", "
+                    "\"memory=...\"])",
+                    free >> 10, need);
+}
+
+} // namespace linstub::xen

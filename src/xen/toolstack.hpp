@@ -1,0 +1,80 @@
+// Toolstack: domains by way of libxl. For short-lived programs: libxl is large, logs to standard
+// error, and its calls block for as long as hotplug scripts take.
+#pragma once
+
+#include "base/result.hpp"
+#include "xen/domid.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct libxl__ctx;
+struct xentoollog_logger;
+
+namespace linstub::xen {
+
+// A PV domain that boots a kernel and a ramdisk of dom0.
+struct NewDomain {
+  std::string name;
+  std::string kernel;  // path
+  std::string ramdisk; // path
+  std::string command_line;
+  uint32_t memory = 0; // MiB
+  // Nodes written together with the domain's first, below /local/domain/<domid>.
+  std::vector<std::pair<std::string, std::string>> nodes;
+};
+
+struct NewDisk {
+  std::string path;
+  std::string vdev;
+  bool writable = false;
+  std::string script; // the hotplug script, an absolute path
+};
+
+struct NewNic {
+  uint8_t index = 0;
+  std::string interface; // the backend's name in dom0
+  std::string mac;
+  std::string bridge;
+  std::string script;
+};
+
+class Toolstack {
+public:
+  static base::Result<Toolstack> open();
+
+  // Makes a domain and leaves it paused.
+  base::Result<DomId> create(const NewDomain &domain);
+
+  // These wait until backend and hotplug script are done.
+  base::Result<> add_disk(DomId domid, const NewDisk &disk);
+  base::Result<> add_nic(DomId domid, const NewNic &nic);
+
+  base::Result<> unpause(DomId domid);
+
+  // Ends a domain at once and removes its devices and nodes.
+  base::Result<> destroy(DomId domid);
+
+  base::Result<std::optional<DomId>> find(const std::string &name);
+
+  // Sees to it that `need` MiB are free, taking them from dom0 if it has grown over all memory.
+  base::Result<> make_room(uint32_t need);
+
+private:
+  struct Close {
+    void operator()(libxl__ctx *context) const;
+    void operator()(xentoollog_logger *logger) const;
+  };
+  using Logger = std::unique_ptr<xentoollog_logger, Close>;
+  using Context = std::unique_ptr<libxl__ctx, Close>;
+  Toolstack(Logger logger, Context context)
+      : logger_(std::move(logger)), context_(std::move(context)) {}
+
+  Logger logger_; // libxl uses it to the end
+  Context context_;
+};
+
+} // namespace linstub::xen
