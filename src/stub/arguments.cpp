@@ -1,0 +1,95 @@
+#include "stub/arguments.hpp"
+
+#include "wire/paths.hpp"
+#include "xen/domid.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <set>
+
+namespace linstub::stub {
+namespace {
+
+// libxl's numbers (tools/libs/light/libxl_internal.h, STUBDOM_CONSOLE_*).
+constexpr unsigned int save_console = 1;
+constexpr unsigned int restore_console = 2;
+constexpr std::string_view restore_argument = "$STUBDOM_RESTORE_INCOMING_ARG";
+
+constexpr uint64_t most_nics = 128;
+
+bool is_tap(std::string_view value) {
+  return value.starts_with("type=tap,") || value.starts_with("tap,");
+}
+
+// The value of `key` in QEMU's "key=value,key=value"; empty if it is not there.
+std::string_view option(std::string_view value, std::string_view key) {
+  while (!value.empty()) {
+    std::string_view one = value.substr(0, value.find(','));
+    value.remove_prefix(std::min(value.size(), one.size() + 1));
+    if (one.starts_with(key) && one.substr(key.size()).starts_with('='))
+      return one.substr(key.size() + 1);
+  }
+  return {};
+}
+
+base::Result<unsigned int> nic_of(std::string_view value) {
+  std::string_view id = option(value, "id");
+  if (!id.starts_with("net"))
+    return base::fail("-netdev {}: its id must be net<number of the NIC>", value);
+  auto number = xen::parse_number(id.substr(3), most_nics);
+  return TRY(std::move(number).transform_error(base::doing("-netdev {}: id", value)));
+}
+
+} // namespace
+
+base::Result<std::vector<std::string>>
+translate(std::span<const std::string> arguments, Mode mode, const Handover &handover,
+          const std::function<bool(const std::string &)> &files_here) {
+  std::vector<std::string> result;
+  std::set<unsigned int> nics;
+  std::string previous;
+  for (const std::string &argument : arguments) {
+    if (previous == "-netdev" && is_tap(argument)) {
+      unsigned int nic = TRY(nic_of(argument));
+      if (!nics.insert(nic).second)
+        return base::fail("-netdev {}: NIC {} is named twice", argument, nic);
+      int fd = TRY(handover.tap(nic).transform_error(base::doing("join NIC {} to QEMU", nic)));
+      result.push_back(std::format("tap,id=net{},fd={}", nic, fd));
+    } else if (mode == Mode::libxl && previous == "-incoming" && argument == restore_argument) {
+      result.push_back(std::format("fd:{}", TRY(handover.console(restore_console, O_RDONLY))));
+    } else {
+      if ((previous == "-kernel" || previous == "-initrd") && !files_here(argument))
+        return base::fail(
+            "{} {}: there is no such file in the stub domain; libxl's own stub domain "
+            "mode cannot carry it over, use linstub-dm or boot from a disk",
+            previous, argument);
+      result.push_back(argument);
+    }
+    previous = argument;
+  }
+  if (mode == Mode::libxl) {
+    int save = TRY(handover.console(save_console, O_WRONLY));
+    result.insert(result.end(), {"-add-fd", std::format("fd={},set=1", save), "-chardev",
+                                 std::format("socket,id=linstub-qmp,path={},server=on,wait=off",
+                                             wire::qmp_socket),
+                                 "-mon", "chardev=linstub-qmp,mode=control"});
+  }
+  return result;
+}
+
+std::vector<std::string> sockets_of(std::span<const std::string> arguments) {
+  std::vector<std::string> known{wire::qmp_socket, wire::vnc_socket};
+  for (uint8_t index = 0; index < wire::most_serial_ports; index++)
+    known.push_back(wire::serial_socket(index));
+  std::erase_if(known, [&](const std::string &path) {
+    return std::ranges::none_of(arguments, [&](const std::string &argument) {
+      size_t at = argument.find(path);
+      return at != std::string::npos &&
+             (at + path.size() == argument.size() || argument[at + path.size()] == ',');
+    });
+  });
+  return known;
+}
+
+} // namespace linstub::stub

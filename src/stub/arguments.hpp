@@ -1,0 +1,40 @@
+// QEMU's arguments, as dom0 wrote them, turned into those that fit this domain.
+#pragma once
+
+#include "base/result.hpp"
+#include "stub/lifecycle.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace linstub::stub {
+
+constexpr size_t most_arguments = 512;
+constexpr size_t most_argument_bytes = size_t{128} << 10;
+
+// Descriptors that QEMU inherits in place of names that mean nothing here.
+struct Handover {
+  // Opens the tap over the frontend device/vif/<nic>; its number in QEMU.
+  std::function<base::Result<int>(unsigned int nic)> tap;
+  // libxl's mode only. Opens /dev/hvc<console> raw, for reading or for writing.
+  std::function<base::Result<int>(unsigned int console, int flags)> console;
+};
+
+// Both modes: `-netdev type=tap,id=net<n>,ifname=…,script=…` becomes `tap,id=net<n>,fd=<tap(n)>`.
+// A tap whose id is not net<n>, and one NIC named twice, are errors: what would be guessed wrong
+// joins a guest to another network.
+// libxl's mode (Xen's docs/misc/stubdom.txt): a monitor on wire::qmp_socket, the save console as
+// fdset 1, and the restore console in place of $STUBDOM_RESTORE_INCOMING_ARG.
+// What `files_here` denies of a direct-boot kernel (-kernel, -initrd) is an error: the path is one
+// of dom0.
+base::Result<std::vector<std::string>>
+translate(std::span<const std::string> arguments, Mode mode, const Handover &handover,
+          const std::function<bool(const std::string &)> &files_here);
+
+// The sockets of wire/paths.hpp that QEMU makes when started with these arguments.
+std::vector<std::string> sockets_of(std::span<const std::string> arguments);
+
+} // namespace linstub::stub

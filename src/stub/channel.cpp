@@ -1,0 +1,130 @@
+#include "stub/channel.hpp"
+
+#include "base/log.hpp"
+
+#include <array>
+
+namespace linstub::stub {
+namespace {
+
+using State = xen::Vchan::State;
+
+} // namespace
+
+Channel::Channel(base::EventLoop &loop, std::unique_ptr<Transport> transport, const LogRing &log,
+                 Callbacks callbacks)
+    : loop_(loop), transport_(std::move(transport)), log_(log), callbacks_(std::move(callbacks)),
+      mux_(wire::Side::stub, *this) {}
+
+base::Result<std::unique_ptr<Channel>> Channel::create(base::EventLoop &loop,
+                                                       std::unique_ptr<Transport> transport,
+                                                       const LogRing &log, Callbacks callbacks) {
+  std::unique_ptr<Channel> channel(
+      new Channel(loop, std::move(transport), log, std::move(callbacks)));
+  channel->watch_ = TRY(loop.watch(channel->transport_->fd(), EPOLLIN,
+                                   [self = channel.get()](uint32_t) { self->ready(); }));
+  return channel;
+}
+
+void Channel::ready() {
+  transport_->acknowledge();
+  if (transport_->state() == State::waiting)
+    return;
+  if (transport_->accept())
+    callbacks_.connected();
+  std::array<std::byte, 4096> buffer;
+  for (;;) {
+    auto got = transport_->read(buffer);
+    if (!got)
+      return end("dom0 has closed the channel");
+    if (*got == 0)
+      break;
+    if (auto fed = mux_.feed(std::span(buffer).first(*got)); !fed)
+      return end(fed.error().message());
+  }
+  pump();
+  if (!ended_ && transport_->state() == State::closed)
+    end("dom0 has closed the channel");
+}
+
+void Channel::write_output() {
+  while (!mux_.output().empty()) {
+    auto put = transport_->write(mux_.output());
+    if (!put || *put == 0)
+      return; // a closed channel is noticed by ready()
+    mux_.sent(*put);
+  }
+}
+
+void Channel::pump() {
+  if (ended_ || transport_->state() == State::waiting)
+    return;
+  write_output();
+  std::erase_if(sockets_, [](const auto &entry) { return entry.second->finished(); });
+  for (auto &[id, socket] : sockets_)
+    socket->update();
+}
+
+void Channel::on_open(wire::StreamId stream, wire::Service service, uint8_t index) {
+  if (service == wire::Service::log) {
+    mux_.accept(stream, 1);
+    send_log(stream, logs_[stream]);
+    return;
+  }
+  auto socket = callbacks_.connect(service, index);
+  if (!socket) {
+    base::log_warning("open a stream for dom0: {}", socket.error().message());
+    mux_.close(stream, socket.error().message());
+    return;
+  }
+  mux_.accept(stream, SocketStream::window);
+  sockets_[stream] =
+      std::make_unique<SocketStream>(loop_, mux_, stream, std::move(*socket), [this] { pump(); });
+}
+
+void Channel::on_data(wire::StreamId stream, std::span<const std::byte> bytes) {
+  if (auto socket = sockets_.find(stream); socket != sockets_.end())
+    socket->second->from_dom0(bytes);
+}
+
+void Channel::on_credit(wire::StreamId stream) {
+  if (auto socket = sockets_.find(stream); socket != sockets_.end())
+    socket->second->update();
+  if (auto log = logs_.find(stream); log != logs_.end())
+    send_log(stream, log->second);
+}
+
+void Channel::on_close(wire::StreamId stream, std::string_view) {
+  sockets_.erase(stream);
+  logs_.erase(stream);
+  mux_.close(stream);
+}
+
+void Channel::send_log(wire::StreamId stream, uint64_t &position) {
+  while (size_t room = std::min(mux_.credit(stream), wire::longest_data)) {
+    if (mux_.output().size() > SocketStream::congested)
+      return;
+    std::string text = log_.read(position, room);
+    if (text.empty())
+      return;
+    mux_.send(stream, std::as_bytes(std::span(text)));
+  }
+}
+
+void Channel::log_grew() {
+  if (ended_)
+    return;
+  for (auto &[stream, position] : logs_)
+    send_log(stream, position);
+  pump();
+}
+
+void Channel::end(std::string_view why) {
+  ended_ = true;
+  watch_.reset();
+  sockets_.clear();
+  logs_.clear();
+  callbacks_.gone(why);
+}
+
+} // namespace linstub::stub

@@ -1,0 +1,63 @@
+// Channel: the stub domain's end of the channel to linstub-dm (wire/frame.hpp): frames over the
+// transport, streams to QEMU's sockets and to the log.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "stub/log_ring.hpp"
+#include "stub/socket_stream.hpp"
+#include "stub/transport.hpp"
+#include "wire/mux.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace linstub::stub {
+
+class Channel final : private wire::Mux::Listener {
+public:
+  struct Callbacks {
+    std::function<void()> connected;
+    // dom0's side is gone, or has broken the protocol (then it says how). Called once; the Channel
+    // does nothing any more. It may be destroyed later, not from inside.
+    std::function<void(std::string_view why)> gone;
+    // Connects to the socket of a service.
+    std::function<base::Result<base::Fd>(wire::Service service, uint8_t index)> connect;
+  };
+
+  static base::Result<std::unique_ptr<Channel>> create(base::EventLoop &loop,
+                                                       std::unique_ptr<Transport> transport,
+                                                       const LogRing &log, Callbacks callbacks);
+
+  // New lines stand in the log.
+  void log_grew();
+
+private:
+  Channel(base::EventLoop &loop, std::unique_ptr<Transport> transport, const LogRing &log,
+          Callbacks callbacks);
+
+  void on_hello() override {}
+  void on_open(wire::StreamId stream, wire::Service service, uint8_t index) override;
+  void on_accept(wire::StreamId) override {}
+  void on_data(wire::StreamId stream, std::span<const std::byte> bytes) override;
+  void on_credit(wire::StreamId stream) override;
+  void on_close(wire::StreamId stream, std::string_view reason) override;
+
+  void ready();
+  void pump();
+  void write_output();
+  void send_log(wire::StreamId stream, uint64_t &position);
+  void end(std::string_view why);
+
+  base::EventLoop &loop_;
+  std::unique_ptr<Transport> transport_;
+  const LogRing &log_;
+  Callbacks callbacks_;
+  wire::Mux mux_;
+  base::EventLoop::Handle watch_;
+  std::map<wire::StreamId, std::unique_ptr<SocketStream>> sockets_;
+  std::map<wire::StreamId, uint64_t> logs_; // how far each has read
+  bool ended_ = false;
+};
+
+} // namespace linstub::stub

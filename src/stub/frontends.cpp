@@ -1,0 +1,103 @@
+#include "stub/frontends.hpp"
+
+#include "base/log.hpp"
+#include "xen/domid.hpp"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <array>
+#include <memory>
+
+namespace linstub::stub {
+
+struct Frontends::Kind {
+  const char *type;        // below device/ in xenstore
+  const char *sysfs_class; // the class directory of the frontend in sysfs; none for consoles
+  const char *words;       // for people
+  bool has_node;           // a node in /dev that QEMU opens
+};
+
+namespace {
+
+constexpr std::string_view connected = "4"; // XenbusStateConnected of xen/io/xenbus.h
+
+// The only entry of a directory, "" if there is none (yet).
+std::string only_entry(const std::string &path) {
+  std::unique_ptr<DIR, int (*)(DIR *)> directory(::opendir(path.c_str()), ::closedir);
+  if (!directory)
+    return {};
+  while (const dirent *entry = ::readdir(directory.get())) {
+    if (std::string_view name = entry->d_name; !name.starts_with('.'))
+      return std::string(name);
+  }
+  return {};
+}
+
+} // namespace
+
+base::Result<std::string> Frontends::name_of(const std::string &device,
+                                             const std::string &sysfs_class) const {
+  std::string name = only_entry(std::format("{}/{}/{}", world_.sysfs, device, sysfs_class));
+  if (name.empty())
+    return base::fail("the kernel has made no {} device for it", sysfs_class);
+  return name;
+}
+
+base::Result<std::string> Frontends::link_of(unsigned int nic) const {
+  return name_of(std::format("vif-{}", nic), "net").transform_error(base::doing("NIC {}", nic));
+}
+
+base::Result<std::string> Frontends::hand_over(const std::string &name) {
+  if (handed_over_.contains(name))
+    return std::string();
+  std::string node = std::format("{}/{}", world_.dev, name);
+  if (::chown(node.c_str(), owner_, owner_) == 0) {
+    base::log_debug("{} is there", node);
+    handed_over_.insert(name);
+    return std::string();
+  }
+  if (errno != ENOENT)
+    return base::fail_errno(errno, "give {} to QEMU", node);
+  return std::format("{} is not there", node);
+}
+
+base::Result<std::string> Frontends::lack(const Kind &kind, const std::string &number) {
+  auto state = world_.read(std::format("device/{}/{}/state", kind.type, number));
+  if (!state || *state != connected)
+    return std::format("its state is {}, not connected (4)",
+                       state ? base::printable(*state, 8) : "unknown");
+  if (kind.sysfs_class == nullptr)
+    return hand_over("hvc" + number);
+  auto name = name_of(std::format("{}-{}", kind.type, number), kind.sysfs_class);
+  if (!name)
+    return std::move(name).error().message();
+  return kind.has_node ? hand_over(*name) : std::string();
+}
+
+base::Result<std::vector<std::string>> Frontends::scan() {
+  static constexpr std::array<Kind, 3> kinds{{{"vbd", "block", "disk", true},
+                                              {"vif", "net", "NIC", false},
+                                              {"console", nullptr, "console", true}}};
+  std::vector<std::string> missing;
+  for (const Kind &kind : kinds) {
+    auto numbers = world_.list(std::format("device/{}", kind.type));
+    if (!numbers && numbers.error().code() == ENOENT)
+      continue;
+    if (!numbers)
+      return std::unexpected(std::move(numbers).error());
+    for (const std::string &number : *numbers) {
+      TRY(xen::parse_number(number, UINT32_MAX)
+              .transform_error(base::doing("device/{}", kind.type)));
+      if (kind.sysfs_class == nullptr && number == "0") // ours, and not on xenbus
+        continue;
+      std::string lacks =
+          TRY(lack(kind, number).transform_error(base::doing("{} {}", kind.words, number)));
+      if (!lacks.empty())
+        missing.push_back(std::format("{} {}: {}", kind.words, number, lacks));
+    }
+  }
+  return missing;
+}
+
+} // namespace linstub::stub

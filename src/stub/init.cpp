@@ -1,0 +1,382 @@
+#include "stub/init.hpp"
+
+#include "stub/arguments.hpp"
+#include "stub/carried_files.hpp"
+#include "stub/nics.hpp"
+#include "stub/panic.hpp"
+#include "sys/mount.hpp"
+#include "sys/terminal.hpp"
+#include "sys/uevent.hpp"
+#include "sys/unix_socket.hpp"
+#include "wire/paths.hpp"
+
+#include <fcntl.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace linstub::stub {
+namespace {
+
+using base::Milliseconds;
+using std::chrono::seconds;
+
+constexpr size_t log_size = size_t{32} << 10;
+constexpr size_t last_words_size = 320; // of wire::longest_error
+
+// The rings of the channel, in bytes. Pictures and logs go to dom0, key presses come back.
+constexpr xen::Vchan::Sizes channel_rings{.to_us = size_t{8} << 10, .to_peer = size_t{64} << 10};
+constexpr xen::Vchan::Sizes monitor_rings{.to_us = size_t{1} << 10, .to_peer = size_t{2} << 10};
+
+constexpr auto copy_deadline = seconds(45); // for all carried files together
+constexpr unsigned int start_seconds = 55;  // for all that comes before QEMU's exec
+constexpr auto socket_interval = Milliseconds(20);
+constexpr auto log_interval = Milliseconds(20); // lines of that time go to dom0 together
+constexpr unsigned int farewell_milliseconds = 2000;
+
+void log_to_ring(void *ring, std::string_view line) { static_cast<LogRing *>(ring)->add(line); }
+
+std::string join(const std::vector<std::string> &items, std::string_view between) {
+  std::string text;
+  for (const std::string &item : items)
+    text.append(text.empty() ? "" : between).append(item);
+  return text;
+}
+
+// Writes back what QEMU had cached of the disks, unless a disk does not answer.
+void sync_disks() {
+  pid_t child = ::fork();
+  if (child == 0) {
+    ::sync();
+    ::_exit(0);
+  }
+  for (unsigned int waited = 0; child > 0 && waited < farewell_milliseconds; waited += 10) {
+    if (::waitpid(child, nullptr, WNOHANG) != 0)
+      return;
+    ::usleep(10'000);
+  }
+}
+
+} // namespace
+
+Init::Init() : log_(log_size), last_words_(last_words_size * 2) {
+  base::set_log_sink(log_to_ring, &log_);
+}
+
+base::Result<> Init::mount_file_systems() {
+  constexpr unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  const std::array mounts{
+      sys::Mount{"devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755"},
+      sys::Mount{"proc", "/proc", plain, ""},
+      sys::Mount{"sysfs", "/sys", plain, ""},
+      sys::Mount{"tmpfs", "/run", plain, "mode=1777"}, // QEMU's sockets, carried files
+      sys::Mount{"tmpfs", "/tmp", plain, "mode=1777"},
+  };
+  for (const sys::Mount &mount : mounts)
+    TRY(sys::mount(mount));
+  return {};
+}
+
+base::Result<> Init::open_console() {
+  // Non-blocking: a console that nobody reads must not hold us up.
+  base::Fd console = TRY(base::open_file("/dev/hvc0", O_RDWR | O_NOCTTY | O_NONBLOCK));
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::dup2(console.get(), fd) < 0)
+      return base::fail_errno(errno, "make /dev/hvc0 descriptor {}", fd);
+  }
+  if (console.get() <= STDERR_FILENO) // there were none before
+    static_cast<void>(console.release());
+  return {};
+}
+
+base::Result<> Init::prepare_kernel() {
+  ::reboot(RB_DISABLE_CAD); // Ctrl-Alt-Del becomes a signal, which nobody listens to
+  ::umask(022);
+  // linstub.log=debug on the command line, for what happens before xenstore is there.
+  std::string line = TRY(base::read_file("/proc/cmdline", 4096));
+  constexpr std::string_view key = "linstub.log=";
+  if (size_t at = line.find(key); at != std::string::npos) {
+    std::string_view level = std::string_view(line).substr(at + key.size());
+    level = level.substr(0, level.find_first_of(" \n"));
+    if (base::parse_log_level(level, settings_.log_level))
+      base::set_log("linstub-init", settings_.log_level);
+  }
+  return {};
+}
+
+base::Result<> Init::connect_xenstore() {
+  xenstore_ = TRY(xen::Xenstore::connect());
+  report_state();
+  return {};
+}
+
+base::Result<> Init::load_settings() {
+  base::LogLevel from_command_line = settings_.log_level;
+  settings_ = TRY(read_settings(*xenstore_));
+  settings_.log_level = std::max(settings_.log_level, from_command_line);
+  base::set_log("linstub-init", settings_.log_level);
+  state_.mode = settings_.mode;
+  base::log_info("domain {}, device model of domain {}, {} arguments for QEMU, {}", settings_.self,
+                 settings_.target, settings_.arguments.size(),
+                 settings_.mode == Mode::libxl ? "libxl's own mode" : "started by linstub-dm");
+  return {};
+}
+
+base::Result<> Init::watch_world() {
+  loop_ = TRY(base::EventLoop::create());
+  auto watch = [this](int fd, auto method) -> base::Result<> {
+    watches_.push_back(
+        TRY(loop_->watch(fd, EPOLLIN, [this, method](uint32_t) { (this->*method)(); })));
+    return {};
+  };
+  uevents_ = TRY(sys::open_uevents());
+  TRY(watch(uevents_.get(), &Init::look_at_devices));
+  TRY(xenstore_->watch("device", "device"));
+  TRY(watch(xenstore_->fd(), &Init::on_xenstore_event));
+  watches_.push_back(TRY(loop_->on_signals({SIGCHLD}, [this](int) { on_child_signal(); })));
+  // The kernel's own messages are a help, not a need.
+  if (auto messages = base::open_file("/dev/kmsg", O_RDONLY | O_NONBLOCK)) {
+    kernel_messages_ = std::move(*messages);
+    TRY(watch(kernel_messages_.get(), &Init::on_kernel_message));
+  }
+  frontends_.emplace(
+      Frontends::World{
+          .list = [this](const std::string &node) { return xenstore_->list(node); },
+          .read = [this](const std::string &node) { return xenstore_->read(node, 32); },
+      },
+      qemu_uid);
+  return {};
+}
+
+void Init::run() {
+  tell(Event::settings_read);
+  auto ended = loop_->run();
+  panic(ended ? "the event loop has ended" : ended.error().message());
+}
+
+void Init::tell(Event event, std::string why) {
+  if (state_.phase != Phase::failed && !why.empty())
+    error_ = std::move(why);
+  Step next = step(state_, event);
+  state_ = next.state;
+  for (Action action : next.actions)
+    perform(action);
+}
+
+void Init::perform(Action action) {
+  auto must = [this](base::Result<> done) {
+    if (!done)
+      tell(Event::failure, std::move(done).error().message());
+  };
+  switch (action) {
+  case Action::report_state:
+    return report_state();
+  case Action::set_deadline:
+    return set_deadline();
+  case Action::clear_deadline:
+    return deadline_.reset();
+  case Action::await_devices:
+    return look_at_devices();
+  case Action::start_qemu:
+    return must(start_qemu());
+  case Action::serve_channel:
+    return must(serve_channel());
+  case Action::forget_files:
+    return remove_files(settings_.files);
+  case Action::report_error:
+    return report_error();
+  case Action::power_off:
+    sync_disks();
+    power_off();
+  }
+}
+
+void Init::report_state() {
+  Watchdog watchdog("a write to xenstore", 20);
+  auto written = xenstore_->write(wire::state_node, facts(state_.phase).name);
+  if (!written)
+    base::log_error("{}", written.error().message());
+}
+
+void Init::set_deadline() {
+  Phase phase = state_.phase;
+  deadline_ = loop_->at(base::Deadline::after(facts(phase).deadline), [this, phase] {
+    std::string why(facts(phase).when_passed);
+    if (phase == Phase::devices)
+      why.append(": ").append(missing_);
+    if (phase == Phase::qemu)
+      why.append(": ").append(join(sockets_, ", ")).append(" not there");
+    if (phase != Phase::leaving)
+      why.append(std::format(", for {} s", facts(phase).deadline.count() / 1000));
+    tell(Event::deadline, std::move(why));
+  });
+}
+
+void Init::look_at_devices() {
+  sys::drain_uevents(uevents_);
+  Watchdog watchdog("a look at the devices in xenstore", 20);
+  auto missing = frontends_->scan();
+  if (!missing)
+    return tell(Event::failure, std::move(missing).error().message());
+  missing_ = join(*missing, "; ");
+  if (missing->empty())
+    tell(Event::devices_ready);
+}
+
+base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd> &keep) {
+  auto hand = [&keep](base::Fd fd) {
+    keep.push_back(std::move(fd));
+    return keep.back().get();
+  };
+  Handover handover{
+      .tap = [&](unsigned int nic) -> base::Result<int> {
+        std::string link = TRY(frontends_->link_of(nic));
+        return hand(TRY(join_nic(nic, link)));
+      },
+      .console = [&](unsigned int console, int flags) -> base::Result<int> {
+        return hand(TRY(sys::open_raw_terminal(std::format("/dev/hvc{}", console), flags)));
+      },
+  };
+  return translate(settings_.arguments, settings_.mode, handover,
+                   [](const std::string &path) { return ::access(path.c_str(), R_OK) == 0; });
+}
+
+base::Result<> Init::start_qemu() {
+  Watchdog watchdog("the start of QEMU", start_seconds);
+  TRY(copy_files(settings_.files, base::Deadline::after(copy_deadline)));
+  std::vector<base::Fd> keep;
+  std::vector<std::string> arguments = TRY(qemu_arguments(keep));
+  sockets_ = sockets_of(arguments);
+  if (base::log_enabled(base::LogLevel::debug))
+    base::log_debug("{} {}", qemu_program, join(arguments, " "));
+  std::vector<int> numbers;
+  for (const base::Fd &fd : keep)
+    numbers.push_back(fd.get());
+  qemu_ = TRY(Qemu::start(*loop_, arguments, numbers,
+                          {.said =
+                               [this](std::string_view line) {
+                                 base::log_info("qemu: {}", line);
+                                 last_words_.add(line);
+                                 log_grew();
+                               },
+                           .ended = [this](base::ExitStatus status) { on_qemu_end(status); }}));
+  base::log_info("QEMU is started, as process {}", qemu_->pid());
+  await_sockets();
+  return {};
+}
+
+void Init::await_sockets() {
+  std::erase_if(sockets_,
+                [](const std::string &path) { return ::access(path.c_str(), F_OK) == 0; });
+  if (sockets_.empty())
+    return tell(Event::sockets_ready);
+  sockets_timer_ = loop_->at(base::Deadline::after(socket_interval), [this] { await_sockets(); });
+}
+
+base::Result<> Init::serve_channel() {
+  Watchdog watchdog("the start of the channel", 20);
+  if (settings_.mode == Mode::libxl) {
+    std::string path = std::format("device-model/{}/qmp-vchan", settings_.target);
+    auto vchan = TRY(xen::Vchan::serve(xen::dom0, path, monitor_rings));
+    bridge_ = TRY(Bridge::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)),
+                                 [] { return sys::connect_unix(wire::qmp_socket); }));
+    return {};
+  }
+  auto vchan = TRY(xen::Vchan::serve(xen::dom0, wire::channel_node, channel_rings));
+  channel_ = TRY(Channel::create(
+      *loop_, std::make_unique<VchanTransport>(std::move(vchan)), log_,
+      {.connected = [this] { tell(Event::client_connected); },
+       .gone =
+           [this](std::string_view why) {
+             base::log_warning("channel: {}", why);
+             tell(Event::client_gone);
+           },
+       .connect = [this](wire::Service service,
+                         uint8_t index) { return connect_service(service, index); }}));
+  return {};
+}
+
+base::Result<base::Fd> Init::connect_service(wire::Service service, uint8_t index) {
+  switch (service) {
+  case wire::Service::qmp:
+    return sys::connect_unix(wire::qmp_socket);
+  case wire::Service::vnc:
+    return sys::connect_unix(wire::vnc_socket);
+  case wire::Service::serial:
+    if (index < wire::most_serial_ports)
+      return sys::connect_unix(wire::serial_socket(index));
+    break;
+  case wire::Service::log: // the Channel's own
+    break;
+  }
+  return base::fail("there is no service {} with index {}", static_cast<int>(service), index);
+}
+
+void Init::report_error() {
+  base::log_error("{}", error_);
+  Watchdog watchdog("a write to xenstore", 10);
+  // A failed write has nowhere to be told but the console.
+  auto written = xenstore_->write(wire::error_node, base::printable(error_, wire::longest_error));
+  if (!written)
+    base::log_error("{}", written.error().message());
+}
+
+void Init::on_xenstore_event() {
+  for (;;) {
+    auto event = xenstore_->next_event();
+    if (!event)
+      return tell(Event::failure, std::move(event).error().message());
+    if (!*event)
+      break;
+  }
+  look_at_devices();
+}
+
+// Orphans of QEMU's come to PID 1. QEMU itself is its own watch's.
+void Init::on_child_signal() {
+  for (;;) {
+    siginfo_t ended{};
+    if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0 ||
+        (qemu_ && ended.si_pid == qemu_->pid()))
+      return;
+    ::waitpid(ended.si_pid, nullptr, WNOHANG);
+  }
+}
+
+// One read is one message: "priority,number,time,flags;text\n" (the kernel's ABI/testing/dev-kmsg).
+void Init::on_kernel_message() {
+  std::array<char, 2048> buffer;
+  ssize_t got = ::read(kernel_messages_.get(), buffer.data(), buffer.size());
+  if (got <= 0)
+    return; // EPIPE: messages were overwritten before we came
+  std::string_view message(buffer.data(), static_cast<size_t>(got));
+  size_t text = message.find(';');
+  if (text == std::string_view::npos)
+    return;
+  message.remove_prefix(text + 1);
+  log_.add(std::format("kernel: {}", base::printable(message.substr(0, message.find('\n')), 512)));
+  log_grew();
+}
+
+void Init::on_qemu_end(base::ExitStatus status) {
+  std::string words = last_words_.tail(last_words_size);
+  tell(Event::qemu_ended,
+       std::format("QEMU {}; {}{}", status.text(),
+                   words.empty() ? "it said nothing" : "its last words: ", words));
+}
+
+void Init::log_grew() {
+  if (channel_ && !log_timer_) {
+    log_timer_ = loop_->at(base::Deadline::after(log_interval), [this] {
+      log_timer_.reset();
+      if (channel_)
+        channel_->log_grew();
+    });
+  }
+}
+
+} // namespace linstub::stub

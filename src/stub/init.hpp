@@ -1,0 +1,82 @@
+// Init: PID 1's parts put together. The steps of main.cpp first, then run(): the event loop, in
+// which the life cycle (lifecycle.hpp) decides and this class does.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "stub/bridge.hpp"
+#include "stub/channel.hpp"
+#include "stub/frontends.hpp"
+#include "stub/lifecycle.hpp"
+#include "stub/line_reader.hpp"
+#include "stub/log_ring.hpp"
+#include "stub/qemu.hpp"
+#include "stub/settings.hpp"
+#include "xen/xenstore.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace linstub::stub {
+
+class Init {
+public:
+  Init();
+
+  // The steps, in this order.
+  base::Result<> mount_file_systems();
+  base::Result<> open_console();
+  base::Result<> prepare_kernel();
+  base::Result<> connect_xenstore();
+  base::Result<> load_settings();
+  base::Result<> watch_world();
+
+  // Serves until the domain is powered off.
+  [[noreturn]] void run();
+
+private:
+  void tell(Event event, std::string why = {});
+  void perform(Action action);
+
+  void report_state();
+  void set_deadline();
+  void look_at_devices();
+  base::Result<> start_qemu();
+  base::Result<std::vector<std::string>> qemu_arguments(std::vector<base::Fd> &keep);
+  void await_sockets();
+  base::Result<> serve_channel();
+  base::Result<base::Fd> connect_service(wire::Service service, uint8_t index);
+  void report_error();
+
+  void on_xenstore_event();
+  void on_child_signal();
+  void on_kernel_message();
+  void on_qemu_end(base::ExitStatus status);
+  void log_grew();
+
+  // First to be made, last to go: everything else has handles in it.
+  std::unique_ptr<base::EventLoop> loop_;
+  LogRing log_;
+  std::optional<xen::Xenstore> xenstore_;
+  Settings settings_;
+  State state_;
+  std::string error_; // why the domain ends
+
+  std::optional<Frontends> frontends_;
+  std::string missing_; // what devices are still awaited
+  std::unique_ptr<Qemu> qemu_;
+  LogRing last_words_; // of QEMU's
+  std::vector<std::string> sockets_;
+  std::unique_ptr<Channel> channel_; // linstub-dm's
+  std::unique_ptr<Bridge> bridge_;   // libxl's
+
+  base::Fd uevents_;
+  base::Fd kernel_messages_;
+  std::vector<base::EventLoop::Handle> watches_;
+  base::EventLoop::Handle deadline_;
+  base::EventLoop::Handle sockets_timer_;
+  base::EventLoop::Handle log_timer_;
+};
+
+} // namespace linstub::stub

@@ -1,0 +1,81 @@
+#include "stub/qemu.hpp"
+
+#include "sys/confine.hpp"
+
+#include <unistd.h>
+
+#include <array>
+
+namespace linstub::stub {
+namespace {
+
+// Device nodes that QEMU opens by itself. Disks are handed over as they appear (frontends.hpp),
+// taps as descriptors. One that the kernel has not got is none of QEMU's needs here.
+constexpr std::array qemu_nodes{"/dev/xen/privcmd",       "/dev/xen/hypercall", "/dev/xen/evtchn",
+                                "/dev/xen/gntdev",        "/dev/xen/gntalloc",  "/dev/xen/xenbus",
+                                "/dev/xen/xenbus_backend"};
+
+// Threads count as processes: a QEMU without native asynchronous I/O starts up to 64 of them.
+constexpr std::array<sys::Limit, 3> limits{{
+    {RLIMIT_CORE, 0},
+    {RLIMIT_NPROC, 160},
+    {RLIMIT_NOFILE, 1024},
+}};
+
+} // namespace
+
+base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
+                                                const std::vector<std::string> &arguments,
+                                                const std::vector<int> &keep, Callbacks callbacks) {
+  for (const char *node : qemu_nodes) {
+    if (::chown(node, qemu_uid, qemu_uid) != 0 && errno != ENOENT)
+      return base::fail_errno(errno, "give {} to QEMU", node);
+  }
+  base::Pipe output = TRY(base::make_pipe());
+  TRY(base::set_nonblocking(output.read));
+  base::Command command;
+  command.argv.emplace_back(qemu_program);
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+  command.environment = {"PATH=/usr/bin", "HOME=/", "TMPDIR=/tmp"};
+  command.standard_output = output.write.get();
+  command.standard_error = output.write.get();
+  command.keep = keep;
+  command.before_exec = [] {
+    return sys::confine({.uid = qemu_uid, .gid = qemu_uid, .oom_score = "0", .limits = limits});
+  };
+  sys::close_all_on_exec();
+
+  std::unique_ptr<Qemu> qemu(new Qemu(std::move(callbacks)));
+  qemu->child_ = TRY(base::start(command));
+  qemu->output_ = std::move(output.read);
+  qemu->output_watch_ = TRY(loop.watch(qemu->output_.get(), EPOLLIN,
+                                       [self = qemu.get()](uint32_t) { self->read_output(); }));
+  qemu->end_watch_ = TRY(loop.watch(qemu->child_.pidfd().get(), EPOLLIN,
+                                    [self = qemu.get()](uint32_t) { self->check_end(); }));
+  return qemu;
+}
+
+void Qemu::read_output() {
+  std::array<char, 4096> buffer;
+  ssize_t got = ::read(output_.get(), buffer.data(), buffer.size());
+  if (got > 0) {
+    lines_.feed(std::string_view(buffer.data(), static_cast<size_t>(got)));
+  } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+    lines_.finish();
+    output_watch_.reset();
+  }
+}
+
+void Qemu::check_end() {
+  auto status = child_.poll();
+  if (status && !*status)
+    return;
+  end_watch_.reset();
+  // Its last words are still in the pipe.
+  for (int reads = 0; reads < 16 && output_watch_; reads++)
+    read_output();
+  lines_.finish();
+  callbacks_.ended(status ? **status : base::ExitStatus{.code = -1, .signal = 0});
+}
+
+} // namespace linstub::stub

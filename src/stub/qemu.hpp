@@ -1,0 +1,49 @@
+// Qemu: the QEMU process, confined, with its output turned into lines of the log.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "base/process.hpp"
+#include "stub/line_reader.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace linstub::stub {
+
+constexpr const char *qemu_program = "/usr/bin/qemu-system-i386";
+
+// QEMU's user and group. There is no passwd file; root is the only other one.
+constexpr uid_t qemu_uid = 100;
+
+class Qemu {
+public:
+  struct Callbacks {
+    std::function<void(std::string_view line)> said;    // a line on its standard output or error
+    std::function<void(base::ExitStatus status)> ended; // once
+  };
+
+  // Gives QEMU the device nodes that it needs, and starts it. It inherits `keep` under their own
+  // numbers and nothing else.
+  static base::Result<std::unique_ptr<Qemu>> start(base::EventLoop &loop,
+                                                   const std::vector<std::string> &arguments,
+                                                   const std::vector<int> &keep,
+                                                   Callbacks callbacks);
+
+  [[nodiscard]] pid_t pid() const { return child_.pid(); }
+
+private:
+  explicit Qemu(Callbacks callbacks) : callbacks_(std::move(callbacks)), lines_(callbacks_.said) {}
+  void read_output();
+  void check_end();
+
+  Callbacks callbacks_;
+  LineReader lines_;
+  base::Fd output_;
+  base::Child child_;
+  base::EventLoop::Handle output_watch_;
+  base::EventLoop::Handle end_watch_;
+};
+
+} // namespace linstub::stub
