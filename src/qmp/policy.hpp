@@ -1,0 +1,34 @@
+// What linstub-dm does with each QMP command that a client in dom0 sends, and with each event of
+// QEMU: a table. The commands are those of libxl 4.20 (libxl_qmp.c, libxl_disk.c, libxl_domain.c,
+// libxl_dm.c, libxl_pci.c, libxl_usb.c), of libxenstat, and some that people type.
+#pragma once
+
+#include "qmp/message.hpp"
+
+#include <span>
+
+namespace linstub::qmp {
+
+enum class Action {
+  answer,  // only dom0 knows: QEMU in the stub domain would say what is true there
+  forward, // QEMU does it; the result must have the shape
+  refuse,  // with a QMP error
+};
+
+struct Rule {
+  std::string_view command;
+  Action action{};
+  Shape result;          // for forward
+  std::string_view why;  // for refuse: a sentence
+};
+
+// The whole table, sorted by nothing in particular.
+std::span<const Rule> rules();
+
+// The rule for a command with its arguments; a refusal for a command that is not in the table.
+const Rule &rule_for(const Command &command);
+
+// Whether an event of QEMU is passed on to clients.
+bool passes(const Event &event);
+
+} // namespace linstub::qmp

@@ -1,0 +1,46 @@
+#include "qmp/policy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace linstub::qmp {
+namespace {
+
+Action action(const std::string &name, const std::string &arguments = "{}") {
+  return rule_for({.name = name, .arguments = arguments, .id = {}}).action;
+}
+
+TEST(Policy, NamesEachCommandOnce) {
+  std::set<std::string_view> names;
+  for (const Rule &rule : rules())
+    EXPECT_TRUE(names.insert(rule.command).second) << rule.command;
+}
+
+TEST(Policy, GivesAReasonForEachRefusalAndForNothingElse) {
+  for (const Rule &rule : rules())
+    EXPECT_EQ(rule.action == Action::refuse, !rule.why.empty()) << rule.command;
+}
+
+TEST(Policy, AnswersWhatOnlyDom0Knows) {
+  EXPECT_EQ(action("query-vnc"), Action::answer);
+  EXPECT_EQ(action("query-chardev"), Action::answer);
+}
+
+TEST(Policy, RefusesWhatItDoesNotKnow) {
+  EXPECT_EQ(action("migrate"), Action::refuse);
+  EXPECT_EQ(action(""), Action::refuse);
+}
+
+TEST(Policy, LooksAtTheDriverOfADevice) {
+  EXPECT_EQ(action("device_add", R"({"driver":"usb-tablet"})"), Action::forward);
+  EXPECT_EQ(action("device_add", R"({"driver":"xen-pci-passthrough"})"), Action::refuse);
+}
+
+TEST(Policy, KeepsVncEventsBack) {
+  EXPECT_TRUE(passes({.name = "STOP", .text = {}}));
+  EXPECT_FALSE(passes({.name = "VNC_CONNECTED", .text = {}}));
+}
+
+} // namespace
+} // namespace linstub::qmp
