@@ -47,7 +47,7 @@ Result<std::string> read_file(const std::string &path, size_t limit) {
 }
 
 Result<> replace_file(const std::string &path, std::string_view content, mode_t mode) {
-  std::string temporary = std::format("{}.{}.new", path, ::getpid());
+  std::string temporary = base::format("{}.{}.new", path, ::getpid());
   auto write = [&]() -> Result<> {
     Fd fd = TRY(open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
     TRY(write_all(fd, content).transform_error(doing("write {}", temporary)));

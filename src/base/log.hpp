@@ -7,7 +7,8 @@
 // and exec.
 #pragma once
 
-#include <format>
+#include "base/format.hpp"
+
 #include <string>
 #include <string_view>
 
@@ -33,25 +34,25 @@ void set_log_sink(LogSink sink, void *context);
 void log_line(LogLevel level, std::string_view text);
 
 template <class... Args>
-void log(LogLevel level, std::format_string<Args...> text, Args &&...args) {
+void log(LogLevel level, FormatString<Args...> text, Args &&...args) {
   if (log_enabled(level))
-    log_line(level, std::format(text, std::forward<Args>(args)...));
+    log_line(level, base::format(text, std::forward<Args>(args)...));
 }
 
 template <class... Args>
-void log_error(std::format_string<Args...> text, Args &&...args) {
+void log_error(FormatString<Args...> text, Args &&...args) {
   log(LogLevel::error, text, std::forward<Args>(args)...);
 }
 template <class... Args>
-void log_warning(std::format_string<Args...> text, Args &&...args) {
+void log_warning(FormatString<Args...> text, Args &&...args) {
   log(LogLevel::warning, text, std::forward<Args>(args)...);
 }
 template <class... Args>
-void log_info(std::format_string<Args...> text, Args &&...args) {
+void log_info(FormatString<Args...> text, Args &&...args) {
   log(LogLevel::info, text, std::forward<Args>(args)...);
 }
 template <class... Args>
-void log_debug(std::format_string<Args...> text, Args &&...args) {
+void log_debug(FormatString<Args...> text, Args &&...args) {
   log(LogLevel::debug, text, std::forward<Args>(args)...);
 }
 

@@ -60,8 +60,8 @@ int prepare(const Command &command, std::array<int, 3> standard) {
 
 std::string ExitStatus::text() const {
   if (signal != 0)
-    return std::format("was ended by signal {} ({})", signal, ::strsignal(signal));
-  return std::format("exited with status {}", code);
+    return base::format("was ended by signal {} ({})", signal, ::strsignal(signal));
+  return base::format("exited with status {}", code);
 }
 
 Child::Child(Child &&other) noexcept
@@ -119,7 +119,7 @@ Result<ExitStatus> Child::wait(Deadline deadline) {
       return *status;
     if (deadline.passed())
       return std::unexpected(
-          Error(std::format("process {} has not ended in time", pid_), ETIMEDOUT));
+          Error(base::format("process {} has not ended in time", pid_), ETIMEDOUT));
     pollfd end{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
     auto left = std::min(deadline.left(), Milliseconds(60'000));
     if (::poll(&end, 1, static_cast<int>(left.count())) < 0 && errno != EINTR)
@@ -203,7 +203,7 @@ Result<Output> run(Command command, Deadline deadline, std::string_view input, s
       in.write.reset();
     if (deadline.passed())
       return std::unexpected(
-          Error(std::format("run {}: it has not ended in time", name), ETIMEDOUT));
+          Error(base::format("run {}: it has not ended in time", name), ETIMEDOUT));
     // What it left running (an ssh that serves others, say) may hold the pipes open for ever: once
     // it has ended, only what is there already is read.
     bool ended = TRY(child.poll()).has_value();

@@ -13,6 +13,8 @@
 //     }
 #pragma once
 
+#include "base/format.hpp"
+
 #include <cerrno>
 #include <expected>
 #include <format>
@@ -49,24 +51,24 @@ std::string errno_text(int code);
 
 // An error of our own making.
 template <class... Args>
-[[nodiscard]] std::unexpected<Error> fail(std::format_string<Args...> text, Args &&...args) {
-  return std::unexpected(Error(std::format(text, std::forward<Args>(args)...)));
+[[nodiscard]] std::unexpected<Error> fail(FormatString<Args...> text, Args &&...args) {
+  return std::unexpected(Error(base::format(text, std::forward<Args>(args)...)));
 }
 
 // An error that the system reported: "<text>: <meaning of code>". Takes the errno as its first
 // argument, so that nothing between the failed call and here can change it.
 template <class... Args>
-[[nodiscard]] std::unexpected<Error> fail_errno(int code, std::format_string<Args...> text,
+[[nodiscard]] std::unexpected<Error> fail_errno(int code, FormatString<Args...> text,
                                                 Args &&...args) {
-  std::string message = std::format(text, std::forward<Args>(args)...);
+  std::string message = base::format(text, std::forward<Args>(args)...);
   message.append(": ").append(errno_text(code));
   return std::unexpected(Error(std::move(message), code));
 }
 
 // For std::expected::transform_error: puts what was being done in front of an error.
 template <class... Args>
-[[nodiscard]] auto doing(std::format_string<Args...> text, Args &&...args) {
-  return [what = std::format(text, std::forward<Args>(args)...)](Error error) {
+[[nodiscard]] auto doing(FormatString<Args...> text, Args &&...args) {
+  return [what = base::format(text, std::forward<Args>(args)...)](Error error) {
     return std::move(error).in(what);
   };
 }

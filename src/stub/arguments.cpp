@@ -55,9 +55,9 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
       if (!nics.insert(nic).second)
         return base::fail("-netdev {}: NIC {} is named twice", argument, nic);
       int fd = TRY(handover.tap(nic).transform_error(base::doing("join NIC {} to QEMU", nic)));
-      result.push_back(std::format("tap,id=net{},fd={}", nic, fd));
+      result.push_back(base::format("tap,id=net{},fd={}", nic, fd));
     } else if (mode == Mode::libxl && previous == "-incoming" && argument == restore_argument) {
-      result.push_back(std::format("fd:{}", TRY(handover.console(restore_console, O_RDONLY))));
+      result.push_back(base::format("fd:{}", TRY(handover.console(restore_console, O_RDONLY))));
     } else {
       if ((previous == "-kernel" || previous == "-initrd") && !files_here(argument))
         return base::fail(
@@ -70,8 +70,8 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
   }
   if (mode == Mode::libxl) {
     int save = TRY(handover.console(save_console, O_WRONLY));
-    result.insert(result.end(), {"-add-fd", std::format("fd={},set=1", save), "-chardev",
-                                 std::format("socket,id=linstub-qmp,path={},server=on,wait=off",
+    result.insert(result.end(), {"-add-fd", base::format("fd={},set=1", save), "-chardev",
+                                 base::format("socket,id=linstub-qmp,path={},server=on,wait=off",
                                              wire::qmp_socket),
                                  "-mon", "chardev=linstub-qmp,mode=control"});
   }

@@ -38,20 +38,20 @@ std::string only_entry(const std::string &path) {
 
 base::Result<std::string> Frontends::name_of(const std::string &device,
                                              const std::string &sysfs_class) const {
-  std::string name = only_entry(std::format("{}/{}/{}", world_.sysfs, device, sysfs_class));
+  std::string name = only_entry(base::format("{}/{}/{}", world_.sysfs, device, sysfs_class));
   if (name.empty())
     return base::fail("the kernel has made no {} device for it", sysfs_class);
   return name;
 }
 
 base::Result<std::string> Frontends::link_of(unsigned int nic) const {
-  return name_of(std::format("vif-{}", nic), "net").transform_error(base::doing("NIC {}", nic));
+  return name_of(base::format("vif-{}", nic), "net").transform_error(base::doing("NIC {}", nic));
 }
 
 base::Result<std::string> Frontends::hand_over(const std::string &name) {
   if (handed_over_.contains(name))
     return std::string();
-  std::string node = std::format("{}/{}", world_.dev, name);
+  std::string node = base::format("{}/{}", world_.dev, name);
   if (::chown(node.c_str(), owner_, owner_) == 0) {
     base::log_debug("{} is there", node);
     handed_over_.insert(name);
@@ -59,17 +59,17 @@ base::Result<std::string> Frontends::hand_over(const std::string &name) {
   }
   if (errno != ENOENT)
     return base::fail_errno(errno, "give {} to QEMU", node);
-  return std::format("{} is not there", node);
+  return base::format("{} is not there", node);
 }
 
 base::Result<std::string> Frontends::lack(const Kind &kind, const std::string &number) {
-  auto state = world_.read(std::format("device/{}/{}/state", kind.type, number));
+  auto state = world_.read(base::format("device/{}/{}/state", kind.type, number));
   if (!state || *state != connected)
-    return std::format("its state is {}, not connected (4)",
+    return base::format("its state is {}, not connected (4)",
                        state ? base::printable(*state, 8) : "unknown");
   if (kind.sysfs_class == nullptr)
     return hand_over("hvc" + number);
-  auto name = name_of(std::format("{}-{}", kind.type, number), kind.sysfs_class);
+  auto name = name_of(base::format("{}-{}", kind.type, number), kind.sysfs_class);
   if (!name)
     return std::move(name).error().message();
   return kind.has_node ? hand_over(*name) : std::string();
@@ -81,7 +81,7 @@ base::Result<std::vector<std::string>> Frontends::scan() {
                                               {"console", nullptr, "console", true}}};
   std::vector<std::string> missing;
   for (const Kind &kind : kinds) {
-    auto numbers = world_.list(std::format("device/{}", kind.type));
+    auto numbers = world_.list(base::format("device/{}", kind.type));
     if (!numbers && numbers.error().code() == ENOENT)
       continue;
     if (!numbers)
@@ -94,7 +94,7 @@ base::Result<std::vector<std::string>> Frontends::scan() {
       std::string lacks =
           TRY(lack(kind, number).transform_error(base::doing("{} {}", kind.words, number)));
       if (!lacks.empty())
-        missing.push_back(std::format("{} {}: {}", kind.words, number, lacks));
+        missing.push_back(base::format("{} {}: {}", kind.words, number, lacks));
     }
   }
   return missing;

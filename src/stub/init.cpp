@@ -211,7 +211,7 @@ void Init::set_deadline() {
     if (phase == Phase::qemu)
       why.append(": ").append(join(sockets_, ", ")).append(" not there");
     if (phase != Phase::leaving)
-      why.append(std::format(", for {} s", facts(phase).deadline.count() / 1000));
+      why.append(base::format(", for {} s", facts(phase).deadline.count() / 1000));
     tell(Event::deadline, std::move(why));
   });
 }
@@ -238,7 +238,7 @@ base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd
         return hand(TRY(join_nic(nic, link)));
       },
       .console = [&](unsigned int console, int flags) -> base::Result<int> {
-        return hand(TRY(sys::open_raw_terminal(std::format("/dev/hvc{}", console), flags)));
+        return hand(TRY(sys::open_raw_terminal(base::format("/dev/hvc{}", console), flags)));
       },
   };
   return translate(settings_.arguments, settings_.mode, handover,
@@ -280,7 +280,7 @@ void Init::await_sockets() {
 base::Result<> Init::serve_channel() {
   Watchdog watchdog("the start of the channel", 20);
   if (settings_.mode == Mode::libxl) {
-    std::string path = std::format("device-model/{}/qmp-vchan", settings_.target);
+    std::string path = base::format("device-model/{}/qmp-vchan", settings_.target);
     auto vchan = TRY(xen::Vchan::serve(xen::dom0, path, monitor_rings));
     bridge_ = TRY(Bridge::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)),
                                  [] { return sys::connect_unix(wire::qmp_socket); }));
@@ -358,14 +358,14 @@ void Init::on_kernel_message() {
   if (text == std::string_view::npos)
     return;
   message.remove_prefix(text + 1);
-  log_.add(std::format("kernel: {}", base::printable(message.substr(0, message.find('\n')), 512)));
+  log_.add(base::format("kernel: {}", base::printable(message.substr(0, message.find('\n')), 512)));
   log_grew();
 }
 
 void Init::on_qemu_end(base::ExitStatus status) {
   std::string words = last_words_.tail(last_words_size);
   tell(Event::qemu_ended,
-       std::format("QEMU {}; {}{}", status.text(),
+       base::format("QEMU {}; {}{}", status.text(),
                    words.empty() ? "it said nothing" : "its last words: ", words));
 }
 

@@ -1,7 +1,8 @@
 #include "stub/log_ring.hpp"
 
+#include "base/format.hpp"
+
 #include <algorithm>
-#include <format>
 
 namespace linstub::stub {
 
@@ -21,7 +22,7 @@ std::string LogRing::read(uint64_t &position, size_t most) const {
   uint64_t first = end_ - bytes_.size();
   std::string text;
   if (position < first) {
-    text = std::format("linstub-init: {} bytes of log were lost\n", first - position);
+    text = base::format("linstub-init: {} bytes of log were lost\n", first - position);
     if (text.size() > most)
       return {};
     position = first;

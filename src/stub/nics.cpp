@@ -12,7 +12,7 @@ base::Result<base::Fd> join_nic(unsigned int nic, const std::string &link) {
   sys::Route route = TRY(sys::Route::open());
   unsigned int lower = TRY(sys::link_index(link));
   TRY(route.set_flags(lower, IFF_UP));
-  std::string name = std::format("nic{}", nic);
+  std::string name = base::format("nic{}", nic);
   TRY(route.add_macvtap(name, lower));
   unsigned int tap = TRY(sys::link_index(name));
   // Promiscuous for the sake of multicast: a macvtap hears only the groups that it has joined.

@@ -61,7 +61,7 @@ base::Result<std::vector<std::string>> read_arguments(xen::Xenstore &xenstore,
   std::vector<std::string> arguments;
   size_t total = 0;
   for (const std::string &name : names) {
-    arguments.push_back(TRY(xenstore.read(std::format("{}/{}", node, name))));
+    arguments.push_back(TRY(xenstore.read(base::format("{}/{}", node, name))));
     total += arguments.back().size();
     if (total > most_argument_bytes)
       return base::fail("QEMU's arguments in {} are longer than {} bytes", node,
@@ -100,10 +100,10 @@ base::Result<Settings> read_settings(xen::Xenstore &xenstore) {
                         base::printable(*level, 16));
   for (const std::string &name : TRY(children(xenstore, wire::files_node, most_files)))
     settings.files.push_back(
-        TRY(read_file_node(xenstore, std::format("{}/{}", wire::files_node, name))));
+        TRY(read_file_node(xenstore, base::format("{}/{}", wire::files_node, name))));
   // libxl puts the arguments below the guest's own /vm node, linstub-dm below the stub domain's.
   std::string vm_node = settings.mode == Mode::libxl
-                            ? std::format("{}/vm", xen::domain_path(settings.target))
+                            ? base::format("{}/vm", xen::domain_path(settings.target))
                             : std::string("vm");
   std::string vm = TRY(xenstore.read(vm_node, 256));
   settings.arguments = TRY(read_arguments(xenstore, vm + "/image/dm-argv"));

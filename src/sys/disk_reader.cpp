@@ -64,7 +64,7 @@ base::Result<std::span<const std::byte>> DiskReader::next(base::Deadline deadlin
     context_ = 0;
     buffer_ = nullptr;
     return std::unexpected(
-        base::Error(std::format("read {} at {}: the disk has not answered in time", path_, offset_),
+        base::Error(base::format("read {} at {}: the disk has not answered in time", path_, offset_),
                     ETIMEDOUT));
   }
   if (done.res < 0)

@@ -118,6 +118,15 @@ base::Result<> Route::add_macvtap(const std::string &name, unsigned int lower) {
   return request(message).transform_error(base::doing("make macvtap {} over link {}", name, lower));
 }
 
+base::Result<> Route::rename(unsigned int link, const std::string &name) {
+  NetlinkMessage message(RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK);
+  ifinfomsg info{};
+  info.ifi_index = static_cast<int>(link);
+  message.fixed(info);
+  message.attribute(IFLA_IFNAME, name);
+  return request(message).transform_error(base::doing("rename link {} to {}", link, name));
+}
+
 base::Result<> Route::remove(unsigned int link) {
   NetlinkMessage message(RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK);
   ifinfomsg info{};

@@ -47,6 +47,9 @@ public:
   // lower link and its MAC address, and the lower link becomes promiscuous.
   base::Result<> add_macvtap(const std::string &name, unsigned int lower);
 
+  // The link must be down.
+  base::Result<> rename(unsigned int link, const std::string &name);
+
   base::Result<> remove(unsigned int link);
 
 private:

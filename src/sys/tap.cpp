@@ -8,7 +8,7 @@
 namespace linstub::sys {
 
 base::Result<base::Fd> open_tap(unsigned int link) {
-  std::string path = std::format("/dev/tap{}", link);
+  std::string path = base::format("/dev/tap{}", link);
   base::Fd fd = TRY(base::open_file(path, O_RDWR | O_NONBLOCK));
   ifreq request{};
   request.ifr_flags = IFF_TAP | IFF_NO_PI;

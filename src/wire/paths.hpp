@@ -21,9 +21,10 @@
 // docs/misc/stubdom.txt): /vm/<uuid of the stub domain>/image/dm-argv/<nnn>, in order.
 #pragma once
 
+#include "base/format.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <format>
 #include <string>
 
 namespace linstub::wire {
@@ -40,7 +41,9 @@ constexpr size_t longest_error = 512;
 // connects to them when a stream asks for the service.
 constexpr const char *qmp_socket = "/run/qmp.sock";
 constexpr const char *vnc_socket = "/run/vnc.sock";
-inline std::string serial_socket(uint8_t index) { return std::format("/run/serial{}.sock", index); }
+inline std::string serial_socket(uint8_t index) {
+  return base::format("/run/serial{}.sock", index);
+}
 constexpr uint8_t most_serial_ports = 4;
 
 // Where copied files (a guest's kernel and initrd) live in the stub domain.

@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, 6> reasons{"poweroff", "reboot",   "suspe
 
 std::string shutdown_text(uint8_t reason) {
   return reason < reasons.size() ? std::string(reasons.at(reason))
-                                 : std::format("reason {}", reason);
+                                 : base::format("reason {}", reason);
 }
 
 void Control::Close::operator()(xc_interface_core *handle) const { xc_interface_close(handle); }
@@ -62,7 +62,7 @@ base::Result<std::string> Control::release() {
   int version = xc_version(handle_.get(), XENVER_version, nullptr);
   if (version < 0)
     return base::fail_errno(errno, "ask for Xen's version");
-  return std::format("{}.{}", version >> 16, version & 0xffff);
+  return base::format("{}.{}", version >> 16, version & 0xffff);
 }
 
 } // namespace linstub::xen

@@ -44,7 +44,7 @@ base::Result<std::string> Xenstore::read(const std::string &path, size_t limit) 
     return base::fail_errno(errno, "read xenstore node {}", path);
   if (size > limit)
     return std::unexpected(
-        base::Error(std::format("read xenstore node {}: its {} bytes are more than the {} allowed",
+        base::Error(base::format("read xenstore node {}: its {} bytes are more than the {} allowed",
                                 path, size, limit),
                     EMSGSIZE));
   return std::string(value.get(), size);
@@ -70,7 +70,7 @@ base::Result<std::vector<std::string>> Xenstore::list(const std::string &path, s
     return base::fail_errno(errno, "list xenstore node {}", path);
   if (count > limit)
     return std::unexpected(base::Error(
-        std::format("list xenstore node {}: its {} children are more than the {} allowed", path,
+        base::format("list xenstore node {}: its {} children are more than the {} allowed", path,
                     count, limit),
         EMSGSIZE));
   std::span<char *> all(names.get(), count);
@@ -146,7 +146,7 @@ base::Result<> Xenstore::transaction(const std::function<base::Result<>()> &body
       return base::fail_errno(error, "end a xenstore transaction");
   }
   return std::unexpected(
-      base::Error(std::format("a xenstore transaction met others {} times", most_tries), EAGAIN));
+      base::Error(base::format("a xenstore transaction met others {} times", most_tries), EAGAIN));
 }
 
 base::Result<> Xenstore::watch(const std::string &path, const std::string &token) {
@@ -197,6 +197,6 @@ base::Result<> Xenstore::set_target(DomId domid, DomId target) {
   return {};
 }
 
-std::string domain_path(DomId domid) { return std::format("/local/domain/{}", domid); }
+std::string domain_path(DomId domid) { return base::format("/local/domain/{}", domid); }
 
 } // namespace linstub::xen
