@@ -1,0 +1,90 @@
+// linstub status: which guests have a stub domain, and how it is with them.
+#include "cli/command.hpp"
+#include "cli/commands.hpp"
+#include "dm/status.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <signal.h>
+
+#include <cstdio>
+#include <ctime>
+
+namespace linstub::cli {
+namespace {
+
+enum class Format { table, json };
+
+// A linstub-dm that was killed could not say so in its file.
+bool alive(const dm::Status &status) {
+  return status.phase != "failed" && ::kill(status.pid, 0) == 0;
+}
+
+std::string state_of(const dm::Status &status) {
+  if (status.phase == "failed")
+    return "failed";
+  return alive(status) ? status.phase : "dead";
+}
+
+std::string duration(int64_t seconds) {
+  constexpr int64_t minute = 60;
+  constexpr int64_t hour = 60 * minute;
+  constexpr int64_t day = 24 * hour;
+  if (seconds >= day)
+    return std::format("{}d {}h", seconds / day, seconds % day / hour);
+  if (seconds >= hour)
+    return std::format("{}h {}m", seconds / hour, seconds % hour / minute);
+  return std::format("{}m {}s", seconds / minute, seconds % minute);
+}
+
+std::string stub_of(const dm::Status &status) {
+  return status.stub_domain && alive(status) ? std::format("{}", *status.stub_domain) : "-";
+}
+
+void print_table(const std::vector<dm::Status> &all) {
+  if (all.empty()) {
+    std::puts("No guest has a stub domain.");
+    return;
+  }
+  std::printf("%-20s %6s %6s %-9s %7s %9s %s\n", "GUEST", "DOMID", "STUB", "STATE", "MEMORY",
+              "SINCE", "IMAGE");
+  for (const dm::Status &status : all) {
+    std::printf("%-20s %6s %6s %-9s %4u MiB %9s %s (%s)\n", status.guest.c_str(),
+                std::format("{}", status.domid).c_str(), stub_of(status).c_str(),
+                state_of(status).c_str(), status.memory,
+                duration(std::max<int64_t>(0, ::time(nullptr) - status.since)).c_str(),
+                status.version.c_str(), status.image.c_str());
+    if (!status.error.empty())
+      std::printf("  last error: %s\n", status.error.c_str());
+  }
+}
+
+void print_json(const std::vector<dm::Status> &all) {
+  using Json = nlohmann::json;
+  Json list = Json::array();
+  for (const dm::Status &status : all) {
+    Json entry = Json::parse(dm::encode(status));
+    entry["state"] = state_of(status);
+    list.push_back(std::move(entry));
+  }
+  constexpr int indent = 2;
+  std::puts(list.dump(indent).c_str());
+}
+
+base::Result<> show(Format format) {
+  std::vector<dm::Status> all = TRY(dm::read_all_status());
+  format == Format::json ? print_json(all) : print_table(all);
+  return {};
+}
+
+} // namespace
+
+void add_status_command(CLI::App &program) {
+  auto *command = program.add_subcommand(
+      "status", "Show the guests of this host that have a stub domain, and what went wrong last");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "As JSON, for programs");
+  command->callback([json] { finish(show(*json ? Format::json : Format::table)); });
+}
+
+} // namespace linstub::cli

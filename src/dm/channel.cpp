@@ -1,0 +1,114 @@
+#include "dm/channel.hpp"
+
+#include "wire/paths.hpp"
+#include "xen/xenstore.hpp"
+
+#include <array>
+
+namespace linstub::dm {
+
+base::Result<std::unique_ptr<Channel>> Channel::connect(base::EventLoop &loop, xen::DomId stub,
+                                                        Events events) {
+  std::string path = std::format("{}/{}", xen::domain_path(stub), wire::channel_node);
+  xen::Vchan vchan = TRY(xen::Vchan::connect(stub, path));
+  std::unique_ptr<Channel> channel(new Channel(loop, std::move(vchan), std::move(events)));
+  channel->watch_ = TRY(loop.watch(channel->vchan_.fd(), EPOLLIN,
+                                   [raw = channel.get()](uint32_t) { raw->receive(); }));
+  channel->flush(); // hello
+  return channel;
+}
+
+base::Result<wire::StreamId> Channel::open(wire::Service service, uint8_t index, uint32_t window,
+                                           Stream &stream) {
+  if (broken_)
+    return base::fail("the channel to the stub domain is broken");
+  wire::StreamId id = TRY(mux_.open(service, index, window));
+  streams_[id] = &stream;
+  flush();
+  return id;
+}
+
+size_t Channel::send(wire::StreamId id, std::span<const std::byte> bytes) {
+  size_t count = broken_ ? 0 : mux_.send(id, bytes);
+  flush();
+  return count;
+}
+
+void Channel::consume(wire::StreamId id, size_t count) {
+  mux_.consume(id, count);
+  flush();
+}
+
+void Channel::close(wire::StreamId id) {
+  streams_.erase(id);
+  mux_.close(id);
+  flush();
+}
+
+Channel::Stream *Channel::find(wire::StreamId id) {
+  auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : found->second;
+}
+
+void Channel::on_hello() { events_.on_ready(); }
+
+void Channel::on_accept(wire::StreamId id) {
+  if (Stream *stream = find(id))
+    stream->on_accept();
+}
+
+void Channel::on_data(wire::StreamId id, std::span<const std::byte> bytes) {
+  if (Stream *stream = find(id))
+    stream->on_data(bytes);
+}
+
+void Channel::on_credit(wire::StreamId id) {
+  if (Stream *stream = find(id))
+    stream->on_credit();
+}
+
+void Channel::on_close(wire::StreamId id, std::string_view reason) {
+  Stream *stream = find(id);
+  streams_.erase(id);
+  mux_.close(id);
+  if (stream != nullptr)
+    stream->on_close(reason);
+}
+
+void Channel::receive() {
+  vchan_.acknowledge();
+  std::array<std::byte, 16384> buffer;
+  while (!broken_) {
+    auto got = vchan_.read(buffer);
+    if (!got)
+      return broken(got.error().message());
+    if (*got == 0)
+      break;
+    if (auto fed = mux_.feed(std::span(buffer).first(*got)); !fed)
+      return broken(fed.error().message());
+  }
+  flush();
+}
+
+void Channel::flush() {
+  while (!broken_ && !mux_.output().empty()) {
+    auto put = vchan_.write(mux_.output());
+    if (!put)
+      return broken(put.error().message());
+    if (*put == 0)
+      return; // the vchan's event comes when there is room
+    mux_.sent(*put);
+  }
+}
+
+void Channel::broken(const std::string &why) {
+  if (broken_)
+    return;
+  broken_ = true;
+  watch_.reset();
+  // Not from here: the caller may be in the middle of something.
+  report_ = loop_.at(base::Deadline::after(base::Milliseconds::zero()),
+                     [this, why] { events_.on_broken(why); });
+}
+
+} // namespace linstub::dm

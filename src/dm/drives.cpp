@@ -1,0 +1,139 @@
+#include "dm/drives.hpp"
+
+#include "dm/arguments.hpp"
+#include "dm/options.hpp"
+
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace linstub::dm {
+namespace {
+
+using base::fail;
+using base::Result;
+
+Result<DiskFormat> parse_format(std::string_view format) {
+  if (format == "raw" || format == "host_device")
+    return DiskFormat::raw;
+  if (format == "qcow2")
+    return DiskFormat::qcow2;
+  return fail("the image format \"{}\" is not served: raw and qcow2 are", format);
+}
+
+// A name that can stand in /sys/class/net: the kernel's rule, and no more.
+bool is_interface_name(std::string_view name) {
+  return !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
+         std::ranges::none_of(name, [](char c) { return c <= ' ' || c == '/' || c == ':' || c > '~'; });
+}
+
+struct Refused {
+  std::string_view driver;
+  std::string_view why;
+};
+constexpr std::array<Refused, 8> refused_devices{{
+    {"qxl-vga", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},
+    {"qxl", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},
+    {"virtio-serial", "channels of SPICE are not served"},
+    {"virtserialport", "channels of SPICE are not served"},
+    {"usb-redir", "USB redirection is not served"},
+    {"usb-host", "USB devices of the host cannot be passed through"},
+    {"xen-pci-passthrough", "PCI passthrough is not served yet"},
+    {"vfio-pci", "PCI passthrough is not served yet"},
+}};
+
+} // namespace
+
+Result<std::string> disk_name(size_t number) {
+  if (number >= most_disks)
+    return fail("a stub domain has at most {} disks", most_disks);
+  return std::format("xvd{}", static_cast<char>('a' + number));
+}
+
+Result<DriveOption> translate_drive(std::string_view value, size_t number) {
+  Options options = Options::parse(value);
+  for (const Options::Item &item : options.items()) {
+    if (item.key.starts_with("children.") || item.key.starts_with("file.") || item.key == "driver")
+      return fail("\"{}\" is not served: COLO replication is not supported", item.key);
+  }
+  auto path = options.get("file");
+  if (!path || path->empty()) {
+    options.remove("file");
+    return DriveOption{.disk = std::nullopt, .for_qemu = options.text()};
+  }
+  if (!path->starts_with('/'))
+    return fail("the image \"{}\" is not an absolute path: images over a network protocol are not "
+                "served",
+                *path);
+  bool read_only = options.get_or("readonly", "off") == "on";
+  Disk disk{.path = *path,
+            .vdev = TRY(disk_name(number)),
+            .format = TRY(parse_format(options.get_or("format", "raw"))),
+            .mode = read_only ? DiskMode::read_only : DiskMode::read_write};
+  // A block device under its own name, past the stub domain's page cache: dom0 caches already, and
+  // a write that the guest has seen done must be in dom0.
+  options.remove("file");
+  options.set("format", disk.format == DiskFormat::qcow2 ? "qcow2" : "raw");
+  options.set("file.driver", "host_device");
+  options.set("file.filename", std::format("/dev/{}", disk.vdev));
+  options.set("cache", "none");
+  options.set("aio", "native");
+  return DriveOption{.disk = std::move(disk), .for_qemu = options.text()};
+}
+
+Result<NetdevOption> translate_netdev(std::string_view value) {
+  Options options = Options::parse(value);
+  if (options.get_or("type", options.leader().value_or("")) != "tap")
+    return fail("only NICs of type tap are served");
+  std::string id = options.get_or("id", "");
+  if (!id.starts_with("net"))
+    return fail("the id \"{}\" is not net<number>", id);
+  auto index = xen::parse_number(id.substr(3), most_nics - 1);
+  if (!index)
+    return fail("a guest has at most {} emulated NICs", most_nics);
+  Nic nic{.index = static_cast<uint8_t>(*index),
+          .interface = options.get_or("ifname", ""),
+          .bridge = options.get_or("br", ""),
+          .mac = {}};
+  if (!is_interface_name(nic.interface))
+    return fail("\"{}\" cannot be the name of a network interface", nic.interface);
+  // linstub-init puts the descriptor of the tap in here (wire/paths.hpp).
+  std::string for_qemu = std::format("type=tap,id={},ifname=tap{}", id, *index);
+  return NetdevOption{.nic = std::move(nic), .for_qemu = std::move(for_qemu)};
+}
+
+Result<> check_device(std::string_view driver) {
+  const auto *found = std::ranges::find(refused_devices, driver, &Refused::driver);
+  if (found != refused_devices.end())
+    return fail("{}", found->why);
+  return {};
+}
+
+Result<std::string> frontend_mac(const std::string &guest_mac) {
+  std::array<uint8_t, 6> bytes{};
+  std::string_view text = guest_mac;
+  for (uint8_t &byte : bytes) {
+    auto [end, error] = std::from_chars(text.data(), text.data() + std::min<size_t>(2, text.size()), byte, 16);
+    if (error != std::errc() || end != text.data() + 2)
+      return fail("\"{}\" is not a MAC address", guest_mac);
+    text.remove_prefix(2);
+    if (&byte != &bytes.back()) {
+      if (!text.starts_with(':'))
+        return fail("\"{}\" is not a MAC address", guest_mac);
+      text.remove_prefix(1);
+    }
+  }
+  if (!text.empty())
+    return fail("\"{}\" is not a MAC address", guest_mac);
+  constexpr uint8_t local = 0x02;
+  constexpr uint8_t group = 0x01;
+  // If the guest's is local already, the stub domain's must still be another one.
+  bytes[1] = static_cast<uint8_t>(bytes[1] ^ ((bytes[0] & local) != 0 ? 0x80 : 0));
+  bytes[0] = static_cast<uint8_t>((bytes[0] | local) & ~group);
+  return std::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2],
+                     bytes[3], bytes[4], bytes[5]);
+}
+
+} // namespace linstub::dm

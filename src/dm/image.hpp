@@ -1,0 +1,32 @@
+// The stub domain image: a directory with kernel, ramdisk and manifest.json (made by `linstub image
+// build`). It is checked before anything is made, so that what is wrong with it is said at once.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace linstub::dm {
+
+struct Manifest {
+  std::string version; // of Linstub
+  std::string xen;     // the release it was built for: "4.20"
+  uint64_t kernel_size = 0;
+  uint64_t ramdisk_size = 0;
+};
+base::Result<Manifest> parse_manifest(std::string_view json);
+
+struct Image {
+  std::string kernel;  // path
+  std::string ramdisk; // path
+  Manifest manifest;
+};
+
+// Checks that the files are there, that they are a kernel and a zstd-compressed ramdisk of the
+// sizes in the manifest, and that the image was built for this Xen. Digests are checked when an
+// image is installed, not at each start of a guest: they would cost more than all of the rest.
+base::Result<Image> check_image(const std::string &directory, const std::string &xen);
+
+} // namespace linstub::dm

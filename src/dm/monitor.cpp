@@ -1,0 +1,122 @@
+#include "dm/monitor.hpp"
+
+#include "base/log.hpp"
+#include "dm/monitor_socket.hpp"
+#include "qmp/policy.hpp"
+
+namespace linstub::dm {
+namespace {
+
+constexpr uint32_t window = 64 << 10;
+
+} // namespace
+
+Monitors::Monitors(base::EventLoop &loop, Owner owner)
+    : loop_(loop), owner_(std::move(owner)),
+      qemu_({.on_ready = [this](qmp::Version version) { serve(version); },
+             .on_event = [this](const qmp::Event &event) { spread(event); }}) {}
+
+Monitors::~Monitors() {
+  if (channel_ != nullptr)
+    channel_->close(stream_);
+}
+
+base::Result<std::unique_ptr<Monitors>>
+Monitors::open(base::EventLoop &loop, const std::vector<Monitor> &where, Owner owner) {
+  std::unique_ptr<Monitors> monitors(new Monitors(loop, std::move(owner)));
+  for (const Monitor &one : where)
+    monitors->sockets_.push_back(TRY(MonitorSocket::open(loop, *monitors, one)));
+  return monitors;
+}
+
+base::Result<> Monitors::connect(Channel &channel) {
+  stream_ = TRY(channel.open(wire::Service::qmp, 0, window, *this));
+  channel_ = &channel;
+  return {};
+}
+
+void Monitors::serve(qmp::Version version) {
+  base::log_info("QEMU {}.{}.{} answers", version.major, version.minor, version.micro);
+  for (auto &socket : sockets_) {
+    if (auto served = socket->serve(version); !served)
+      base::log_error("monitor: {}", served.error().message());
+  }
+  owner_.on_ready();
+}
+
+void Monitors::spread(const qmp::Event &event) {
+  base::log_debug("QEMU: event {}", event.name);
+  if (!qmp::passes(event))
+    return;
+  for (auto &socket : sockets_) {
+    if (auto session = socket->session().lock()) {
+      session->event(event);
+      socket->flush();
+    }
+  }
+}
+
+void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
+  base::log_debug("QMP command {}", command.name);
+  auto session = socket.session().lock();
+  const qmp::Rule &rule = qmp::rule_for(command);
+  switch (rule.action) {
+  case qmp::Action::answer:
+    return session->succeed(command, owner_.answer(command.name));
+  case qmp::Action::forward:
+    return forward(socket, command, rule.result);
+  case qmp::Action::refuse:
+    base::log_warning("QMP command {}: {}", command.name, rule.why);
+    bool unknown = rule.command.empty();
+    return session->fail(command, unknown ? "CommandNotFound" : "GenericError", rule.why);
+  }
+}
+
+void Monitors::forward(MonitorSocket &socket, const qmp::Command &command,
+                       const qmp::Shape &shape) {
+  auto done = [&socket, command, shape, client = socket.session()](const qmp::Reply &reply) {
+    auto session = client.lock();
+    if (!session)
+      return;
+    if (reply.failed()) {
+      session->fail(command, reply.error_class, reply.error);
+    } else if (auto right = qmp::check_shape(reply.result, shape); !right) {
+      base::log_error("QEMU's reply to {}: {}", command.name, right.error().message());
+      session->fail(command, "GenericError",
+                    std::format("QEMU's reply was not fit to be passed on: {}",
+                                right.error().message()));
+    } else {
+      session->succeed(command, reply.result);
+    }
+    socket.flush();
+  };
+  if (auto sent = qemu_.execute(command.name, command.arguments, done); !sent) {
+    if (auto session = socket.session().lock())
+      session->fail(command, "GenericError", sent.error().message());
+  }
+  flush();
+}
+
+void Monitors::on_data(std::span<const std::byte> bytes) {
+  auto fed = qemu_.feed(bytes);
+  if (channel_ != nullptr)
+    channel_->consume(stream_, bytes.size());
+  if (!fed)
+    return owner_.on_broken(std::format("QEMU's monitor: {}", fed.error().message()));
+  flush();
+}
+
+void Monitors::on_close(std::string_view reason) {
+  channel_ = nullptr;
+  owner_.on_broken(std::format("QEMU's monitor has closed: {}",
+                               base::printable(reason, wire::longest_reason)));
+}
+
+void Monitors::flush() {
+  to_qemu_ += qemu_.take_output();
+  if (channel_ == nullptr || to_qemu_.empty())
+    return;
+  to_qemu_.erase(0, channel_->send(stream_, std::as_bytes(std::span(to_qemu_))));
+}
+
+} // namespace linstub::dm

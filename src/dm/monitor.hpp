@@ -1,0 +1,65 @@
+// Monitor: the QMP sockets that libxl and others connect to in dom0, each serving one client at a
+// time, and the one conversation with QEMU in the stub domain behind them. What is answered here,
+// forwarded or refused stands in qmp/policy.cpp.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "dm/channel.hpp"
+#include "dm/plan.hpp"
+#include "qmp/session.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace linstub::dm {
+
+class MonitorSocket;
+
+class Monitors final : public Channel::Stream {
+public:
+  struct Owner {
+    // The result of a command that only dom0 can answer, as JSON.
+    std::function<std::string(const std::string &command)> answer;
+    std::function<void()> on_ready;                        // QEMU has greeted
+    std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
+  };
+  // Opens the sockets. Clients wait until QEMU has greeted.
+  static base::Result<std::unique_ptr<Monitors>> open(base::EventLoop &loop,
+                                                      const std::vector<Monitor> &where,
+                                                      Owner owner);
+  Monitors(const Monitors &) = delete;
+  Monitors &operator=(const Monitors &) = delete;
+  ~Monitors() override;
+
+  // Starts the conversation with QEMU.
+  base::Result<> connect(Channel &channel);
+
+private:
+  friend class MonitorSocket;
+  Monitors(base::EventLoop &loop, Owner owner);
+
+  void on_accept() override { flush(); }
+  void on_data(std::span<const std::byte> bytes) override;
+  void on_credit() override { flush(); }
+  void on_close(std::string_view reason) override;
+
+  void serve(qmp::Version version);
+  void spread(const qmp::Event &event);
+  // `reply` is called now or later with the sender's session, if it is still there.
+  void execute(MonitorSocket &socket, const qmp::Command &command);
+  void forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape);
+  void flush();
+
+  base::EventLoop &loop_;
+  Owner owner_;
+  qmp::ClientSession qemu_;
+  std::vector<std::unique_ptr<MonitorSocket>> sockets_;
+  Channel *channel_ = nullptr;
+  wire::StreamId stream_ = 0;
+  std::string to_qemu_;
+};
+
+} // namespace linstub::dm

@@ -1,0 +1,108 @@
+#include "dm/monitor_socket.hpp"
+
+#include "base/log.hpp"
+#include "dm/monitor.hpp"
+#include "dm/sockets.hpp"
+
+#include <unistd.h>
+
+#include <array>
+
+namespace linstub::dm {
+namespace {
+
+constexpr size_t most_output = size_t{2} << 20; // bytes that a client leaves unread
+
+} // namespace
+
+base::Result<std::unique_ptr<MonitorSocket>>
+MonitorSocket::open(base::EventLoop &loop, Monitors &owner, const Monitor &where) {
+  std::unique_ptr<MonitorSocket> socket(new MonitorSocket(loop, owner, where));
+  if (where.fd >= 0) {
+    socket->listener_ = base::Fd(where.fd); // libxl listens already
+    TRY(base::set_nonblocking(socket->listener_));
+  } else {
+    socket->listener_ = TRY(listen_unix(where.path));
+  }
+  return socket;
+}
+
+MonitorSocket::~MonitorSocket() {
+  if (!where_.path.empty())
+    ::unlink(where_.path.c_str());
+}
+
+base::Result<> MonitorSocket::serve(qmp::Version version) {
+  version_ = version;
+  listen_watch_ = TRY(loop_.watch(listener_.get(), EPOLLIN, [this](uint32_t) { accept(); }));
+  return {};
+}
+
+void MonitorSocket::accept() {
+  auto client = accept_client(listener_);
+  if (!client)
+    return base::log_warning("monitor {}: {}", where_.path, client.error().message());
+  if (!*client)
+    return;
+  client_ = std::move(*client);
+  session_ = std::make_shared<qmp::ServerSession>(
+      version_, [this](const qmp::Command &command) { owner_.execute(*this, command); });
+  auto watch = loop_.watch(client_.get(), EPOLLIN, [this](uint32_t events) { ready(events); });
+  if (!watch)
+    return drop_client();
+  client_watch_ = std::move(*watch);
+  // One client at a time, as with QEMU: the next one waits until this one has left.
+  if (!loop_.change(listen_watch_, 0))
+    base::log_warning("monitor {}: cannot hold back further clients", where_.path);
+  flush();
+}
+
+void MonitorSocket::ready(uint32_t events) {
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+    receive();
+  flush();
+}
+
+void MonitorSocket::receive() {
+  std::array<std::byte, 4096> buffer;
+  ssize_t got = ::read(client_.get(), buffer.data(), buffer.size());
+  if (got < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (got <= 0)
+    return drop_client();
+  std::shared_ptr<qmp::ServerSession> session = session_; // a command may end it
+  if (auto fed = session->feed(std::span(buffer).first(static_cast<size_t>(got))); !fed) {
+    base::log_warning("monitor {}: {}: the client is dropped", where_.path, fed.error().message());
+    drop_client();
+  }
+}
+
+void MonitorSocket::flush() {
+  if (!session_)
+    return;
+  output_ += session_->take_output();
+  while (!output_.empty()) {
+    ssize_t put = ::write(client_.get(), output_.data(), output_.size());
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put < 0 && errno != EAGAIN)
+      return drop_client();
+    if (put < 0)
+      break;
+    output_.erase(0, static_cast<size_t>(put));
+  }
+  if (output_.size() > most_output ||
+      !loop_.change(client_watch_, output_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT))
+    drop_client();
+}
+
+void MonitorSocket::drop_client() {
+  client_watch_.reset();
+  session_.reset();
+  client_.reset();
+  output_.clear();
+  if (!loop_.change(listen_watch_, EPOLLIN))
+    base::log_warning("monitor {}: takes no more clients", where_.path);
+}
+
+} // namespace linstub::dm

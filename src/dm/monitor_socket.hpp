@@ -1,0 +1,52 @@
+// MonitorSocket: one QMP socket in dom0, and its client.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "dm/plan.hpp"
+#include "qmp/session.hpp"
+
+#include <memory>
+#include <string>
+
+namespace linstub::dm {
+
+class Monitors;
+
+class MonitorSocket {
+public:
+  static base::Result<std::unique_ptr<MonitorSocket>> open(base::EventLoop &loop, Monitors &owner,
+                                                           const Monitor &where);
+  MonitorSocket(const MonitorSocket &) = delete;
+  MonitorSocket &operator=(const MonitorSocket &) = delete;
+  ~MonitorSocket();
+
+  // Lets clients in. They are greeted with QEMU's version.
+  base::Result<> serve(qmp::Version version);
+
+  // The client that is there now; replies to one that has left meanwhile find nobody.
+  [[nodiscard]] std::weak_ptr<qmp::ServerSession> session() const { return session_; }
+
+  // Sends what the session has to say.
+  void flush();
+
+private:
+  MonitorSocket(base::EventLoop &loop, Monitors &owner, Monitor where)
+      : loop_(loop), owner_(owner), where_(std::move(where)) {}
+  void accept();
+  void ready(uint32_t events);
+  void receive();
+  void drop_client();
+
+  base::EventLoop &loop_;
+  Monitors &owner_;
+  Monitor where_;
+  qmp::Version version_;
+  base::Fd listener_;
+  base::Fd client_;
+  std::shared_ptr<qmp::ServerSession> session_;
+  std::string output_;
+  base::EventLoop::Handle listen_watch_;
+  base::EventLoop::Handle client_watch_;
+};
+
+} // namespace linstub::dm

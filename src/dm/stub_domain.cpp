@@ -1,0 +1,145 @@
+#include "dm/stub_domain.hpp"
+
+#include "base/deadline.hpp"
+#include "wire/frame.hpp"
+
+#include <unistd.h>
+
+#include <array>
+
+namespace linstub::dm {
+namespace {
+
+using base::Deadline;
+using base::Milliseconds;
+using base::Result;
+
+constexpr Milliseconds longest_wait_for_name{25'000};
+constexpr Milliseconds between_looks{100};
+// The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
+constexpr uint32_t overhead = 4; // MiB
+
+} // namespace
+
+Result<StubDomains> StubDomains::open() {
+  auto toolstack = TRY(xen::Toolstack::open());
+  auto control = TRY(xen::Control::open());
+  auto xenstore = TRY(xen::Xenstore::connect());
+  return StubDomains(std::move(toolstack), std::move(control), std::move(xenstore));
+}
+
+Result<xen::DomId> StubDomains::create(const Description &description,
+                                       const std::string &hotplug) {
+  TRY(wait_for_name(description.name));
+  TRY(toolstack_.make_room(description.memory + overhead));
+  xen::DomId domid = TRY(toolstack_.create(
+      {.name = description.name,
+       .kernel = description.kernel,
+       .ramdisk = description.ramdisk,
+       .command_line = description.command_line,
+       .memory = description.memory,
+       .nodes = {{owner_node, std::to_string(xen::number(description.guest))}}}));
+  auto finish = [&]() -> Result<> {
+    TRY(prepare(domid, description));
+    TRY(attach(domid, description, hotplug));
+    return toolstack_.unpause(domid);
+  };
+  if (auto done = finish(); !done) {
+    [[maybe_unused]] auto destroyed = toolstack_.destroy(domid); // the first error is the cause
+    return std::unexpected(std::move(done).error());
+  }
+  return domid;
+}
+
+// After a reboot the stub domain of the guest's former life may still be on its way out.
+Result<> StubDomains::wait_for_name(const std::string &name) {
+  Deadline deadline = Deadline::after(longest_wait_for_name);
+  while (auto other = TRY(toolstack_.find(name))) {
+    std::string owner = std::format("{}/{}", xen::domain_path(*other), owner_node);
+    auto guest = TRY(xenstore_.read_if_there(owner, 16));
+    if (!guest)
+      return base::fail("a domain named {} exists already (domain {}), and is no stub domain: "
+                        "rename it",
+                        name, *other);
+    auto old_guest = xen::parse_domid(*guest);
+    // One whose guest is gone and whose device model does not end it is ours to end.
+    if (deadline.left() < longest_wait_for_name / 2 && old_guest &&
+        !TRY(control_.info(*old_guest)))
+      [[maybe_unused]] auto destroyed = toolstack_.destroy(*other);
+    if (deadline.passed())
+      return base::fail("the stub domain {} of a former guest {} does not end: xl destroy {}", name,
+                        *guest, *other);
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(between_looks).count()));
+  }
+  return {};
+}
+
+Result<> StubDomains::prepare(xen::DomId domid, const Description &description) {
+  xen::DomId guest = description.guest;
+  TRY(control_.set_target(domid, guest));
+  TRY(xenstore_.set_target(domid, guest));
+  std::string home = xen::domain_path(domid);
+  std::string vm = TRY(xenstore_.read(home + "/vm", 128));
+  return xenstore_.transaction([&]() -> Result<> {
+    auto write = [&](const std::string &node, std::string_view value) {
+      return xenstore_.write(std::format("{}/{}", home, node), value);
+    };
+    // The stub domain's kernel reads this once, when it finds xenstore.
+    TRY(write("target", std::format("{}", guest)));
+    TRY(write(wire::version_node, std::to_string(wire::protocol_version)));
+    TRY(write(wire::log_level_node, description.log_level));
+    for (size_t i = 0; i < description.files.size(); i++) {
+      const FileToCopy &file = description.files[i];
+      TRY(write(std::format("{}/{}/device", wire::files_node, i), file.device));
+      TRY(write(std::format("{}/{}/size", wire::files_node, i), std::to_string(file.size)));
+      TRY(write(std::format("{}/{}/path", wire::files_node, i), file.path));
+    }
+    for (size_t i = 0; i < description.arguments.size(); i++)
+      TRY(xenstore_.write(std::format("{}/image/dm-argv/{:03}", vm, i + 1),
+                          description.arguments[i]));
+    // QEMU says "running" below this.
+    std::string state = std::format("{}/device-model/{}", home, guest);
+    TRY(xenstore_.make_directory(state));
+    std::array<xen::Permission, 2> permissions{
+        {{.domid = domid, .access = xen::Access::none}, {.domid = guest, .access = xen::Access::read}}};
+    return xenstore_.set_permissions(state, permissions);
+  });
+}
+
+Result<> StubDomains::attach(xen::DomId domid, const Description &description,
+                             const std::string &hotplug) {
+  for (const Disk &disk : description.disks)
+    TRY(toolstack_.add_disk(domid, {.path = disk.path,
+                                    .vdev = disk.vdev,
+                                    .writable = disk.mode == DiskMode::read_write,
+                                    .script = hotplug}));
+  for (const Nic &nic : description.nics)
+    TRY(toolstack_.add_nic(domid, {.index = nic.index,
+                                   .interface = nic.interface,
+                                   .mac = nic.mac,
+                                   .bridge = nic.bridge,
+                                   .script = hotplug}));
+  return {};
+}
+
+Result<> StubDomains::destroy_all(xen::DomId guest) {
+  std::string number = std::to_string(xen::number(guest));
+  for (const std::string &name : TRY(xenstore_.list("/local/domain"))) {
+    auto domid = xen::parse_domid(name);
+    if (!domid || *domid == xen::dom0)
+      continue;
+    auto owner = TRY(xenstore_.read_if_there(
+        std::format("{}/{}", xen::domain_path(*domid), owner_node), 16));
+    if (owner == number)
+      TRY(toolstack_.destroy(*domid));
+  }
+  return {};
+}
+
+Result<> StubDomains::rescue(xen::DomId guest) {
+  auto crashed = control_.crash(guest); // whatever happens to the stub domain
+  TRY(destroy_all(guest));
+  return crashed;
+}
+
+} // namespace linstub::dm

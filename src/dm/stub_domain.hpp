@@ -1,0 +1,49 @@
+// StubDomains: making and removing the stub domain of a guest, by way of libxl. This is what
+// linstub-stubdom does; linstub-dm itself does not link libxl.
+//
+// A stub domain of ours carries the node linstub/guest from its first moment (libxl writes it in
+// the transaction that introduces the domain), so that one whose linstub-dm is dead can be found.
+#pragma once
+
+#include "base/result.hpp"
+#include "dm/description.hpp"
+#include "xen/control.hpp"
+#include "xen/toolstack.hpp"
+#include "xen/xenstore.hpp"
+
+#include <string>
+
+namespace linstub::dm {
+
+constexpr const char *owner_node = "linstub/guest";
+
+class StubDomains {
+public:
+  static base::Result<StubDomains> open();
+
+  // Makes the stub domain, gives it its target before it runs, attaches its devices and starts it.
+  // If anything fails, nothing is left. `hotplug` is the path of linstub-hotplug.
+  base::Result<xen::DomId> create(const Description &description, const std::string &hotplug);
+
+  // Removes every stub domain of the guest. That there is none is no error.
+  base::Result<> destroy_all(xen::DomId guest);
+
+  // For when linstub-dm has died: the same, and the guest crashes, since nobody serves it now.
+  base::Result<> rescue(xen::DomId guest);
+
+private:
+  StubDomains(xen::Toolstack toolstack, xen::Control control, xen::Xenstore xenstore)
+      : toolstack_(std::move(toolstack)), control_(std::move(control)),
+        xenstore_(std::move(xenstore)) {}
+
+  base::Result<> wait_for_name(const std::string &name);
+  base::Result<> prepare(xen::DomId domid, const Description &description);
+  base::Result<> attach(xen::DomId domid, const Description &description,
+                        const std::string &hotplug);
+
+  xen::Toolstack toolstack_;
+  xen::Control control_;
+  xen::Xenstore xenstore_;
+};
+
+} // namespace linstub::dm

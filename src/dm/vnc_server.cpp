@@ -1,0 +1,50 @@
+#include "dm/vnc_server.hpp"
+
+#include "base/log.hpp"
+#include "dm/sockets.hpp"
+#include "qmp/message.hpp"
+
+namespace linstub::dm {
+
+base::Result<std::unique_ptr<VncServer>> VncServer::open(base::EventLoop &loop,
+                                                         const VncAddress &address) {
+  std::unique_ptr<VncServer> server(new VncServer(loop, address));
+  VncListener listener = TRY(listen_vnc(address));
+  server->listener_ = std::move(listener.socket);
+  server->port_ = listener.port;
+  return server;
+}
+
+base::Result<> VncServer::serve(Channel &channel) {
+  channel_ = &channel;
+  watch_ = TRY(loop_.watch(listener_.get(), EPOLLIN, [this](uint32_t) { accept(); }));
+  return {};
+}
+
+void VncServer::accept() {
+  auto client = accept_client(listener_);
+  if (!client)
+    return base::log_warning("vnc: {}", client.error().message());
+  if (!*client)
+    return;
+  if (clients_.size() >= most_clients)
+    return base::log_warning("vnc: a client is turned away: there are {} already", most_clients);
+  auto place = clients_.emplace(clients_.end());
+  auto relay = Relay::start(loop_, *channel_, std::move(*client), wire::Service::vnc, 0,
+                            [this, place] { clients_.erase(place); });
+  if (!relay) {
+    base::log_warning("vnc: {}", relay.error().message());
+    clients_.erase(place);
+    return;
+  }
+  *place = std::move(*relay);
+}
+
+std::string VncServer::description() const {
+  bool six = address_.host.find(':') != std::string::npos;
+  return std::format(R"({{"enabled":true,"host":{},"service":"{}","family":"{}","auth":"{}","clients":[]}})",
+                     qmp::quoted(address_.host.empty() ? "0.0.0.0" : address_.host), port_,
+                     six ? "ipv6" : "ipv4", address_.password ? "vnc" : "none");
+}
+
+} // namespace linstub::dm

@@ -1,0 +1,45 @@
+// VncServer: accepts VNC clients in dom0 and gives each a stream to QEMU's VNC server. dom0 carries
+// bytes and understands none of them.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "dm/channel.hpp"
+#include "dm/plan.hpp"
+#include "dm/relay.hpp"
+
+#include <list>
+#include <memory>
+
+namespace linstub::dm {
+
+class VncServer {
+public:
+  static constexpr size_t most_clients = 16;
+
+  // Listens; clients wait until serve().
+  static base::Result<std::unique_ptr<VncServer>> open(base::EventLoop &loop,
+                                                       const VncAddress &address);
+  VncServer(const VncServer &) = delete;
+  VncServer &operator=(const VncServer &) = delete;
+
+  base::Result<> serve(Channel &channel);
+
+  // As QEMU's query-vnc gives it.
+  [[nodiscard]] std::string description() const;
+  [[nodiscard]] uint16_t port() const { return port_; }
+
+private:
+  VncServer(base::EventLoop &loop, VncAddress address)
+      : loop_(loop), address_(std::move(address)) {}
+  void accept();
+
+  base::EventLoop &loop_;
+  VncAddress address_;
+  uint16_t port_ = 0;
+  base::Fd listener_;
+  Channel *channel_ = nullptr;
+  std::list<std::unique_ptr<Relay>> clients_;
+  base::EventLoop::Handle watch_;
+};
+
+} // namespace linstub::dm
