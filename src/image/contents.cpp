@@ -1,0 +1,73 @@
+#include "image/contents.hpp"
+
+#include <sstream>
+
+namespace linstub::image {
+namespace {
+
+struct KindName {
+  std::string_view name;
+  ContentLine::Kind kind;
+  bool has_origin;
+};
+constexpr KindName kinds[] = {
+    {"directory", ContentLine::Kind::directory, false}, {"file", ContentLine::Kind::file, true},
+    {"tree", ContentLine::Kind::tree, true},            {"program", ContentLine::Kind::program, true},
+    {"library", ContentLine::Kind::library, false},
+};
+
+struct OriginName {
+  std::string_view name;
+  Origin origin;
+};
+constexpr OriginName origins[] = {
+    {"root", Origin::root}, {"qemu", Origin::qemu}, {"init", Origin::init}};
+
+base::Result<ContentLine> parse_line(const std::string &text) {
+  std::istringstream words(text);
+  std::string kind;
+  std::string path;
+  std::string origin;
+  std::string rest;
+  words >> kind >> path >> origin >> rest;
+  if (!rest.empty())
+    return base::fail("\"{}\" is too much", rest);
+  for (const KindName &known : kinds) {
+    if (known.name != kind)
+      continue;
+    ContentLine line{.kind = known.kind, .path = path};
+    if (path.empty() || (line.kind != ContentLine::Kind::library && !path.starts_with('/')))
+      return base::fail("\"{}\" is not an absolute path", path);
+    if (!known.has_origin)
+      return origin.empty() ? base::Result<ContentLine>(line)
+                            : base::fail("a {} has no origin", kind);
+    const size_t colon = origin.find(':');
+    for (const OriginName &name : origins) {
+      if (colon != std::string::npos && origin.substr(0, colon) == name.name) {
+        line.origin = name.origin;
+        line.source = origin.substr(colon + 1);
+        return line;
+      }
+    }
+    return base::fail("\"{}\" is not an origin (root:PATH, qemu:PATH or init:)", origin);
+  }
+  return base::fail("\"{}\" is none of directory, file, tree, program and library", kind);
+}
+
+} // namespace
+
+base::Result<std::vector<ContentLine>> parse_contents(std::string_view table) {
+  std::vector<ContentLine> lines;
+  std::istringstream input{std::string(table)};
+  size_t number = 0;
+  for (std::string text; std::getline(input, text);) {
+    number++;
+    const size_t first = text.find_first_not_of(" \t");
+    if (first == std::string::npos || text[first] == '#')
+      continue;
+    lines.push_back(TRY(parse_line(text).transform_error(base::doing("line {}", number))));
+  }
+  return lines;
+}
+
+} // namespace linstub::image

@@ -1,0 +1,38 @@
+// What goes into the ramdisk: the table config/image/contents.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace linstub::image {
+
+// Where a file of the ramdisk comes from.
+enum class Origin : uint8_t {
+  root, // a package that is installed in the build root
+  qemu, // what was built from QEMU's source
+  init, // linstub-init
+};
+
+struct ContentLine {
+  enum class Kind : uint8_t {
+    directory, // an empty directory
+    file,
+    tree,    // every file of a directory
+    program, // an executable: stripped, and its libraries come along
+    library, // one that is loaded at run time, so that no program names it
+  };
+
+  Kind kind = Kind::file;
+  std::string path; // in the ramdisk; a library's name
+  Origin origin = Origin::root;
+  std::string source; // where in the origin
+};
+
+// Parses the table; an error names the line.
+base::Result<std::vector<ContentLine>> parse_contents(std::string_view table);
+
+} // namespace linstub::image

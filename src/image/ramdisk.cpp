@@ -1,0 +1,198 @@
+#include "image/ramdisk.hpp"
+
+#include "base/fd.hpp"
+#include "base/process.hpp"
+#include "image/closure.hpp"
+#include "image/newc.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace linstub::image {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr size_t largest_file = size_t{64} << 20;
+constexpr auto strip_limit = std::chrono::seconds(60);
+constexpr uint32_t program_permissions = 0755;
+constexpr uint32_t data_permissions = 0644;
+constexpr const char *library_directory = "/lib/x86_64-linux-gnu";
+
+// A file that is going in: where to, where from, and whose it is.
+struct Placed {
+  std::string path;
+  fs::path source;
+  Origin origin = Origin::root;
+  uint32_t permissions = data_permissions;
+};
+
+class Assembly {
+public:
+  Assembly(const std::vector<ContentLine> &contents, const RamdiskSources &sources)
+      : contents_(contents), sources_(sources) {}
+
+  base::Result<Ramdisk> run() {
+    for (const ContentLine &line : contents_)
+      TRY(place(line).transform_error(base::doing("ramdisk: {}", line.path)));
+    TRY(place_libraries());
+    TRY(load());
+    add_directories();
+    result_.archive = TRY(write_newc(std::move(entries_)));
+    return std::move(result_);
+  }
+
+private:
+  [[nodiscard]] fs::path source_of(const ContentLine &line) const {
+    switch (line.origin) {
+    case Origin::root:
+      return sources_.root / fs::path(line.source).relative_path();
+    case Origin::qemu:
+      return sources_.qemu / line.source;
+    case Origin::init:
+      return sources_.init;
+    }
+    return {};
+  }
+
+  base::Result<> place(const ContentLine &line) {
+    const fs::path source = source_of(line);
+    switch (line.kind) {
+    case ContentLine::Kind::directory:
+      directories_.insert(line.path);
+      break;
+    case ContentLine::Kind::library:
+      extra_libraries_.push_back(line.path);
+      break;
+    case ContentLine::Kind::file:
+      placed_.push_back({line.path, source, line.origin});
+      break;
+    case ContentLine::Kind::tree:
+      return place_tree(line, source);
+    case ContentLine::Kind::program: {
+      // Other copies than the installed one may carry symbols.
+      const fs::path stripped = sources_.scratch / fs::path(line.path).filename();
+      TRY(base::run_checked({.argv = {"strip", "--strip-all", "--remove-section=.comment", "-o",
+                                      stripped, source}},
+                            base::Deadline::after(strip_limit)));
+      placed_.push_back({line.path, stripped, line.origin, program_permissions});
+      programs_.push_back({fs::path(line.path).filename(), stripped});
+      break;
+    }
+    }
+    return {};
+  }
+
+  base::Result<> place_tree(const ContentLine &line, const fs::path &source) {
+    std::error_code error;
+    size_t count = 0;
+    for (const auto &entry : fs::recursive_directory_iterator(source, error)) {
+      if (!entry.is_regular_file())
+        continue;
+      placed_.push_back({(fs::path(line.path) / fs::relative(entry.path(), source)).string(),
+                         entry.path(), line.origin});
+      count++;
+    }
+    if (error || count == 0)
+      return base::fail("no files in {}", source.string());
+    return {};
+  }
+
+  base::Result<> place_libraries() {
+    const auto directories = TRY(library_directories(sources_.root));
+    Closure closure =
+        TRY(find_libraries(sources_.root, directories, programs_, extra_libraries_));
+    for (Library &library : closure.libraries) {
+      // One directory for all that the linker would find by itself: it looks there first.
+      const std::string directory = fs::path(library.path).parent_path();
+      const std::string path = std::ranges::contains(directories, directory)
+                                   ? std::format("{}/{}", library_directory, library.name)
+                                   : library.path;
+      placed_.push_back({path, library.source, Origin::root, program_permissions});
+    }
+    if (!closure.interpreter.empty())
+      placed_.push_back({closure.interpreter,
+                         sources_.root / fs::path(closure.interpreter).relative_path(),
+                         Origin::root, program_permissions});
+    return {};
+  }
+
+  // The path in the root that dpkg knows a file by.
+  base::Result<std::string> installed_path(const fs::path &source) const {
+    std::error_code error;
+    const fs::path real = fs::canonical(source, error);
+    if (error)
+      return base::fail("{}: {}", source.string(), error.message());
+    return "/" + fs::relative(real, fs::canonical(sources_.root)).string();
+  }
+
+  base::Result<> load() {
+    std::vector<std::string> installed;
+    for (const Placed &file : placed_) {
+      if (file.origin == Origin::root)
+        installed.push_back(TRY(installed_path(file.source)));
+    }
+    std::ranges::sort(installed);
+    const auto repeated = std::ranges::unique(installed);
+    installed.erase(repeated.begin(), repeated.end());
+    auto packages = TRY(sources_.owners(installed));
+    std::map<std::string, Package> used;
+
+    std::ranges::sort(placed_, {}, &Placed::path);
+    for (const Placed &file : placed_) {
+      std::string content = TRY(base::read_file(file.source, largest_file)
+                                    .transform_error(base::doing("ramdisk: {}", file.path)));
+      Package origin;
+      switch (file.origin) {
+      case Origin::root:
+        origin = packages[TRY(installed_path(file.source))];
+        used[origin.name] = origin;
+        break;
+      case Origin::qemu:
+        origin = {"qemu", sources_.qemu_version};
+        break;
+      case Origin::init:
+        origin = {"linstub", sources_.linstub_version};
+        break;
+      }
+      result_.files.push_back({file.path, origin.name, origin.version, digest_of(content)});
+      entries_.push_back({.path = file.path,
+                          .kind = NewcEntry::Kind::file,
+                          .permissions = file.permissions,
+                          .data = std::move(content)});
+    }
+    for (auto &[name, package] : used)
+      result_.packages.push_back(std::move(package));
+    return {};
+  }
+
+  void add_directories() {
+    for (const NewcEntry &entry : entries_) {
+      for (fs::path parent = fs::path(entry.path).parent_path(); parent != "/";
+           parent = parent.parent_path())
+        directories_.insert(parent);
+    }
+    for (const std::string &directory : directories_)
+      entries_.push_back({.path = directory,
+                          .kind = NewcEntry::Kind::directory,
+                          .permissions = program_permissions});
+  }
+
+  const std::vector<ContentLine> &contents_;
+  const RamdiskSources &sources_;
+  std::vector<Placed> placed_;
+  std::vector<Program> programs_;
+  std::vector<std::string> extra_libraries_;
+  std::set<std::string> directories_;
+  std::vector<NewcEntry> entries_;
+  Ramdisk result_;
+};
+
+} // namespace
+
+base::Result<Ramdisk> make_ramdisk(const std::vector<ContentLine> &contents,
+                                   const RamdiskSources &sources) {
+  return Assembly(contents, sources).run();
+}
+
+} // namespace linstub::image

@@ -1,0 +1,38 @@
+// The ramdisk put together: the table of contents, the programs' libraries, one archive.
+#pragma once
+
+#include "base/result.hpp"
+#include "image/contents.hpp"
+#include "image/manifest.hpp"
+#include "image/packages.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace linstub::image {
+
+struct RamdiskSources {
+  std::filesystem::path root;    // "/", where packages are installed
+  std::filesystem::path qemu;    // what build_qemu left
+  std::filesystem::path init;    // linstub-init
+  std::filesystem::path scratch; // for stripped copies; empty
+  std::string qemu_version;
+  std::string linstub_version;
+  // Which package a file of the root belongs to (image::owners).
+  std::function<base::Result<std::map<std::string, Package>>(const std::vector<std::string> &)>
+      owners;
+};
+
+struct Ramdisk {
+  std::string archive; // newc, not compressed
+  std::vector<RamdiskFile> files;
+  std::vector<Package> packages; // that files were taken from, sorted, each once
+};
+
+base::Result<Ramdisk> make_ramdisk(const std::vector<ContentLine> &contents,
+                                   const RamdiskSources &sources);
+
+} // namespace linstub::image

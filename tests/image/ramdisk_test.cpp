@@ -1,0 +1,114 @@
+#include "image/ramdisk.hpp"
+
+#include "base/fd.hpp"
+#include "image/image_build.hpp"
+#include "image/temporary.hpp"
+#include "image/zstd.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+namespace linstub::image {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+// A ramdisk made of this root's own programs, in a directory of its own.
+class Workplace {
+public:
+  Workplace() {
+    fs::create_directories(path() / "qemu/keymaps");
+    fs::create_directory(path() / "scratch");
+    fs::copy_file("/bin/true", path() / "qemu/program");
+    fs::copy_file("/bin/cat", path() / "init");
+    static_cast<void>(base::replace_file(path() / "qemu/keymaps/en-us", "a 0x1e\n"));
+    static_cast<void>(base::replace_file(path() / "qemu/keymaps/de", "z 0x15\n"));
+  }
+
+  [[nodiscard]] fs::path path() const { return directory_->path(); }
+
+  [[nodiscard]] base::Result<Ramdisk> make(std::string_view table) const {
+    return make_ramdisk(*parse_contents(table), {.root = "/",
+                                                 .qemu = path() / "qemu",
+                                                 .init = path() / "init",
+                                                 .scratch = path() / "scratch",
+                                                 .qemu_version = "10.0",
+                                                 .linstub_version = "0.1.0",
+                                                 .owners = owners});
+  }
+
+private:
+  base::Result<TemporaryDirectory> directory_ = TemporaryDirectory::make(fs::temp_directory_path());
+};
+
+constexpr std::string_view table = "program /init init:\n"
+                                   "program /usr/bin/q qemu:program\n"
+                                   "tree /usr/share/keymaps qemu:keymaps\n"
+                                   "directory /proc\n";
+
+TEST(Ramdisk, HoldsProgramsTheirLibrariesAndWhereEachComesFrom) {
+  const Workplace place;
+  auto ramdisk = place.make(table);
+  ASSERT_TRUE(ramdisk) << ramdisk.error().message();
+  auto origin_of = [&](std::string_view path) -> std::string {
+    auto file = std::ranges::find(ramdisk->files, path, &RamdiskFile::path);
+    return file == ramdisk->files.end() ? "absent" : file->origin;
+  };
+  EXPECT_EQ(origin_of("/init"), "linstub");
+  EXPECT_EQ(origin_of("/usr/bin/q"), "qemu");
+  EXPECT_EQ(origin_of("/usr/share/keymaps/de"), "qemu");
+  EXPECT_EQ(origin_of("/lib/x86_64-linux-gnu/libc.so.6"), "libc6");
+  EXPECT_EQ(origin_of("/lib64/ld-linux-x86-64.so.2"), "libc6");
+  EXPECT_TRUE(std::ranges::is_sorted(ramdisk->files, {}, &RamdiskFile::path));
+  ASSERT_FALSE(ramdisk->packages.empty());
+  EXPECT_EQ(ramdisk->packages.front().name, "libc6");
+}
+
+TEST(Ramdisk, IsTheSameWhenBuiltTwiceInDifferentDirectories) {
+  const Workplace here;
+  const Workplace there;
+  auto first = here.make(table);
+  auto second = there.make(table);
+  ASSERT_TRUE(first) << first.error().message();
+  ASSERT_TRUE(second) << second.error().message();
+  EXPECT_EQ(first->archive, second->archive);
+  EXPECT_EQ(*compress(first->archive), *compress(second->archive));
+  EXPECT_EQ(first->files, second->files);
+}
+
+TEST(Ramdisk, SaysWhichEntryCannotBeMade) {
+  const Workplace place;
+  auto error_of = [&](std::string_view line) {
+    auto ramdisk = place.make(line);
+    return ramdisk ? "" : ramdisk.error().message();
+  };
+  EXPECT_THAT(error_of("file /rom root:/no/such.rom\n"), HasSubstr("/no/such.rom"));
+  EXPECT_THAT(error_of("program /x qemu:missing\n"), HasSubstr("ramdisk: /x: "));
+  EXPECT_THAT(error_of("tree /x qemu:none\n"), HasSubstr("ramdisk: /x: no files in"));
+  EXPECT_THAT(error_of("library libnone.so.1\n"), HasSubstr("the image needs libnone.so.1"));
+  EXPECT_THAT(error_of("file /x root:/etc/hostname\n"), HasSubstr("/etc/hostname"));
+}
+
+TEST(Image, IsCheckedAgainstItsManifest) {
+  const auto directory = TemporaryDirectory::make(fs::temp_directory_path());
+  const fs::path path = directory->path();
+  EXPECT_THAT(verify_image(path).error().message(), HasSubstr("manifest.json"));
+  const Manifest manifest{.version = "0.1.0",
+                          .xen = "4.20",
+                          .suite = "trixie",
+                          .kernel = digest_of("kernel"),
+                          .ramdisk = digest_of("ramdisk")};
+  ASSERT_TRUE(base::replace_file(path / "manifest.json", to_json(manifest)));
+  ASSERT_TRUE(base::replace_file(path / "kernel", "kernel"));
+  ASSERT_TRUE(base::replace_file(path / "ramdisk", "ramd"));
+  EXPECT_THAT(verify_image(path).error().message(), HasSubstr("has 4 bytes, its manifest says 7"));
+  ASSERT_TRUE(base::replace_file(path / "ramdisk", "ramdisc"));
+  EXPECT_THAT(verify_image(path).error().message(), HasSubstr("is not the file of its manifest"));
+  ASSERT_TRUE(base::replace_file(path / "ramdisk", "ramdisk"));
+  EXPECT_TRUE(verify_image(path));
+}
+
+} // namespace
+} // namespace linstub::image
