@@ -55,7 +55,7 @@ void append(std::string &archive, const Header &header, std::string_view name,
 
 base::Result<> check(const NewcEntry &entry, const std::set<std::string> &directories) {
   const std::filesystem::path path(entry.path);
-  if (!path.is_absolute() || path.lexically_normal() != path || !path.has_filename())
+  if (!path.is_absolute() || path.lexically_normal().string() != entry.path || !path.has_filename())
     return base::fail("ramdisk: \"{}\" is not a normal absolute path", entry.path);
   const std::string parent = path.parent_path();
   if (parent != "/" && !directories.contains(parent))
