@@ -43,7 +43,8 @@ Places find_places() {
     return {.directory = prefix / "lib/linstub/image",
             .recipes = prefix / "share/linstub",
             .init = prefix / "libexec/linstub/linstub-init"};
-  return {.directory = "image", .recipes = "config", .init = here.parent_path() / "stub/linstub-init"};
+  return {
+      .directory = "image", .recipes = "config", .init = here.parent_path() / "stub/linstub-init"};
 }
 
 base::Result<image::BuildOptions> build_options(const ImageSettings &settings) {
@@ -83,8 +84,7 @@ void print_details(const image::Manifest &manifest) {
 
 base::Result<> build(const ImageSettings &settings) {
   const auto options = TRY(build_options(settings));
-  print_summary(
-      TRY(image::build_image(options).transform_error(base::doing("build the image"))));
+  print_summary(TRY(image::build_image(options).transform_error(base::doing("build the image"))));
   return {};
 }
 
@@ -112,8 +112,10 @@ base::Result<> verify(const ImageSettings &settings) {
 }
 
 void add_build_options(CLI::App &command, ImageSettings &settings) {
-  command.add_option("--recipes", settings.recipes, "Directory of kernel options, QEMU device list "
-                                                    "and ramdisk contents")
+  command
+      .add_option("--recipes", settings.recipes,
+                  "Directory of kernel options, QEMU device list "
+                  "and ramdisk contents")
       ->capture_default_str();
   command.add_option("--init", settings.init, "The linstub-init to put in")->capture_default_str();
   command.add_option("--jobs,-j", settings.jobs, "Compilers at the same time")

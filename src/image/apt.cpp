@@ -122,23 +122,22 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
                                          const fs::path &scratch) {
   TRY(make_scratch(suite, scratch));
   const fs::path log = scratch / "log";
-  auto update = run_step({.what = std::format("read the index of Debian {}'s sources", suite),
-                          .command = {.argv = with_options("apt-get", scratch,
-                                                           {"update", "--error-on=any", "-q"})},
-                          .log = log,
-                          .limit = download_limit});
+  auto update = run_step(
+      {.what = std::format("read the index of Debian {}'s sources", suite),
+       .command = {.argv = with_options("apt-get", scratch, {"update", "--error-on=any", "-q"})},
+       .log = log,
+       .limit = download_limit});
   if (!update)
     return base::fail("{}\n    Is there a network, and does apt's archive answer?",
                       update.error().message());
   const std::string wanted = version.empty() ? name : name + "=" + version;
-  auto download =
-      run_step({.what = "download the source of " + wanted,
-                .command = {.argv = with_options("apt-get", scratch,
-                                                 {"source", "-q", "--download-only",
-                                                  "--only-source", wanted}),
-                            .directory = directory},
-                .log = log,
-                .limit = download_limit});
+  auto download = run_step({.what = "download the source of " + wanted,
+                            .command = {.argv = with_options("apt-get", scratch,
+                                                             {"source", "-q", "--download-only",
+                                                              "--only-source", wanted}),
+                                        .directory = directory},
+                            .log = log,
+                            .limit = download_limit});
   if (!download) {
     if (!version.empty())
       return base::fail("the archive does not give source {} {} (it has: {}); superseded "
@@ -152,11 +151,11 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
 
 base::Result<> unpack_source(const SourcePackage &package, const fs::path &target,
                              const fs::path &log) {
-  return run_step({.what = std::format("unpack {} {}", package.name, package.version),
-                   .command = {.argv = {"dpkg-source", "--no-copy", "-x", package.description,
-                                        target}},
-                   .log = log,
-                   .limit = unpack_limit});
+  return run_step(
+      {.what = std::format("unpack {} {}", package.name, package.version),
+       .command = {.argv = {"dpkg-source", "--no-copy", "-x", package.description, target}},
+       .log = log,
+       .limit = unpack_limit});
 }
 
 } // namespace linstub::image

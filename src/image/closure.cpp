@@ -77,7 +77,9 @@ public:
     return {};
   }
 
-  base::Result<> add_library(const std::string &name) { return want(name, {}, {"the image", name}); }
+  base::Result<> add_library(const std::string &name) {
+    return want(name, {}, {"the image", name});
+  }
 
   base::Result<Closure> finish() {
     while (!pending_.empty()) {
@@ -105,8 +107,7 @@ private:
     if (found_.contains(name) || name == fs::path(closure_.interpreter).filename())
       return {};
     if (found_.size() == most_libraries)
-      return base::fail("{}: that makes more than {} libraries", chain_text(chain),
-                        most_libraries);
+      return base::fail("{}: that makes more than {} libraries", chain_text(chain), most_libraries);
     if (name.empty() || name.contains('/'))
       return base::fail("{}: \"{}\" is not the plain name of a library", chain_text(chain), name);
     std::vector<std::string> tried = own;

@@ -189,8 +189,7 @@ base::Result<> run_step(Step step) {
         shown.update(*progress);
     });
   }
-  const auto status =
-      TRY(child.wait(deadline).transform_error(base::doing("{}", step.what)));
+  const auto status = TRY(child.wait(deadline).transform_error(base::doing("{}", step.what)));
   shown.finish(status.success());
   if (!status.success())
     return base::fail("{}: {} {}\n    {}\n    (all of its output: {})", step.what,

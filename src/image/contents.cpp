@@ -11,8 +11,10 @@ struct KindName {
   bool has_origin;
 };
 constexpr KindName kinds[] = {
-    {"directory", ContentLine::Kind::directory, false}, {"file", ContentLine::Kind::file, true},
-    {"tree", ContentLine::Kind::tree, true},            {"program", ContentLine::Kind::program, true},
+    {"directory", ContentLine::Kind::directory, false},
+    {"file", ContentLine::Kind::file, true},
+    {"tree", ContentLine::Kind::tree, true},
+    {"program", ContentLine::Kind::program, true},
     {"library", ContentLine::Kind::library, false},
 };
 

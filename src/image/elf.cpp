@@ -64,8 +64,7 @@ base::Result<Elf64_Ehdr> read_header(Bytes file) {
     return base::fail("it is not a little-endian ELF file");
   auto header = TRY(read<Elf64_Ehdr>(file, 0, "ELF header"));
   if (header.e_machine != EM_X86_64)
-    return base::fail("it is for another processor (machine {}), not for x86-64",
-                      header.e_machine);
+    return base::fail("it is for another processor (machine {}), not for x86-64", header.e_machine);
   if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
     return base::fail("it is neither an executable nor a shared object (type {})", header.e_type);
   if (header.e_phnum > most_segments)
@@ -85,8 +84,8 @@ base::Result<Segments> read_segments(Bytes file, const Elf64_Ehdr &header) {
   Segments segments;
   TRY(slice(file, header.e_phoff, header.e_phnum * sizeof(Elf64_Phdr), "program header table"));
   for (size_t i = 0; i < header.e_phnum; i++) {
-    auto segment = TRY(read<Elf64_Phdr>(file, header.e_phoff + i * sizeof(Elf64_Phdr),
-                                        "program header table"));
+    auto segment = TRY(
+        read<Elf64_Phdr>(file, header.e_phoff + i * sizeof(Elf64_Phdr), "program header table"));
     switch (segment.p_type) {
     case PT_LOAD:
       segments.load.push_back(segment);
@@ -177,8 +176,8 @@ base::Result<ElfObject> parse_elf(Bytes file) {
 
   ElfObject object;
   if (segments.interpreter) {
-    Bytes bytes = TRY(slice(file, segments.interpreter->p_offset, segments.interpreter->p_filesz,
-                            "interpreter"));
+    Bytes bytes = TRY(
+        slice(file, segments.interpreter->p_offset, segments.interpreter->p_filesz, "interpreter"));
     object.interpreter = TRY(string_at(bytes, 0, "interpreter"));
   }
   if (!segments.dynamic)

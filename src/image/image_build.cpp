@@ -63,9 +63,8 @@ base::Result<> check_locked(const std::optional<Manifest> &locked, const std::ve
 // A compiled part: from the cache, or made by its recipe.
 using Recipe = std::function<base::Result<>(const Workshop &)>;
 
-base::Result<fs::path> compiled(cache::Cache &cache, const std::string &kind,
-                                const cache::Key &key, uint64_t room, unsigned jobs,
-                                const Recipe &recipe) {
+base::Result<fs::path> compiled(cache::Cache &cache, const std::string &kind, const cache::Key &key,
+                                uint64_t room, unsigned jobs, const Recipe &recipe) {
   return cache.get(kind, key, [&](const fs::path &directory) -> base::Result<> {
     TRY(check_tools(build_tools(), "the image's build"));
     TRY(check_space(cache.root(), room));
@@ -93,8 +92,8 @@ base::Result<Parts> compiled_parts(cache::Cache &cache, const ImageInputs &input
   };
   auto qemu = [&](const Workshop &shop) { return build_qemu(inputs.qemu, options.recipes, shop); };
   return Parts{
-      .kernel = TRY(compiled(cache, "kernel", inputs.kernel_key, kernel_work_size, options.jobs,
-                             kernel)),
+      .kernel =
+          TRY(compiled(cache, "kernel", inputs.kernel_key, kernel_work_size, options.jobs, kernel)),
       .qemu = TRY(compiled(cache, "qemu", inputs.qemu_key, qemu_work_size, options.jobs, qemu))};
 }
 
@@ -176,8 +175,8 @@ base::Result<> check_file(const fs::path &file, const Digest &expected) {
     return base::fail("{} has {} bytes, its manifest says {}", file.string(), found.size,
                       expected.size);
   if (found.sha256 != expected.sha256)
-    return base::fail("{} is not the file of its manifest (SHA-256 {}, expected {})",
-                      file.string(), found.sha256, expected.sha256);
+    return base::fail("{} is not the file of its manifest (SHA-256 {}, expected {})", file.string(),
+                      found.sha256, expected.sha256);
   return {};
 }
 
@@ -208,8 +207,8 @@ base::Result<> reproduce_image(const BuildOptions &options, Reproduce extent) {
   const TemporaryDirectory directory = TRY(TemporaryDirectory::make(cache.root()));
   auto fresh = TRY(cache::Cache::open(directory.path() / "other"));
   const auto inputs = TRY(find_inputs(options, cache));
-  const auto parts = TRY(
-      compiled_parts(extent == Reproduce::everything ? fresh : cache, inputs, options));
+  const auto parts =
+      TRY(compiled_parts(extent == Reproduce::everything ? fresh : cache, inputs, options));
   const auto image = TRY(assemble(fresh, inputs, parts, options));
   if (image.manifest == expected)
     return {};

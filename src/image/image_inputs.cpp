@@ -151,10 +151,9 @@ base::Result<ImageInputs> find_inputs(const BuildOptions &options, const cache::
   found.xen = TRY(xen_release(xen.front().version));
 
   found.tarball = TRY(find_kernel_source());
-  const auto kernel_source =
-      TRY(installed_packages({found.tarball.filename().string().substr(
-                                 0, found.tarball.filename().string().size() - 7)},
-                             "the kernel"));
+  const auto kernel_source = TRY(installed_packages(
+      {found.tarball.filename().string().substr(0, found.tarball.filename().string().size() - 7)},
+      "the kernel"));
   const Input tarball = TRY(package_file(kernel_source.front(), found.tarball));
   const Input fragment = TRY(recipe_input(options.recipes, kernel_recipe));
   found.inputs.insert(found.inputs.end(), {tarball, fragment});

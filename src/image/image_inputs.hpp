@@ -15,12 +15,12 @@ namespace linstub::image {
 
 struct ImageInputs {
   std::string suite;
-  std::string xen;                // release of the Xen libraries that are installed
-  std::filesystem::path tarball;  // the kernel's source
+  std::string xen;               // release of the Xen libraries that are installed
+  std::filesystem::path tarball; // the kernel's source
   SourcePackage qemu;
-  std::vector<Input> inputs;      // all of them but the packages that ramdisk files come from
-  cache::Key kernel_key;          // everything that the kernel is made from
-  cache::Key qemu_key;            // everything that QEMU is made from
+  std::vector<Input> inputs; // all of them but the packages that ramdisk files come from
+  cache::Key kernel_key;     // everything that the kernel is made from
+  cache::Key qemu_key;       // everything that QEMU is made from
 };
 
 // Looks at the root that we run in, which must be of the suite that the recipes name, and gets

@@ -71,13 +71,12 @@ base::Result<> build_kernel(const fs::path &tarball, const fs::path &fragment,
   fs::create_directories(source, error);
   auto step = [&](std::string what, std::vector<std::string> argv, base::Milliseconds limit,
                   ProgressReader progress = ProgressReader::none()) {
-    return run_step({.what = std::move(what),
-                     .command = {.argv = std::move(argv),
-                                 .environment = environment(),
-                                 .directory = source},
-                     .progress = progress,
-                     .log = shop.log,
-                     .limit = limit});
+    return run_step(
+        {.what = std::move(what),
+         .command = {.argv = std::move(argv), .environment = environment(), .directory = source},
+         .progress = progress,
+         .log = shop.log,
+         .limit = limit});
   };
   TRY(step("unpack the kernel's source",
            {"tar", "-xf", tarball, "--strip-components=1", "--no-same-owner"}, unpack_limit));
@@ -92,11 +91,11 @@ base::Result<> build_kernel(const fs::path &tarball, const fs::path &fragment,
   for (const std::string &option : missing_options(wishes, config))
     missing.append("\n    ").append(option);
   if (!missing.empty())
-    return base::fail("this kernel source does not allow these options of {}:{}",
-                      fragment.string(), missing);
+    return base::fail("this kernel source does not allow these options of {}:{}", fragment.string(),
+                      missing);
 
-  TRY(step("compile the kernel", {"make", std::format("-j{}", shop.jobs), "bzImage"},
-           compile_limit, ProgressReader::kernel_make(lines_of_make)));
+  TRY(step("compile the kernel", {"make", std::format("-j{}", shop.jobs), "bzImage"}, compile_limit,
+           ProgressReader::kernel_make(lines_of_make)));
   TRY(copy_result(source / "arch/x86/boot/bzImage", shop.output / "kernel"));
   return copy_result(source / ".config", shop.output / "config");
 }

@@ -3,9 +3,8 @@
 #include "base/fd.hpp"
 #include "cache/sha256.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace linstub::image {
 namespace {
@@ -168,9 +167,8 @@ std::vector<std::string> differences(const std::vector<Input> &locked,
       sentences.push_back(
           std::format("the manifest has {}, here it is {}", describe(*other), input.version));
     else
-      sentences.push_back(std::format("{} has SHA-256 {} in the manifest, here {}",
-                                      describe(input), other->digest.sha256,
-                                      input.digest.sha256));
+      sentences.push_back(std::format("{} has SHA-256 {} in the manifest, here {}", describe(input),
+                                      other->digest.sha256, input.digest.sha256));
   }
   if (extent == Inputs::complete) {
     for (const Input &input : locked) {

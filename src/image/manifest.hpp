@@ -47,12 +47,12 @@ struct RamdiskFile {
 
 struct Manifest {
   std::string version; // of Linstub
-  std::string xen;   // the release that the libraries are for: "4.20"
-  std::string suite; // the Debian suite that everything comes from
+  std::string xen;     // the release that the libraries are for: "4.20"
+  std::string suite;   // the Debian suite that everything comes from
   Digest kernel;
   Digest ramdisk;
-  uint64_t ramdisk_unpacked = 0; // bytes of the archive
-  std::vector<Input> inputs;     // sorted
+  uint64_t ramdisk_unpacked = 0;  // bytes of the archive
+  std::vector<Input> inputs;      // sorted
   std::vector<RamdiskFile> files; // sorted by path
 
   friend bool operator==(const Manifest &, const Manifest &) = default;

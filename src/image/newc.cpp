@@ -42,10 +42,9 @@ void append(std::string &archive, const Header &header, std::string_view name,
   constexpr uint32_t no_checksum = 0;
   constexpr uint32_t no_device = 0;
   archive += "070701";
-  for (const uint32_t field :
-       {header.inode, header.mode, root, root, header.links, time,
-        static_cast<uint32_t>(data.size()), no_device, no_device, no_device, no_device,
-        static_cast<uint32_t>(name.size() + 1), no_checksum})
+  for (const uint32_t field : {header.inode, header.mode, root, root, header.links, time,
+                               static_cast<uint32_t>(data.size()), no_device, no_device, no_device,
+                               no_device, static_cast<uint32_t>(name.size() + 1), no_checksum})
     archive += std::format("{:08X}", field);
   archive.append(name).push_back('\0');
   pad(archive);

@@ -19,22 +19,25 @@ constexpr auto query_limit = std::chrono::seconds(60);
 // here: the caller sees what is missing.
 base::Result<std::string> dpkg_query(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "dpkg-query");
-  auto output = TRY(base::run({.argv = std::move(arguments),
-                               .environment = std::vector<std::string>{
-                                   "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}},
-                              base::Deadline::after(query_limit))
-                        .transform_error(base::doing("ask dpkg-query")));
+  auto output =
+      TRY(base::run({.argv = std::move(arguments),
+                     .environment = std::vector<std::string>{"LC_ALL=C",
+                                                             "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}},
+                    base::Deadline::after(query_limit))
+              .transform_error(base::doing("ask dpkg-query")));
   if (output.status.code > 1 || output.status.signal != 0)
     return base::fail("dpkg-query {}: {}", output.status.text(), output.err);
   return output.out;
 }
 
-std::string plain_name(std::string_view name) { return std::string(name.substr(0, name.find(':'))); }
+std::string plain_name(std::string_view name) {
+  return std::string(name.substr(0, name.find(':')));
+}
 
 bool in_path(const std::string &program) {
   const char *path = std::getenv("PATH");
-  for (auto directory : std::string_view(path == nullptr ? "/usr/bin:/bin" : path) |
-                            std::views::split(':')) {
+  for (auto directory :
+       std::string_view(path == nullptr ? "/usr/bin:/bin" : path) | std::views::split(':')) {
     const auto file = std::filesystem::path(std::string_view(directory)) / program;
     if (::access(file.c_str(), X_OK) == 0)
       return true;
@@ -46,7 +49,8 @@ bool in_path(const std::string &program) {
 
 base::Result<std::vector<Package>> installed_packages(const std::vector<std::string> &names,
                                                       std::string_view wanted_for) {
-  std::vector<std::string> arguments{"--show", "--showformat=${Package} ${db:Status-Status} ${Version}\n"};
+  std::vector<std::string> arguments{"--show",
+                                     "--showformat=${Package} ${db:Status-Status} ${Version}\n"};
   arguments.insert(arguments.end(), names.begin(), names.end());
   std::istringstream lines(TRY(dpkg_query(std::move(arguments))));
   std::map<std::string, std::string> versions;

@@ -53,13 +53,12 @@ base::Result<> build_qemu(const SourcePackage &source, const fs::path &recipes,
 
   auto step = [&](std::string what, const fs::path &directory, std::vector<std::string> argv,
                   base::Milliseconds limit, ProgressReader progress = ProgressReader::none()) {
-    return run_step({.what = std::move(what),
-                     .command = {.argv = std::move(argv),
-                                 .environment = environment(),
-                                 .directory = directory},
-                     .progress = progress,
-                     .log = shop.log,
-                     .limit = limit});
+    return run_step(
+        {.what = std::move(what),
+         .command = {.argv = std::move(argv), .environment = environment(), .directory = directory},
+         .progress = progress,
+         .log = shop.log,
+         .limit = limit});
   };
   std::vector<std::string> configure{"../qemu/configure"};
   const std::string options =
@@ -69,12 +68,12 @@ base::Result<> build_qemu(const SourcePackage &source, const fs::path &recipes,
   configure.push_back(compiler_flags(tree, build));
   configure.emplace_back(linker_flags);
   TRY(step("configure QEMU", build, std::move(configure), configure_limit));
-  TRY(step("compile QEMU", build, {"ninja", std::format("-j{}", shop.jobs), program},
-           compile_limit, ProgressReader::ninja()));
-  TRY(step("strip QEMU", build,
-           {"strip", "--strip-all", "--remove-section=.comment", "-o", shop.output / program,
-            program},
-           short_limit));
+  TRY(step("compile QEMU", build, {"ninja", std::format("-j{}", shop.jobs), program}, compile_limit,
+           ProgressReader::ninja()));
+  TRY(step(
+      "strip QEMU", build,
+      {"strip", "--strip-all", "--remove-section=.comment", "-o", shop.output / program, program},
+      short_limit));
 
   // configure leaves these out where the compiler has no 32-bit libraries; they need none.
   const fs::path roms = build / "pc-bios/optionrom";

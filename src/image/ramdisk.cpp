@@ -72,9 +72,9 @@ private:
     case ContentLine::Kind::program: {
       // Other copies than the installed one may carry symbols.
       const fs::path stripped = sources_.scratch / fs::path(line.path).filename();
-      TRY(base::run_checked({.argv = {"strip", "--strip-all", "--remove-section=.comment", "-o",
-                                      stripped, source}},
-                            base::Deadline::after(strip_limit)));
+      TRY(base::run_checked(
+          {.argv = {"strip", "--strip-all", "--remove-section=.comment", "-o", stripped, source}},
+          base::Deadline::after(strip_limit)));
       placed_.push_back({line.path, stripped, line.origin, program_permissions});
       programs_.push_back({fs::path(line.path).filename(), stripped});
       break;
@@ -100,8 +100,7 @@ private:
 
   base::Result<> place_libraries() {
     const auto directories = TRY(library_directories(sources_.root));
-    Closure closure =
-        TRY(find_libraries(sources_.root, directories, programs_, extra_libraries_));
+    Closure closure = TRY(find_libraries(sources_.root, directories, programs_, extra_libraries_));
     for (Library &library : closure.libraries) {
       // One directory for all that the linker would find by itself: it looks there first.
       const std::string directory = fs::path(library.path).parent_path();

@@ -13,9 +13,9 @@ constexpr auto query_limit = std::chrono::seconds(60);
 
 // gcc's package that has the compiler itself ("gcc" is only a name for it).
 base::Result<std::string> compiler_package() {
-  std::string version = TRY(base::run_checked({.argv = {"gcc", "-dumpversion"}},
-                                              base::Deadline::after(query_limit))
-                                .transform_error(base::doing("ask gcc for its version")));
+  std::string version =
+      TRY(base::run_checked({.argv = {"gcc", "-dumpversion"}}, base::Deadline::after(query_limit))
+              .transform_error(base::doing("ask gcc for its version")));
   return "gcc-" + version.substr(0, version.find_first_of(".\n"));
 }
 
@@ -28,11 +28,21 @@ base::Result<std::vector<Package>> packages_with_compiler(std::vector<std::strin
 } // namespace
 
 std::vector<Tool> build_tools() {
-  return {{"gcc", "gcc"},           {"make", "make"},           {"bison", "bison"},
-          {"flex", "flex"},         {"bc", "bc"},               {"perl", "perl"},
-          {"python3", "python3"},   {"strip", "binutils"},      {"zstd", "zstd"},
-          {"xz", "xz-utils"},       {"tar", "tar"},             {"dpkg-source", "dpkg-dev"},
-          {"ninja", "ninja-build"}, {"pkg-config", "pkgconf"}, {"meson", "meson"}};
+  return {{"gcc", "gcc"},
+          {"make", "make"},
+          {"bison", "bison"},
+          {"flex", "flex"},
+          {"bc", "bc"},
+          {"perl", "perl"},
+          {"python3", "python3"},
+          {"strip", "binutils"},
+          {"zstd", "zstd"},
+          {"xz", "xz-utils"},
+          {"tar", "tar"},
+          {"dpkg-source", "dpkg-dev"},
+          {"ninja", "ninja-build"},
+          {"pkg-config", "pkgconf"},
+          {"meson", "meson"}};
 }
 
 base::Result<std::vector<Package>> kernel_packages() {

@@ -16,7 +16,7 @@ constexpr int window_bits = 22;
 
 base::Result<std::string> compress(std::string_view data) {
   const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(),
-                                                                    ZSTD_freeCCtx);
+                                                                     ZSTD_freeCCtx);
   if (!context)
     return base::fail("compress: no memory");
   // Without a content size the frame states its window. With it, a frame may ask for a buffer as

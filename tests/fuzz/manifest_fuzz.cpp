@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  const auto manifest = linstub::image::parse_manifest(
-      std::string_view(reinterpret_cast<const char *>(data), size));
+  const auto manifest =
+      linstub::image::parse_manifest(std::string_view(reinterpret_cast<const char *>(data), size));
   if (manifest) {
     const auto again = linstub::image::parse_manifest(linstub::image::to_json(*manifest));
     if (!again || *again != *manifest)

@@ -1,7 +1,6 @@
-#include "image/closure.hpp"
-
 #include "base/fd.hpp"
 #include "elf_builder.hpp"
+#include "image/closure.hpp"
 #include "image/temporary.hpp"
 
 #include <gmock/gmock.h>
@@ -10,10 +9,10 @@ namespace linstub::image {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::build_elf;
+using ::testing::ElementsAre;
 using testing::ElfParts;
+using ::testing::HasSubstr;
 
 class Closure : public ::testing::Test {
 protected:
@@ -30,7 +29,8 @@ protected:
     put("/lib/x86_64-linux-gnu/" + name, {.soname = name, .needed = needed});
   }
 
-  [[nodiscard]] base::Result<image::Closure> find(const std::vector<std::string> &extra = {}) const {
+  [[nodiscard]] base::Result<image::Closure>
+  find(const std::vector<std::string> &extra = {}) const {
     return find_libraries(root(), *library_directories(root()),
                           {{.name = "qemu", .file = root() / "qemu"}}, extra);
   }

@@ -68,9 +68,10 @@ inline std::string build_elf(const ElfParts &parts) {
   Elf64_Phdr dyn{.p_type = static_cast<Elf64_Word>(parts.is_static ? PT_NULL : PT_DYNAMIC),
                  .p_offset = dynamic_at,
                  .p_filesz = dynamic.size() * sizeof(Elf64_Dyn)};
-  Elf64_Phdr interpreter{.p_type = static_cast<Elf64_Word>(parts.interpreter.empty() ? PT_NULL : PT_INTERP),
-                         .p_offset = interpreter_at,
-                         .p_filesz = parts.interpreter.size() + 1};
+  Elf64_Phdr interpreter{
+      .p_type = static_cast<Elf64_Word>(parts.interpreter.empty() ? PT_NULL : PT_INTERP),
+      .p_offset = interpreter_at,
+      .p_filesz = parts.interpreter.size() + 1};
   std::string file;
   auto append = [&file](const auto &value) {
     file.append(reinterpret_cast<const char *>(&value), sizeof(value));

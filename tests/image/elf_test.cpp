@@ -1,16 +1,15 @@
-#include "image/elf.hpp"
-
 #include "elf_builder.hpp"
+#include "image/elf.hpp"
 
 #include <gmock/gmock.h>
 
 namespace linstub::image {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::build_elf;
+using ::testing::ElementsAre;
 using testing::ElfParts;
+using ::testing::HasSubstr;
 
 base::Result<ElfObject> parse(const std::string &file) {
   return parse_elf(std::as_bytes(std::span(file)));

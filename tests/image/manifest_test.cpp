@@ -10,26 +10,25 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 Manifest example() {
-  return {.version = "0.1.0",
-          .xen = "4.20",
-          .suite = "trixie",
-          .kernel = digest_of("kernel"),
-          .ramdisk = digest_of("ramdisk"),
-          .ramdisk_unpacked = 12,
-          .inputs = {{.kind = "package", .name = "gcc-14", .version = "14.2.0-19"},
-                     {.kind = "recipe",
-                      .name = "qemu/linstub.mak",
-                      .file = "qemu/linstub.mak",
-                      .digest = digest_of("devices")},
-                     {.kind = "source",
-                      .name = "qemu",
-                      .version = "1:10.0.13",
-                      .file = "qemu.dsc",
-                      .digest = digest_of("dsc")}},
-          .files = {{.path = "/init",
-                     .origin = "linstub",
-                     .version = "0.1.0",
-                     .digest = digest_of("init")}}};
+  return {
+      .version = "0.1.0",
+      .xen = "4.20",
+      .suite = "trixie",
+      .kernel = digest_of("kernel"),
+      .ramdisk = digest_of("ramdisk"),
+      .ramdisk_unpacked = 12,
+      .inputs = {{.kind = "package", .name = "gcc-14", .version = "14.2.0-19"},
+                 {.kind = "recipe",
+                  .name = "qemu/linstub.mak",
+                  .file = "qemu/linstub.mak",
+                  .digest = digest_of("devices")},
+                 {.kind = "source",
+                  .name = "qemu",
+                  .version = "1:10.0.13",
+                  .file = "qemu.dsc",
+                  .digest = digest_of("dsc")}},
+      .files = {
+          {.path = "/init", .origin = "linstub", .version = "0.1.0", .digest = digest_of("init")}}};
 }
 
 TEST(Manifest, IsReadBackAsItWasWritten) {

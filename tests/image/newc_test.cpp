@@ -1,5 +1,4 @@
 #include "image/newc.hpp"
-
 #include "image/zstd.hpp"
 
 #include <archive.h>
@@ -29,12 +28,18 @@ TEST(Newc, WritesTheseBytes) {
   const std::string zero = "00000000";
   const std::string expected =
       // magic, inode, mode, uid, gid, links, time, size, four device numbers, name, checksum
-      "070701" "00000001" "000041ED" + zero + zero + "00000002" + zero + zero + zero + zero + zero +
-      zero + "00000002" + zero + std::string("d\0", 2) +
-      "070701" "00000002" "000081A4" + zero + zero + "00000001" + zero + "00000005" + zero + zero +
-      zero + zero + "00000004" + zero + std::string("d/f\0\0\0", 6) + std::string("hello\0\0\0", 8) +
-      "070701" + zero + zero + zero + zero + "00000001" + zero + zero + zero + zero + zero + zero +
-      "0000000B" + zero + std::string("TRAILER!!!\0\0\0\0", 14);
+      "070701"
+      "00000001"
+      "000041ED" +
+      zero + zero + "00000002" + zero + zero + zero + zero + zero + zero + "00000002" + zero +
+      std::string("d\0", 2) +
+      "070701"
+      "00000002"
+      "000081A4" +
+      zero + zero + "00000001" + zero + "00000005" + zero + zero + zero + zero + "00000004" + zero +
+      std::string("d/f\0\0\0", 6) + std::string("hello\0\0\0", 8) + "070701" + zero + zero + zero +
+      zero + "00000001" + zero + zero + zero + zero + zero + zero + "0000000B" + zero +
+      std::string("TRAILER!!!\0\0\0\0", 14);
   EXPECT_EQ(*archive, expected);
 }
 

@@ -1,7 +1,6 @@
-#include "image/ramdisk.hpp"
-
 #include "base/fd.hpp"
 #include "image/image_build.hpp"
+#include "image/ramdisk.hpp"
 #include "image/temporary.hpp"
 #include "image/zstd.hpp"
 

@@ -1,9 +1,8 @@
-#include "image/recipe.hpp"
-
 #include "image/apt.hpp"
 #include "image/command_step.hpp"
 #include "image/image_inputs.hpp"
 #include "image/packages.hpp"
+#include "image/recipe.hpp"
 #include "image/temporary.hpp"
 
 #include <gmock/gmock.h>
@@ -55,8 +54,8 @@ TEST(XenRelease, IsTakenFromThePackageVersion) {
 
 TEST(Tools, ThoseThatAreMissingAreNamedWithTheirPackages) {
   EXPECT_TRUE(check_tools({{"sh", "dash"}}, "the build"));
-  auto result = check_tools({{"no-such-gcc", "gcc"}, {"sh", "dash"}, {"no-flex", "flex"}},
-                            "the build");
+  auto result =
+      check_tools({{"no-such-gcc", "gcc"}, {"sh", "dash"}, {"no-flex", "flex"}}, "the build");
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().message(),
             "the build needs programs that are not here: no-such-gcc, no-flex; install them with "
