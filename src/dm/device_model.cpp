@@ -124,9 +124,9 @@ Result<> DeviceModel::prepare() {
       {.answer = [this](const std::string &command) { return answer(command); },
        .on_ready = [this] { happened(Event::monitor_ready); },
        .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); }}));
+  TRY(xenstore_.watch("@releaseDomain", "domains"));
   xenstore_watch_ =
       TRY(loop_.watch(xenstore_.fd(), EPOLLIN, [this](uint32_t) { xenstore_ready(); }));
-  TRY(xenstore_.watch("@releaseDomain", "domains"));
   deadline_ = loop_.at(Deadline::after(longest_start), [this] { late(); });
   tell_status();
   return create_stub_domain();

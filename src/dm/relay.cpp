@@ -81,7 +81,7 @@ void Relay::on_close(std::string_view) {
 void Relay::update() {
   if (over_ || !watch_)
     return;
-  uint32_t events = output_.empty() ? 0 : EPOLLOUT;
+  uint32_t events = output_.empty() ? 0U : uint32_t{EPOLLOUT};
   if (stream_open_ && channel_.credit(stream_) != 0)
     events |= EPOLLIN;
   if (!loop_.change(watch_, events))

@@ -178,7 +178,7 @@ void SerialLine::send() {
 void SerialLine::update() {
   if (!attached_ || !watch_)
     return;
-  uint32_t events = output_.empty() ? 0 : EPOLLOUT;
+  uint32_t events = output_.empty() ? 0U : uint32_t{EPOLLOUT};
   if (channel_ != nullptr && channel_->credit(stream_) != 0)
     events |= EPOLLIN;
   if (!loop_.change(watch_, events))

@@ -150,19 +150,26 @@ base::Result<> Xenstore::transaction(const std::function<base::Result<>()> &body
 }
 
 base::Result<> Xenstore::watch(const std::string &path, const std::string &token) {
-  if (!::xs_watch(handle_.get(), path.c_str(), token.c_str()))
+  if (!events_) {
+    events_.reset(::xs_open(0));
+    if (!events_)
+      return base::fail_errno(errno, "connect to xenstore");
+  }
+  if (!::xs_watch(events_.get(), path.c_str(), token.c_str()))
     return base::fail_errno(errno, "watch xenstore node {}", path);
   return {};
 }
 
 base::Result<> Xenstore::unwatch(const std::string &path, const std::string &token) {
-  if (!::xs_unwatch(handle_.get(), path.c_str(), token.c_str()))
+  if (!events_ || !::xs_unwatch(events_.get(), path.c_str(), token.c_str()))
     return base::fail_errno(errno, "stop watching xenstore node {}", path);
   return {};
 }
 
 base::Result<std::optional<Xenstore::Event>> Xenstore::next_event() {
-  Malloced<char *> event(::xs_check_watch(handle_.get()));
+  if (!events_)
+    return std::nullopt;
+  Malloced<char *> event(::xs_check_watch(events_.get()));
   if (!event) {
     if (errno == EAGAIN)
       return std::nullopt;
@@ -171,7 +178,7 @@ base::Result<std::optional<Xenstore::Event>> Xenstore::next_event() {
   return Event{.path = event.get()[XS_WATCH_PATH], .token = event.get()[XS_WATCH_TOKEN]};
 }
 
-int Xenstore::fd() const { return ::xs_fileno(handle_.get()); }
+int Xenstore::fd() const { return events_ ? ::xs_fileno(events_.get()) : -1; }
 
 base::Result<bool> Xenstore::wait_for(const std::string &path, base::Deadline deadline,
                                       const std::function<base::Result<bool>()> &done) {

@@ -5,8 +5,11 @@
 // relative to /local/domain/<own domid>. Calls block for as long as xenstored takes. Errors carry
 // the errno of libxenstore (ENOENT: no such node; EACCES: not for this domain).
 //
-// Each watch costs libxenstore one thread for the connection, started by the first. After fork a
-// connection belongs to the parent alone.
+// Watches go over a second connection, made by the first watch(). The static libxenstore has no
+// thread that reads: with one connection, an event that comes before the reply to a request would
+// break it (seen: EINVAL, then EBADF for good). For the same reason a static program should ask for
+// one watch per object. The shared library starts a thread for the connection with the watches.
+// After fork a connection belongs to the parent alone.
 #pragma once
 
 #include "base/deadline.hpp"
@@ -88,7 +91,8 @@ public:
   // that there is none.
   base::Result<std::optional<Event>> next_event();
 
-  // Readable when there are events: for an EventLoop. Belongs to the connection.
+  // Readable when there are events: for an EventLoop. Belongs to the connection. -1 before the
+  // first watch().
   [[nodiscard]] int fd() const;
 
   // Waits until `done` says yes, asking again whenever something below `path` changes. False if
@@ -107,6 +111,7 @@ private:
   explicit Xenstore(xs_handle *handle) : handle_(handle) {}
 
   std::unique_ptr<xs_handle, Close> handle_;
+  std::unique_ptr<xs_handle, Close> events_; // the connection with the watches
   uint32_t transaction_ = 0; // XBT_NULL
 };
 
