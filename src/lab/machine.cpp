@@ -1,0 +1,101 @@
+#include "lab/machine.hpp"
+
+#include <array>
+#include <format>
+#include <utility>
+
+namespace linstub::lab {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Shape>, 2> shapes{{
+    {"warm", Shape::warm},
+    {"iommu", Shape::iommu},
+}};
+
+constexpr const char *nic_address = "52:54:00:6c:61:62"; // config/lab/dom0: 10-lan.network
+
+// One vCPU, one thread. With more, the emulator's SVM delivers an injected interrupt a second time
+// when something kicks the vCPU between VMRUN and the guest's first instruction, and an idle HVM
+// guest dies within minutes (Xen: "Triple fault"). With one vCPU there are no such kicks.
+constexpr std::array<const char *, 4> accelerator{"-accel", "tcg,thread=single,tb-size=512", "-smp",
+                                                  "1"};
+
+// svm: HVM guests. Without smap, because dom0's kernel faults at its first instruction with it;
+// without rdtscp, because Xen's emulator does not know its length under this SVM; without xsave,
+// because programs in dom0 crash now and then with it while an HVM guest runs.
+constexpr const char *cpu = "max,+svm,-smap,-rdtscp,-xsave";
+
+constexpr const char *xen_options =
+    "dom0_mem=2G,max:2G com1=115200,8n1 console=com1 loglvl=all guest_loglvl=all noreboot";
+constexpr const char *linux_options =
+    "root=/dev/vda console=hvc0 rw net.ifnames=0 quiet mitigations=off";
+
+// Spare devices of the iommu shape, to be passed through. Their own networks lead nowhere but to
+// each other's hub, so that a guest can send through one and receive on another.
+constexpr std::array<const char *, 18> spare_devices{
+    "-netdev", "hubport,id=spare0,hubid=1",
+    "-device", "e1000e,netdev=spare0,mac=52:54:00:6c:62:01,romfile=,addr=10.0",
+    "-netdev", "hubport,id=spare1,hubid=1",
+    "-device", "e1000e,netdev=spare1,mac=52:54:00:6c:62:02,romfile=,addr=11.0",
+    "-netdev", "hubport,id=spare2,hubid=1",
+    "-device", "rtl8139,netdev=spare2,mac=52:54:00:6c:62:03,romfile=,addr=12.0",
+    "-drive",  "if=none,id=spare3,format=raw,file=null-co://,file.size=67108864,file.read-zeroes=on",
+    "-device", "nvme,drive=spare3,serial=linstub,addr=13.0",
+    "-global", "ICH9-LPC.disable_s3=1",
+};
+
+} // namespace
+
+bool parse_shape(std::string_view name, Shape &shape) {
+  for (const auto &[known, value] : shapes) {
+    if (known == name) {
+      shape = value;
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string_view shape_name(Shape shape) { return shapes.at(std::to_underlying(shape)).first; }
+
+std::vector<std::string> command_line(const Machine &machine) {
+  std::vector<std::string> line{"qemu-system-x86_64", "-nodefaults", "-display", "none", "-vga",
+                                "none"};
+  line.insert(line.end(), {"-M", "q35", "-cpu", cpu, "-m", "5G"});
+  line.insert(line.end(), accelerator.begin(), accelerator.end());
+  std::string xen = xen_options;
+  if (machine.shape == Shape::iommu) {
+    xen += " iommu=on";
+    line.insert(line.end(), {"-device", "amd-iommu,intremap=on"}); // must be the first device
+  }
+  line.insert(line.end(), {"-kernel", machine.dom0.xen().string(), "-append", xen});
+  // Multiboot modules are separated by commas.
+  line.insert(line.end(), {"-initrd", std::format("{} {},{}", machine.dom0.kernel().string(),
+                                                  linux_options, machine.dom0.initrd().string())});
+  line.insert(line.end(), {"-drive", std::format("if=virtio,format=qcow2,cache=unsafe,file={}",
+                                                 machine.disk.string())});
+  line.insert(line.end(), {"-netdev", std::format("user,id=lan,hostfwd=tcp:127.0.0.1:{}-:22",
+                                                  machine.ssh_port)});
+  line.insert(line.end(), {"-device", std::format("virtio-net-pci,id=lan-nic,netdev=lan,mac={},"
+                                                  "romfile=",
+                                                  nic_address)});
+  line.insert(line.end(), {"-device", "virtio-rng-pci"});
+  if (machine.shape == Shape::iommu)
+    line.insert(line.end(), spare_devices.begin(), spare_devices.end());
+  line.insert(line.end(), {"-serial", std::format("file:{}", machine.console().string())});
+  line.insert(line.end(),
+              {"-qmp", std::format("unix:{},server=on,wait=off", machine.monitor().string())});
+  if (machine.begin == Begin::snapshot)
+    line.insert(line.end(), {"-incoming", "defer"});
+  return line;
+}
+
+std::string machine_signature(Shape shape) {
+  std::string text;
+  Machine machine{.dom0 = {}, .shape = shape, .disk = {}, .directory = {}, .ssh_port = 0};
+  for (const std::string &argument : command_line(machine))
+    text.append(argument).push_back('\n');
+  return text;
+}
+
+} // namespace linstub::lab

@@ -1,0 +1,45 @@
+// Machine: the emulator that a nested Xen host runs in, as a command line. Why each flag is there
+// stands beside it in machine.cpp.
+#pragma once
+
+#include "lab/dom0_disk.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace linstub::lab {
+
+enum class Shape : uint8_t {
+  warm,  // started from a snapshot of a booted host: most tests
+  iommu, // booted cold, with an emulated IOMMU and spare PCI devices: passthrough
+};
+
+// False if it is not the name of a shape.
+bool parse_shape(std::string_view name, Shape &shape);
+std::string_view shape_name(Shape shape);
+
+enum class Begin : uint8_t { boot, snapshot };
+
+struct Machine {
+  Dom0 dom0;
+  Shape shape = Shape::warm;
+  Begin begin = Begin::boot;
+  std::filesystem::path disk;      // dom0's, an overlay that this machine may write to
+  std::filesystem::path directory; // of this lab: xen.log, monitor
+  uint16_t ssh_port = 0;           // on 127.0.0.1
+
+  [[nodiscard]] std::filesystem::path console() const { return directory / "xen.log"; }
+  [[nodiscard]] std::filesystem::path monitor() const { return directory / "monitor"; }
+};
+
+// The emulator and its arguments. The same for boot and snapshot but for where it begins, which is
+// what makes a snapshot load.
+std::vector<std::string> command_line(const Machine &machine);
+
+// What a snapshot depends on beside dom0: change of it makes a new one.
+std::string machine_signature(Shape shape);
+
+} // namespace linstub::lab
