@@ -19,6 +19,7 @@ using base::Deadline;
 using base::Milliseconds;
 
 constexpr Milliseconds longest_probe{30'000};
+constexpr Milliseconds longest_farewell{5'000};
 constexpr qmp::Version qemu_version{.major = 10, .minor = 0, .micro = 0};
 
 // libxl looks for run-with and its parameters chroot and user, to confine a QEMU in dom0. There is
@@ -75,9 +76,11 @@ base::Result<> serve_probe(std::span<const std::string> arguments) {
   std::array<std::byte, 4096> buffer;
   for (;;) {
     TRY(base::write_all(client, session.take_output()));
+    // After "quit" the client hangs up: to be first would look like a crash to libxl.
     if (quit)
-      return {};
-    TRY(wait_readable(client, deadline));
+      deadline = deadline.or_earlier(Deadline::after(longest_farewell));
+    if (auto waited = wait_readable(client, deadline); !waited)
+      return quit ? base::Result<>() : waited;
     ssize_t got = ::read(client.get(), buffer.data(), buffer.size());
     if (got == 0)
       return {};

@@ -28,7 +28,8 @@ base::Result<DomId> parse_domid(std::string_view text);
 
 template <>
 struct std::formatter<linstub::xen::DomId> : std::formatter<uint16_t> {
-  auto format(linstub::xen::DomId domid, std::format_context &context) const {
+  template <class Context>
+  auto format(linstub::xen::DomId domid, Context &context) const {
     return std::formatter<uint16_t>::format(linstub::xen::number(domid), context);
   }
 };

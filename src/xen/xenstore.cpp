@@ -150,35 +150,22 @@ base::Result<> Xenstore::transaction(const std::function<base::Result<>()> &body
 }
 
 base::Result<> Xenstore::watch(const std::string &path, const std::string &token) {
-  if (!events_) {
-    events_.reset(::xs_open(0));
-    if (!events_)
-      return base::fail_errno(errno, "connect to xenstore");
-  }
-  if (!::xs_watch(events_.get(), path.c_str(), token.c_str()))
-    return base::fail_errno(errno, "watch xenstore node {}", path);
-  return {};
+  if (!watches_)
+    watches_ = TRY(Watches::connect());
+  return watches_->add(path, token);
 }
 
 base::Result<> Xenstore::unwatch(const std::string &path, const std::string &token) {
-  if (!events_ || !::xs_unwatch(events_.get(), path.c_str(), token.c_str()))
-    return base::fail_errno(errno, "stop watching xenstore node {}", path);
-  return {};
+  return watches_ ? watches_->remove(path, token) : base::Result<>();
 }
 
 base::Result<std::optional<Xenstore::Event>> Xenstore::next_event() {
-  if (!events_)
+  if (!watches_)
     return std::nullopt;
-  Malloced<char *> event(::xs_check_watch(events_.get()));
-  if (!event) {
-    if (errno == EAGAIN)
-      return std::nullopt;
-    return base::fail_errno(errno, "read a xenstore event");
-  }
-  return Event{.path = event.get()[XS_WATCH_PATH], .token = event.get()[XS_WATCH_TOKEN]};
+  return watches_->next();
 }
 
-int Xenstore::fd() const { return events_ ? ::xs_fileno(events_.get()) : -1; }
+int Xenstore::fd() const { return watches_ ? watches_->fd() : -1; }
 
 base::Result<bool> Xenstore::wait_for(const std::string &path, base::Deadline deadline,
                                       const std::function<base::Result<bool>()> &done) {

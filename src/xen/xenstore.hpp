@@ -5,16 +5,14 @@
 // relative to /local/domain/<own domid>. Calls block for as long as xenstored takes. Errors carry
 // the errno of libxenstore (ENOENT: no such node; EACCES: not for this domain).
 //
-// Watches go over a second connection, made by the first watch(). The static libxenstore has no
-// thread that reads: with one connection, an event that comes before the reply to a request would
-// break it (seen: EINVAL, then EBADF for good). For the same reason a static program should ask for
-// one watch per object. The shared library starts a thread for the connection with the watches.
+// Watches go over a second connection (watches.hpp), made by the first watch().
 // After fork a connection belongs to the parent alone.
 #pragma once
 
 #include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
+#include "xen/watches.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -82,10 +80,7 @@ public:
   base::Result<> watch(const std::string &path, const std::string &token);
   base::Result<> unwatch(const std::string &path, const std::string &token);
 
-  struct Event {
-    std::string path; // what changed: the watched node or one below it
-    std::string token;
-  };
+  using Event = WatchEvent;
 
   // The next event, nothing if there is none now. When fd() is readable, call it until it says
   // that there is none.
@@ -111,7 +106,7 @@ private:
   explicit Xenstore(xs_handle *handle) : handle_(handle) {}
 
   std::unique_ptr<xs_handle, Close> handle_;
-  std::unique_ptr<xs_handle, Close> events_; // the connection with the watches
+  std::optional<Watches> watches_;
   uint32_t transaction_ = 0; // XBT_NULL
 };
 
