@@ -1,53 +1,150 @@
 #include "xen/xenstore.hpp"
 
-#include "xen/xen_headers.hpp"
-
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
+
+extern "C" {
+#include <xen/io/xs_wire.h>
+}
 
 namespace linstub::xen {
 namespace {
 
-struct Free {
-  void operator()(void *memory) const { ::free(memory); }
-};
-template <class T>
-using Malloced = std::unique_ptr<T, Free>;
+constexpr const char *socket_path = "/run/xenstored/socket";
+constexpr const char *device_path = "/dev/xen/xenbus";
+constexpr size_t most_events = 4096; // queued while a request waits for its answer
 
-constexpr std::array<std::pair<Access, int>, 4> access_values{{
-    {Access::none, XS_PERM_NONE},
-    {Access::read, XS_PERM_READ},
-    {Access::write, XS_PERM_WRITE},
-    {Access::both, XS_PERM_READ | XS_PERM_WRITE},
-}};
+constexpr std::array<std::pair<Access, char>, 4> access_letters{
+    {{Access::none, 'n'}, {Access::read, 'r'}, {Access::write, 'w'}, {Access::both, 'b'}}};
 
-unsigned int length(std::string_view text) { return static_cast<unsigned int>(text.size()); }
+base::Result<base::Fd> open_connection() {
+  base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ::strcpy(address.sun_path, socket_path);
+  if (fd && ::connect(fd.get(), reinterpret_cast<sockaddr *>(&address), sizeof address) == 0)
+    return fd;
+  return base::open_file(device_path, O_RDWR);
+}
+
+// The pieces of "one\0two\0".
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> pieces;
+  while (!text.empty()) {
+    size_t end = std::min(text.find('\0'), text.size());
+    pieces.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(text.size(), end + 1));
+  }
+  return pieces;
+}
+
+std::string terminated(std::string_view text) { return std::string(text).append(1, '\0'); }
+
+int error_number(std::string_view name) {
+  name = name.substr(0, name.find('\0'));
+  for (const auto &known : xsd_errors) {
+    if (name == known.errstring)
+      return known.errnum;
+  }
+  return EINVAL;
+}
 
 } // namespace
 
-void Xenstore::Close::operator()(xs_handle *handle) const { ::xs_close(handle); }
+struct Xenstore::Message {
+  uint32_t type = 0;
+  uint32_t request = 0;
+  std::string body;
+};
 
 base::Result<Xenstore> Xenstore::connect() {
-  xs_handle *handle = ::xs_open(0);
-  if (handle == nullptr)
+  base::Fd connection = TRY(open_connection().transform_error(base::doing("connect to xenstore")));
+  base::Fd queued(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  base::Fd either(::epoll_create1(EPOLL_CLOEXEC));
+  epoll_event readable{.events = EPOLLIN, .data = {}};
+  if (!queued || !either ||
+      ::epoll_ctl(either.get(), EPOLL_CTL_ADD, connection.get(), &readable) != 0 ||
+      ::epoll_ctl(either.get(), EPOLL_CTL_ADD, queued.get(), &readable) != 0)
     return base::fail_errno(errno, "connect to xenstore");
-  return Xenstore(handle);
+  return Xenstore(std::move(connection), std::move(queued), std::move(either));
+}
+
+base::Result<> Xenstore::read_all(std::span<std::byte> bytes, base::Deadline deadline) {
+  while (!bytes.empty()) {
+    pollfd ready{.fd = connection_.get(), .events = POLLIN, .revents = 0};
+    int count = ::poll(&ready, 1, static_cast<int>(deadline.left().count()));
+    if (count == 0)
+      return std::unexpected(base::Error("xenstored has not answered in time", ETIMEDOUT));
+    ssize_t got = count < 0 ? -1 : ::read(connection_.get(), bytes.data(), bytes.size());
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      return base::fail_errno(got == 0 ? EPIPE : errno, "receive from xenstored");
+    bytes = bytes.subspan(static_cast<size_t>(got));
+  }
+  return {};
+}
+
+base::Result<Xenstore::Message> Xenstore::receive(base::Deadline deadline) {
+  xsd_sockmsg header{};
+  TRY(read_all(std::as_writable_bytes(std::span(&header, 1)), deadline));
+  if (header.len > XENSTORE_PAYLOAD_MAX)
+    return base::fail("xenstored sends {} bytes, more than the protocol allows", header.len);
+  Message message{.type = header.type, .request = header.req_id, .body = {}};
+  message.body.resize(header.len);
+  TRY(read_all(std::as_writable_bytes(std::span(message.body)), deadline));
+  return message;
+}
+
+base::Result<std::string> Xenstore::request(uint32_t type, std::string_view payload) {
+  xsd_sockmsg header{.type = type,
+                     .req_id = ++last_request_,
+                     .tx_id = transaction_,
+                     .len = static_cast<uint32_t>(payload.size())};
+  if (payload.size() > XENSTORE_PAYLOAD_MAX)
+    return std::unexpected(base::Error(base::errno_text(E2BIG), E2BIG));
+  std::string bytes(reinterpret_cast<const char *>(&header), sizeof header);
+  bytes.append(payload);
+  if (auto sent = base::write_all(connection_, bytes); !sent)
+    return std::unexpected(std::move(sent).error());
+  auto deadline = base::Deadline::after(answer_deadline);
+  for (;;) {
+    Message message = TRY(receive(deadline));
+    if (message.type == XS_WATCH_EVENT) {
+      std::vector<std::string> parts = split(message.body);
+      if (parts.size() >= 2 && events_.size() < most_events)
+        events_.push_back({.path = std::move(parts[0]), .token = std::move(parts[1])});
+      ::eventfd_write(queued_.get(), 1);
+    } else if (message.request == header.req_id) {
+      if (message.type != XS_ERROR)
+        return std::move(message.body);
+      int code = error_number(message.body);
+      return std::unexpected(base::Error(base::errno_text(code), code));
+    } // else the late answer to a request that was given up
+  }
 }
 
 base::Result<std::string> Xenstore::read(const std::string &path, size_t limit) {
-  unsigned int size = 0;
-  Malloced<char> value(
-      static_cast<char *>(::xs_read(handle_.get(), transaction_, path.c_str(), &size)));
-  if (!value)
-    return base::fail_errno(errno, "read xenstore node {}", path);
-  if (size > limit)
+  std::string value = TRY(request(XS_READ, terminated(path))
+                              .transform_error(base::doing("read xenstore node {}", path)));
+  if (value.size() > limit)
     return std::unexpected(
         base::Error(base::format("read xenstore node {}: its {} bytes are more than the {} allowed",
-                                path, size, limit),
+                                 path, value.size(), limit),
                     EMSGSIZE));
-  return std::string(value.get(), size);
+  return value;
 }
 
 base::Result<std::optional<std::string>> Xenstore::read_if_there(const std::string &path,
@@ -64,108 +161,115 @@ base::Result<uint64_t> Xenstore::read_number(const std::string &path, uint64_t m
 }
 
 base::Result<std::vector<std::string>> Xenstore::list(const std::string &path, size_t limit) {
-  unsigned int count = 0;
-  Malloced<char *> names(::xs_directory(handle_.get(), transaction_, path.c_str(), &count));
-  if (!names)
-    return base::fail_errno(errno, "list xenstore node {}", path);
-  if (count > limit)
+  std::string names = TRY(request(XS_DIRECTORY, terminated(path))
+                              .transform_error(base::doing("list xenstore node {}", path)));
+  std::vector<std::string> children = split(names);
+  if (children.size() > limit)
     return std::unexpected(base::Error(
         base::format("list xenstore node {}: its {} children are more than the {} allowed", path,
-                    count, limit),
+                     children.size(), limit),
         EMSGSIZE));
-  std::span<char *> all(names.get(), count);
-  return std::vector<std::string>(all.begin(), all.end());
+  return children;
 }
 
 base::Result<> Xenstore::write(const std::string &path, std::string_view value) {
-  if (!::xs_write(handle_.get(), transaction_, path.c_str(), value.data(), length(value)))
-    return base::fail_errno(errno, "write xenstore node {}", path);
+  TRY(request(XS_WRITE, terminated(path).append(value))
+          .transform_error(base::doing("write xenstore node {}", path)));
   return {};
 }
 
 base::Result<> Xenstore::make_directory(const std::string &path) {
-  if (!::xs_mkdir(handle_.get(), transaction_, path.c_str()))
-    return base::fail_errno(errno, "make xenstore node {}", path);
+  TRY(request(XS_MKDIR, terminated(path))
+          .transform_error(base::doing("make xenstore node {}", path)));
   return {};
 }
 
 base::Result<> Xenstore::remove(const std::string &path) {
-  if (!::xs_rm(handle_.get(), transaction_, path.c_str()) && errno != ENOENT)
-    return base::fail_errno(errno, "remove xenstore node {}", path);
+  auto done = request(XS_RM, terminated(path));
+  if (!done && done.error().code() != ENOENT)
+    return std::unexpected(
+        std::move(done).error().in(base::format("remove xenstore node {}", path)));
   return {};
 }
 
 base::Result<> Xenstore::set_permissions(const std::string &path,
                                          std::span<const Permission> permissions) {
-  std::vector<xs_permissions> values;
+  std::string payload = terminated(path);
   for (const Permission &permission : permissions) {
-    xs_permissions value{};
-    value.id = number(permission.domid);
-    for (const auto &[access, perms] : access_values) {
-      if (access == permission.access)
-        value.perms = static_cast<decltype(value.perms)>(perms);
-    }
-    values.push_back(value);
+    const auto *letter =
+        std::ranges::find(access_letters, permission.access, &std::pair<Access, char>::first);
+    payload.append(terminated(base::format("{}{}", letter->second, permission.domid)));
   }
-  if (!::xs_set_permissions(handle_.get(), transaction_, path.c_str(), values.data(),
-                            static_cast<unsigned int>(values.size())))
-    return base::fail_errno(errno, "set the permissions of xenstore node {}", path);
+  TRY(request(XS_SET_PERMS, payload)
+          .transform_error(base::doing("set the permissions of xenstore node {}", path)));
   return {};
 }
 
 base::Result<std::vector<Permission>> Xenstore::permissions(const std::string &path) {
-  unsigned int count = 0;
-  Malloced<xs_permissions> found(
-      ::xs_get_permissions(handle_.get(), transaction_, path.c_str(), &count));
-  if (!found)
-    return base::fail_errno(errno, "read the permissions of xenstore node {}", path);
+  auto what = base::doing("read the permissions of xenstore node {}", path);
+  std::string text = TRY(request(XS_GET_PERMS, terminated(path)).transform_error(what));
   std::vector<Permission> result;
-  for (const xs_permissions &value : std::span(found.get(), count)) {
-    Permission permission{.domid = DomId{static_cast<uint16_t>(value.id)}};
-    for (const auto &[access, perms] : access_values) {
-      if (static_cast<int>(value.perms) == perms)
-        permission.access = access;
-    }
-    result.push_back(permission);
+  for (const std::string &one : split(text)) {
+    const auto *letter = std::ranges::find(access_letters, one.empty() ? '\0' : one.front(),
+                                           &std::pair<Access, char>::second);
+    if (letter == access_letters.end())
+      return base::fail("xenstored says \"{}\" of the permissions of {}", one, path);
+    uint64_t domid = TRY(parse_number(one.substr(1), UINT16_MAX).transform_error(what));
+    result.push_back({.domid = DomId{static_cast<uint16_t>(domid)}, .access = letter->first});
   }
   return result;
 }
 
 base::Result<> Xenstore::transaction(const std::function<base::Result<>()> &body) {
   for (int tries = 0; tries < most_tries; tries++) {
-    transaction_ = ::xs_transaction_start(handle_.get());
-    if (transaction_ == XBT_NULL)
-      return base::fail_errno(errno, "start a xenstore transaction");
+    std::string id = TRY(request(XS_TRANSACTION_START, terminated(""))
+                             .transform_error(base::doing("start a xenstore transaction")));
+    id.resize(std::min(id.find('\0'), id.size()));
+    transaction_ = static_cast<uint32_t>(TRY(parse_number(id, UINT32_MAX)));
     base::Result<> done = body();
-    bool ended = ::xs_transaction_end(handle_.get(), std::exchange(transaction_, XBT_NULL),
-                                      !done.has_value());
-    int error = errno;
+    auto ended = request(XS_TRANSACTION_END, terminated(done ? "T" : "F"));
+    transaction_ = 0;
     if (!done || ended)
       return done;
-    if (error != EAGAIN)
-      return base::fail_errno(error, "end a xenstore transaction");
+    if (ended.error().code() != EAGAIN)
+      return std::unexpected(std::move(ended).error().in("end a xenstore transaction"));
   }
   return std::unexpected(
       base::Error(base::format("a xenstore transaction met others {} times", most_tries), EAGAIN));
 }
 
 base::Result<> Xenstore::watch(const std::string &path, const std::string &token) {
-  if (!watches_)
-    watches_ = TRY(Watches::connect());
-  return watches_->add(path, token);
+  TRY(request(XS_WATCH, terminated(path).append(terminated(token)))
+          .transform_error(base::doing("watch xenstore node {}", path)));
+  return {};
 }
 
 base::Result<> Xenstore::unwatch(const std::string &path, const std::string &token) {
-  return watches_ ? watches_->remove(path, token) : base::Result<>();
+  TRY(request(XS_UNWATCH, terminated(path).append(terminated(token)))
+          .transform_error(base::doing("stop watching xenstore node {}", path)));
+  return {};
 }
 
 base::Result<std::optional<Xenstore::Event>> Xenstore::next_event() {
-  if (!watches_)
-    return std::nullopt;
-  return watches_->next();
+  for (;;) {
+    if (!events_.empty()) {
+      Event event = std::move(events_.front());
+      events_.pop_front();
+      return event;
+    }
+    eventfd_t count = 0;
+    ::eventfd_read(queued_.get(), &count);
+    pollfd ready{.fd = connection_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, 0) <= 0)
+      return std::nullopt;
+    Message message = TRY(receive(base::Deadline::after(answer_deadline)));
+    std::vector<std::string> parts = split(message.body);
+    if (message.type == XS_WATCH_EVENT && parts.size() >= 2)
+      return Event{.path = std::move(parts[0]), .token = std::move(parts[1])};
+  }
 }
 
-int Xenstore::fd() const { return watches_ ? watches_->fd() : -1; }
+int Xenstore::fd() const { return either_.get(); }
 
 base::Result<bool> Xenstore::wait_for(const std::string &path, base::Deadline deadline,
                                       const std::function<base::Result<bool>()> &done) {
@@ -185,9 +289,11 @@ base::Result<bool> Xenstore::wait_for(const std::string &path, base::Deadline de
 }
 
 base::Result<> Xenstore::set_target(DomId domid, DomId target) {
-  if (!::xs_set_target(handle_.get(), number(domid), number(target)))
-    return base::fail_errno(errno, "make domain {} the target of domain {} in xenstore", target,
-                            domid);
+  std::string payload = terminated(base::format("{}", domid));
+  payload.append(terminated(base::format("{}", target)));
+  TRY(request(XS_SET_TARGET, payload)
+          .transform_error(
+              base::doing("make domain {} the target of domain {} in xenstore", target, domid)));
   return {};
 }
 

@@ -1,29 +1,29 @@
 // Xenstore: a connection to xenstored, through its socket in dom0, through /dev/xen/xenbus in
-// another domain (libxenstore finds out).
+// another domain. It speaks the protocol itself (xen/io/xs_wire.h, Xen's docs/misc/xenstore.txt):
+// libxenstore needs a thread for watches, and its static version, built without one, fails every
+// request that a watch event overtakes.
 //
 // Every value that is read is bounded: who reads says how long it may be. Relative paths are
-// relative to /local/domain/<own domid>. Calls block for as long as xenstored takes. Errors carry
-// the errno of libxenstore (ENOENT: no such node; EACCES: not for this domain).
-//
-// Watches go over a second connection (watches.hpp), made by the first watch().
-// After fork a connection belongs to the parent alone.
+// relative to /local/domain/<own domid>. A request waits for its answer, at most
+// `answer_deadline`. Errors carry xenstored's errno (ENOENT: no such node; EACCES: not for this
+// domain). After an error of the connection itself every later call fails too.
 #pragma once
 
 #include "base/deadline.hpp"
+#include "base/fd.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
 #include "xen/watches.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-struct xs_handle;
 
 namespace linstub::xen {
 
@@ -39,6 +39,7 @@ struct Permission {
 };
 
 constexpr size_t longest_value = 4096; // XENSTORE_PAYLOAD_MAX
+constexpr auto answer_deadline = std::chrono::seconds(30);
 
 class Xenstore {
 public:
@@ -100,14 +101,20 @@ public:
   base::Result<> set_target(DomId domid, DomId target);
 
 private:
-  struct Close {
-    void operator()(xs_handle *handle) const;
-  };
-  explicit Xenstore(xs_handle *handle) : handle_(handle) {}
+  struct Message;
+  Xenstore(base::Fd connection, base::Fd queued, base::Fd either)
+      : connection_(std::move(connection)), queued_(std::move(queued)), either_(std::move(either)) {
+  }
+  base::Result<std::string> request(uint32_t type, std::string_view payload);
+  base::Result<Message> receive(base::Deadline deadline);
+  base::Result<> read_all(std::span<std::byte> bytes, base::Deadline deadline);
 
-  std::unique_ptr<xs_handle, Close> handle_;
-  std::optional<Watches> watches_;
-  uint32_t transaction_ = 0; // XBT_NULL
+  base::Fd connection_;
+  base::Fd queued_; // an eventfd: events_ is not empty
+  base::Fd either_; // an epoll of both
+  std::deque<Event> events_;
+  uint32_t last_request_ = 0;
+  uint32_t transaction_ = 0;
 };
 
 // "/local/domain/<domid>"
