@@ -1,0 +1,140 @@
+#include "lab/guest_run.hpp"
+
+#include <thread>
+
+namespace linstub::lab {
+
+using base::Deadline;
+using base::Milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr auto short_limit = seconds(60);
+constexpr auto poll_interval = Milliseconds(400);
+
+constexpr const char *linstub_lines = "device_model_override = \"/usr/libexec/linstub/linstub-dm\"\n";
+constexpr const char *libxl_stub_lines =
+    "device_model_stubdomain_override = 1\n"
+    "stubdomain_kernel = \"/usr/lib/linstub/image/kernel\"\n"
+    "stubdomain_ramdisk = \"/usr/lib/linstub/image/ramdisk\"\n"
+    "stubdomain_cmdline = \"console=hvc0 clocksource=tsc tsc=reliable "
+    "xen_privcmd.unrestricted=1 rootfstype=ramfs\"\n"
+    "stubdomain_memory = 96\n";
+
+} // namespace
+
+std::string xl_config(const GuestConfig &config) {
+  std::string text = base::format("type = \"hvm\"\nname = \"{}\"\nmemory = {}\nvcpus = 1\n",
+                                  config.name, config.memory);
+  switch (config.device_model) {
+  case DeviceModel::linstub:
+    text += linstub_lines;
+    break;
+  case DeviceModel::libxl_stub:
+    text += libxl_stub_lines;
+    break;
+  case DeviceModel::dom0:
+    break;
+  }
+  if (!config.disk.empty())
+    text += base::format("disk = [ \"format=raw,vdev=hda,access=rw,backendtype=phy,target={}\" ]\n",
+                         config.disk);
+  text += "vif = [ \"bridge=xenbr0,model=e1000,mac=00:16:3e:6c:00:01\" ]\n";
+  if (config.direct_boot)
+    text += base::format("kernel = \"/lab/tiny.kernel\"\nramdisk = \"/lab/tiny.initrd\"\n"
+                         "cmdline = \"console=ttyS0 quiet linstub.run={}\"\n",
+                         config.run);
+  text += "boot = \"c\"\nserial = \"pty\"\nvga = \"stdvga\"\nvideoram = 16\nvnc = 1\n"
+          "vnclisten = \"127.0.0.1\"\nusb = 0\nacpi = 1\nhpet = 1\n"
+          "on_poweroff = \"destroy\"\non_reboot = \"restart\"\non_crash = \"destroy\"\n";
+  for (const std::string &line : config.extra)
+    text.append(line).push_back('\n');
+  return text;
+}
+
+base::Result<GuestRun> GuestRun::create(const Host &host, const GuestConfig &config,
+                                        Milliseconds limit) {
+  GuestRun guest(host, config.name);
+  std::string file = base::format("/run/lab-{}.cfg", config.name);
+  TRY(host.check(base::format("cat > {0} && rm -f {1}", quote(file), quote(guest.serial_log())),
+                 short_limit, xl_config(config)));
+  auto created = TRY(host.run(base::format("xl create {} 2>&1", quote(file)), limit));
+  if (!created.status.success())
+    return base::fail("xl create {}: {} The device model's log ends with: {}", config.name,
+                      created.out, guest.log());
+  if (config.device_model != DeviceModel::libxl_stub || config.direct_boot)
+    TRY(guest.follow());
+  return guest;
+}
+
+base::Result<> GuestRun::follow() {
+  // The reader ends with the terminal, that is with the guest's device model.
+  TRY(host_.check(
+      base::format("tty=$(xenstore-read /local/domain/$(xl domid {0})/serial/0/tty) && "
+                   "stty -F $tty raw -echo && "
+                   "(setsid cat $tty >> {1} 2>/dev/null </dev/null &)",
+                   quote(name_), quote(serial_log())),
+      short_limit));
+  return {};
+}
+
+base::Result<std::string> GuestRun::domid() const {
+  std::string text = TRY(host_.check(base::format("xl domid {}", quote(name_)), short_limit));
+  while (text.ends_with('\n'))
+    text.pop_back();
+  return text;
+}
+
+base::Result<std::string> GuestRun::said() const {
+  return host_.check(base::format("cat {} 2>/dev/null || true", quote(serial_log())), short_limit);
+}
+
+std::string GuestRun::log() const {
+  auto text = host_.run(base::format("tail -n 8 /var/log/xen/qemu-dm-{}.log", name_), short_limit);
+  return text ? text->out : text.error().message();
+}
+
+base::Result<std::string> GuestRun::wait_for(std::string_view prefix, Milliseconds limit) {
+  Deadline deadline = Deadline::after(limit);
+  for (;;) {
+    std::string text = TRY(said());
+    for (size_t at = seen_; at < text.size();) {
+      size_t end = text.find('\n', at);
+      if (end == std::string::npos)
+        break;
+      std::string line = text.substr(at, end - at);
+      while (line.ends_with('\r'))
+        line.pop_back();
+      at = end + 1;
+      if (line.starts_with(prefix)) {
+        seen_ = at;
+        return line;
+      }
+      if (prefix == "+ " && line.starts_with("- ")) {
+        seen_ = at;
+        return base::fail("guest {}: {}", name_, line.substr(2));
+      }
+    }
+    if (deadline.passed())
+      return base::fail("guest {} has not said \"{}\" in time; it has said: {}", name_, prefix,
+                        text.substr(std::min(seen_, text.size())));
+    std::this_thread::sleep_for(poll_interval);
+  }
+}
+
+base::Result<> GuestRun::tell(const std::string &command) const {
+  TRY(host_.check(base::format("tty=$(xenstore-read /local/domain/$(xl domid {0})/serial/0/tty) && "
+                               "printf '%s\\n' {1} > $tty",
+                               quote(name_), quote(command)),
+                  short_limit));
+  return {};
+}
+
+base::Result<std::string> GuestRun::ask(const std::string &command, Milliseconds limit) {
+  seen_ = TRY(said()).size();
+  TRY(tell(command));
+  return wait_for("+ ", limit);
+}
+
+} // namespace linstub::lab

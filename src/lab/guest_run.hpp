@@ -1,0 +1,70 @@
+// GuestRun: one of the lab's guests, running on a host, spoken to through its serial port.
+#pragma once
+
+#include "lab/host.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace linstub::lab {
+
+// Where a guest's QEMU runs.
+enum class DeviceModel : uint8_t {
+  linstub,    // in a stub domain, by linstub-dm
+  dom0,       // in dom0, as Xen does it
+  libxl_stub, // in a stub domain with our image, by libxl's own Linux mode
+};
+
+struct GuestConfig {
+  std::string name;
+  DeviceModel device_model = DeviceModel::linstub;
+  std::string disk = "/lab/tiny.img"; // on the host; empty: none
+  bool direct_boot = false;           // kernel and initrd of the tiny guest, from the host
+  std::string run;                    // linstub.run= of a direct boot: commands for the start
+  unsigned memory = 128;              // MiB
+  std::vector<std::string> extra;     // further lines, which win over what stands before
+};
+
+// The xl.cfg text.
+std::string xl_config(const GuestConfig &config);
+
+class GuestRun {
+public:
+  // `xl create`, and a reader for the serial port. The error is what xl and the log say.
+  static base::Result<GuestRun> create(const Host &host, const GuestConfig &config,
+                                       base::Milliseconds limit);
+
+  [[nodiscard]] const std::string &name() const { return name_; }
+
+  // What the guest has said on its serial port since the start.
+  [[nodiscard]] base::Result<std::string> said() const;
+
+  // Waits until a line of the serial port starts with `prefix`; returns the line.
+  base::Result<std::string> wait_for(std::string_view prefix, base::Milliseconds limit);
+
+  // Gives a command to the guest's prompt and waits for its answer ("+ ..." or "- ...", without
+  // the echo). An answer that starts with "-" is an error.
+  base::Result<std::string> ask(const std::string &command, base::Milliseconds limit);
+
+  // The same without waiting: for commands that the guest does not live to answer.
+  base::Result<> tell(const std::string &command) const;
+
+  // Follows the serial port of the domain that now has the name: after a reboot there is a new one.
+  base::Result<> follow();
+
+  [[nodiscard]] base::Result<std::string> domid() const;
+
+  // The last lines of the device model's log.
+  [[nodiscard]] std::string log() const;
+
+private:
+  GuestRun(Host host, std::string name) : host_(std::move(host)), name_(std::move(name)) {}
+  [[nodiscard]] std::string serial_log() const { return "/run/lab-" + name_ + ".serial"; }
+
+  Host host_;
+  std::string name_;
+  size_t seen_ = 0; // bytes of the serial log that earlier answers took
+};
+
+} // namespace linstub::lab

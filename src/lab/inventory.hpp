@@ -1,0 +1,30 @@
+// Inventory: what there is in dom0 that a guest and its stub domain could leave behind.
+#pragma once
+
+#include "base/result.hpp"
+#include "lab/host.hpp"
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace linstub::lab {
+
+class Inventory {
+public:
+  // Domains, loop devices, vifs and taps, xenstore directories of domains, backends and device
+  // models, processes of guests, sockets and files below /run.
+  static base::Result<Inventory> take(const Host &host);
+
+  // From the lines that take() gets: "kind what".
+  static Inventory parse(std::string_view lines);
+
+  // What this one has and `before` has not.
+  [[nodiscard]] std::vector<std::string> more_than(const Inventory &before) const;
+
+private:
+  std::multiset<std::string> items_;
+};
+
+} // namespace linstub::lab

@@ -1,0 +1,74 @@
+#include "lab/stage.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace linstub::lab {
+
+using std::chrono::seconds;
+
+base::Result<Stage> Stage::prepare(const StageOptions &options) {
+  if (!options.host.empty()) {
+    Stage stage(options, Host(TRY(parse_address(options.host))));
+    TRY(stage.fill());
+    return stage;
+  }
+  auto labs = TRY(Labs::open(options.config));
+  LabState state = TRY(labs.up({.name = options.lab}).transform_error(base::doing("lab up")));
+  Stage stage(options, state.host());
+  stage.console_ = state.console();
+  TRY(stage.fill().transform_error(base::doing("prepare the lab")));
+  return stage;
+}
+
+base::Result<> Stage::fill() {
+  if (!options_.tree.empty())
+    TRY(host_.put_tree(options_.tree, "/", seconds(180)));
+  auto labs = TRY(Labs::open(options_.config));
+  Guest tiny = TRY(get_tiny_guest(labs.cache(), options_.config));
+  TRY(host_.check("mkdir -p /lab", seconds(60)));
+  struct Copy {
+    std::filesystem::path from;
+    const char *to;
+  };
+  std::vector<Copy> copies{{tiny.disk(), "/lab/tiny.img"},
+                           {tiny.kernel(), "/lab/tiny.kernel"},
+                           {tiny.initrd(), "/lab/tiny.initrd"}};
+  if (options_.debian) {
+    Dom0 dom0 = TRY(get_dom0(labs.cache(), options_.config));
+    Guest debian = TRY(get_debian_guest(labs.cache(), options_.config, dom0));
+    copies.push_back({debian.disk(), "/lab/debian.img"});
+  }
+  for (const Copy &copy : copies)
+    TRY(host_.put(copy.from, copy.to, seconds(240)));
+  TRY(host_.check("sync", seconds(60)));
+  return {};
+}
+
+base::Result<> Stage::down() {
+  if (!options_.host.empty())
+    return {};
+  return TRY(Labs::open(options_.config)).down(options_.lab);
+}
+
+base::Result<> Stage::renew() {
+  if (!options_.host.empty())
+    return base::fail("a real host cannot be made anew");
+  TRY(down());
+  *this = TRY(prepare(options_));
+  return {};
+}
+
+std::string Stage::console() {
+  if (console_.empty())
+    return "";
+  constexpr size_t largest = size_t{256} << 20;
+  auto text = base::read_file(console_, largest);
+  if (!text)
+    return "";
+  size_t from = std::min(console_read_, text->size());
+  console_read_ = text->size();
+  return text->substr(from);
+}
+
+} // namespace linstub::lab

@@ -1,0 +1,46 @@
+// Stage: a host with Linstub installed and the guests' files in place, ready for a scenario.
+#pragma once
+
+#include "lab/guests.hpp"
+#include "lab/host.hpp"
+#include "lab/lab.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace linstub::lab {
+
+struct StageOptions {
+  std::filesystem::path config = "config"; // the project's
+  std::filesystem::path tree;              // an installed Linstub (DESTDIR)
+  std::string lab = "main";
+  std::string host;    // user@host of a real Xen host; empty: the nested lab
+  bool debian = false; // Debian's guest too: 60 MB to copy
+};
+
+class Stage {
+public:
+  // Brings up the lab (or reaches the host), installs, copies the guests' files to /lab.
+  static base::Result<Stage> prepare(const StageOptions &options);
+
+  [[nodiscard]] const Host &host() const { return host_; }
+
+  // Takes the lab down and prepares a fresh one. An error on a real host.
+  base::Result<> renew();
+  base::Result<> down();
+
+  // What Xen's console has said since the last call; empty on a real host.
+  std::string console();
+
+private:
+  Stage(StageOptions options, Host host) : options_(std::move(options)), host_(std::move(host)) {}
+  base::Result<> fill();
+
+  StageOptions options_;
+  Host host_;
+  std::filesystem::path console_;
+  size_t console_read_ = 0;
+};
+
+} // namespace linstub::lab

@@ -1,0 +1,85 @@
+#include "scenario.hpp"
+
+#include <thread>
+
+namespace linstub::lab {
+
+using base::Deadline;
+using base::Milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr auto command_limit = seconds(90);
+constexpr auto create_limit = seconds(120);
+constexpr auto boot_limit = seconds(240);
+constexpr auto cleanup_limit = seconds(60);
+
+} // namespace
+
+void Scenario::SetUp() {
+  auto before = Inventory::take(host());
+  ASSERT_TRUE(before) << why(before);
+  before_ = std::move(*before);
+}
+
+void Scenario::TearDown() {
+  auto destroyed = host().run("for d in $(xl list | awk 'NR > 1 && $1 ~ /^t-/ && $1 !~ /-dm$/ "
+                              "{ print $1 }'); do xl destroy $d; done",
+                              command_limit);
+  EXPECT_TRUE(destroyed) << why(destroyed);
+  EXPECT_THAT(left_within(cleanup_limit), ::testing::IsEmpty());
+  if (HasFailure()) {
+    auto logs = host().run("tail -n 15 /var/log/xen/qemu-dm-t-*.log /var/log/xen/xl-t-*.log",
+                           command_limit);
+    if (logs)
+      std::printf("%s\n", logs->out.c_str());
+  }
+  auto cleaned = host().run("rm -f /var/log/xen/*t-*.log* /run/lab-t-*", command_limit);
+  EXPECT_TRUE(cleaned) << why(cleaned);
+}
+
+GuestRun Scenario::start(const GuestConfig &config) {
+  auto guest = GuestRun::create(host(), config, create_limit);
+  if (!guest)
+    throw std::runtime_error(guest.error().message()); // the test cannot go on without its guest
+  auto ready = guest->wait_for("+ ready", boot_limit);
+  if (!ready)
+    throw std::runtime_error(ready.error().message());
+  return std::move(*guest);
+}
+
+std::string Scenario::dom0(const std::string &command) {
+  auto output = host().check(command, command_limit);
+  EXPECT_TRUE(output) << why(output);
+  std::string text = output.value_or("");
+  while (text.ends_with('\n'))
+    text.pop_back();
+  return text;
+}
+
+bool Scenario::holds_within(const std::string &condition, Milliseconds limit) {
+  // The loop runs in dom0: an ssh command for each look would cost more than the wait.
+  auto whole_seconds = std::chrono::ceil<seconds>(limit).count();
+  auto held = host().run(base::format("i=0; while [ $i -lt {} ]; do if {}; then exit 0; fi; "
+                                      "sleep 0.5; i=$((i+1)); done; exit 1",
+                                      2 * whole_seconds, condition),
+                         seconds(whole_seconds) + command_limit);
+  EXPECT_TRUE(held) << why(held);
+  return held && held->status.success();
+}
+
+std::vector<std::string> Scenario::left_within(Milliseconds limit) {
+  Deadline deadline = Deadline::after(limit);
+  for (;;) {
+    auto now = Inventory::take(host());
+    if (!now)
+      return {now.error().message()};
+    auto left = now->more_than(before_);
+    if (left.empty() || deadline.passed())
+      return left;
+    std::this_thread::sleep_for(Milliseconds(500));
+  }
+}
+
+} // namespace linstub::lab

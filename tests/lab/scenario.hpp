@@ -1,0 +1,49 @@
+// Scenario: the fixture of the lab's tests. Each runs on one host; at its end nothing may be left
+// in dom0 that was not there before.
+#pragma once
+
+#include "lab/guest_run.hpp"
+#include "lab/inventory.hpp"
+#include "lab/stage.hpp"
+
+#include <gmock/gmock.h>
+
+#include <string>
+
+namespace linstub::lab {
+
+// The stage that main() has prepared.
+Stage &stage();
+
+// For assertions: the error of a result.
+template <class T>
+std::string why(const base::Result<T> &result) {
+  return result ? "" : result.error().message();
+}
+
+class Scenario : public ::testing::Test {
+protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  [[nodiscard]] const Host &host() const { return stage().host(); }
+
+  // Creates a guest; the test fails if it does not come up to its prompt.
+  GuestRun start(const GuestConfig &config);
+
+  // Runs a command in dom0; the test fails if it fails. Returns what it prints, without the last
+  // newline.
+  std::string dom0(const std::string &command);
+
+  // Waits until a shell condition holds in dom0.
+  bool holds_within(const std::string &condition, base::Milliseconds limit);
+
+  // Waits until there is nothing left of what has come since the scenario began; what is left
+  // after the limit is returned.
+  std::vector<std::string> left_within(base::Milliseconds limit);
+
+private:
+  Inventory before_;
+};
+
+} // namespace linstub::lab
