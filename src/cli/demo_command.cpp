@@ -1,0 +1,115 @@
+// linstub demo: a guest of Debian on a stub domain, from `xl create` to a picture of its screen.
+#include "cli/command.hpp"
+#include "cli/commands.hpp"
+#include "lab/figures.hpp"
+#include "lab/screenshot.hpp"
+#include "lab/stage.hpp"
+
+#include <cstdio>
+#include <memory>
+
+namespace linstub::cli {
+
+using std::chrono::seconds;
+
+namespace {
+
+struct DemoSettings {
+  lab::StageOptions stage;
+  std::string picture = "guest.png";
+  bool keep = false;
+  bool quick = false;
+};
+
+constexpr const char *name = "demo";
+
+// Where QEMU runs, and what the guest costs: domains with their memory, dom0's processes for it.
+constexpr const char *costs = R"(
+echo "domain                memory"
+xl list | awk 'NR > 1 { printf "%-20s %5d MiB\n", $1, $3 }'
+echo
+echo "process in dom0 for this guest        memory (proportional)"
+for p in $(ps -eo pid,comm --no-headers | awk '$2 ~ /^(linstub|qemu)/ { print $1 }'); do
+  awk -v what="$(tr '\0' ' ' < /proc/$p/comm)" '/^Pss:/ { printf "%-36s %6d KiB\n", what, $2 }' /proc/$p/smaps_rollup
+done
+echo
+printf 'QEMU in dom0: '; ps -eo comm --no-headers | grep -c '^qemu' || true
+printf 'QEMU in the stub domain: '; linstub status --json | grep -c '"phase": *"serving"'
+)";
+
+base::Result<> show(const lab::Host &host, const DemoSettings &settings) {
+  std::puts("\n== xl create: a Debian guest whose QEMU runs in a stub domain");
+  auto begin = base::Clock::now();
+  auto guest = TRY(lab::GuestRun::create(
+      host, {.name = name, .disk = "/lab/debian.img", .memory = 256}, seconds(120)));
+  auto elapsed = [&] {
+    return std::chrono::duration<double>(base::Clock::now() - begin).count();
+  };
+  std::printf("created after %.1f s; the guest boots: BIOS, boot loader, Debian's kernel\n",
+              elapsed());
+  TRY(guest.wait_for("+ ready", seconds(400)));
+  std::printf("at its prompt after %.1f s\n", elapsed());
+  for (const char *command : {"disk 1", "net", "banner"})
+    std::printf("guest: %s\n", TRY(guest.ask(command, seconds(120))).c_str());
+
+  std::puts("\n== what the guest has said on its console");
+  std::puts(TRY(guest.said()).c_str());
+
+  std::string port = TRY(host.check(
+      base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port", name),
+      seconds(60)));
+  uint16_t local = TRY(host.forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str()))));
+  auto picture = TRY(lab::take_screenshot("127.0.0.1", local, settings.picture,
+                                          base::Deadline::after(seconds(60))));
+  std::printf("== its screen is in %s (%dx%d)\n\n", settings.picture.c_str(), picture.width,
+              picture.height);
+
+  std::puts("== where QEMU runs");
+  std::puts(TRY(host.check(costs, seconds(90))).c_str());
+  TRY(host.check(base::format("xl destroy {}", name), seconds(60)));
+  return {};
+}
+
+base::Result<> compare(const lab::Host &host) {
+  std::puts("== beside QEMU in dom0, in this run (a tiny guest, booted directly)");
+  std::vector<lab::Figures> figures;
+  for (auto device_model : {lab::DeviceModel::linstub, lab::DeviceModel::dom0})
+    figures.push_back(TRY(lab::measure(host, device_model)));
+  std::puts(lab::table(figures).c_str());
+  return {};
+}
+
+base::Result<> demo(DemoSettings settings) {
+  settings.stage.lab = "demo";
+  settings.stage.debian = true;
+  auto stage = TRY(lab::Stage::prepare(settings.stage));
+  auto shown = show(stage.host(), settings);
+  if (shown && !settings.quick)
+    shown = compare(stage.host());
+  if (!settings.keep) {
+    auto down = stage.down();
+    if (shown)
+      shown = std::move(down);
+  } else {
+    std::puts("the lab is still up: linstub lab run --name demo xl list");
+  }
+  return shown;
+}
+
+} // namespace
+
+void add_demo_command(CLI::App &program) {
+  auto settings = std::make_shared<DemoSettings>();
+  auto *command = program.add_subcommand("demo", "Run a guest on a stub domain and show it");
+  command->add_option("--tree", settings->stage.tree, "An installed Linstub, to be put into dom0");
+  command->add_option("--config", settings->stage.config, "The project's config directory")
+      ->capture_default_str();
+  command->add_option("--host", settings->stage.host, "A real Xen host, user@host[:port]");
+  command->add_option("--picture", settings->picture, "Where to put the picture of the screen")
+      ->capture_default_str();
+  command->add_flag("--keep", settings->keep, "Leave the lab running at the end");
+  command->add_flag("--quick", settings->quick, "Leave the comparison with QEMU in dom0 out");
+  command->callback([settings] { finish(demo(*settings), infrastructure_failed); });
+}
+
+} // namespace linstub::cli

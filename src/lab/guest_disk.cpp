@@ -1,0 +1,87 @@
+#include "lab/guest_disk.hpp"
+
+#include "base/fd.hpp"
+#include "base/process.hpp"
+
+#include <fcntl.h>
+
+#include <vector>
+
+namespace linstub::lab {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint32_t sector_size = 512;
+constexpr uint32_t sectors_per_mebibyte = (1U << 20) / sector_size;
+constexpr uint32_t first_sector = sectors_per_mebibyte; // of the partition
+constexpr size_t code_size = 440;
+constexpr size_t table_offset = 446;
+constexpr size_t signature_offset = 510;
+constexpr char fat_lba = 0x0c;
+
+// Debian's syslinux-common.
+constexpr const char *boot_code = "/usr/lib/syslinux/mbr/mbr.bin";
+
+// FAT16 has between 4085 and 65524 clusters; large ones make SYSLINUX read in large pieces.
+uint32_t sectors_per_cluster(uint32_t mebibytes) { return mebibytes > 32 ? 16 : 4; }
+
+void put_word(std::string &bytes, size_t at, uint32_t value) {
+  for (size_t i = 0; i < sizeof value; i++)
+    bytes[at + i] = static_cast<char>(value >> (8 * i));
+}
+
+base::Result<> run(std::vector<std::string> argv) {
+  TRY(base::run_checked({.argv = std::move(argv)},
+                        base::Deadline::after(std::chrono::minutes(2))));
+  return {};
+}
+
+base::Result<> make_empty(const fs::path &image, uint32_t mebibytes) {
+  std::string sector = boot_sector(TRY(base::read_file(boot_code, code_size)), first_sector,
+                                   mebibytes * sectors_per_mebibyte);
+  TRY(base::replace_file(image, sector));
+  std::error_code error;
+  fs::resize_file(image, uint64_t{mebibytes} << 20, error);
+  if (error)
+    return base::fail("make {} as large as {} MiB: {}", image.string(), mebibytes,
+                      error.message());
+  return {};
+}
+
+} // namespace
+
+std::string boot_sector(std::string_view code, uint32_t first, uint32_t sectors) {
+  std::string sector(code.substr(0, code_size));
+  sector.resize(sector_size, '\0');
+  // Active; cylinder, head and sector say "beyond what they can name": the code uses LBA.
+  const std::string_view entry("\x80\xfe\xff\xff\x00\xfe\xff\xff", 8);
+  sector.replace(table_offset, entry.size(), entry);
+  sector[table_offset + 4] = fat_lba;
+  put_word(sector, table_offset + 8, first);
+  put_word(sector, table_offset + 12, sectors - first);
+  sector[signature_offset] = '\x55';
+  sector[signature_offset + 1] = '\xaa';
+  return sector;
+}
+
+base::Result<> write_boot_disk(const BootDisk &disk, const fs::path &image, const fs::path &work) {
+  TRY(make_empty(image, disk.mebibytes));
+  const std::string first = std::to_string(first_sector);
+  TRY(run({"mkfs.vfat", "--invariant", "-F", "16", "-s",
+           std::to_string(sectors_per_cluster(disk.mebibytes)), "--offset", first, "-h", first,
+           "-n", "GUEST", image.string(), std::to_string((disk.mebibytes - 1) * 1024)}));
+  const fs::path settings = work / "syslinux.cfg";
+  TRY(base::replace_file(settings,
+                         base::format("DEFAULT guest\nPROMPT 0\nTIMEOUT 0\nLABEL guest\n"
+                                      "  KERNEL /linux\n  INITRD /initrd\n  APPEND {}\n",
+                                      disk.command_line)));
+  const std::string partition = image.string() + "@@1M";
+  TRY(run({"mcopy", "-i", partition, disk.kernel.string(), "::/linux"}));
+  TRY(run({"mcopy", "-i", partition, disk.initrd.string(), "::/initrd"}));
+  TRY(run({"mcopy", "-i", partition, settings.string(), "::/syslinux.cfg"}));
+  return run({"syslinux", "--offset", std::to_string(first_sector * sector_size), "--install",
+              image.string()});
+}
+
+} // namespace linstub::lab

@@ -1,0 +1,172 @@
+#include "lab/guests.hpp"
+
+#include "base/fd.hpp"
+#include "base/process.hpp"
+#include "image/newc.hpp"
+#include "image/recipe.hpp"
+#include "image/zstd.hpp"
+#include "lab/guest_disk.hpp"
+#include "lab/kernel_modules.hpp"
+
+#include <string>
+#include <vector>
+
+namespace linstub::lab {
+namespace fs = std::filesystem;
+
+using base::Deadline;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr const char *recipe_version = "1";
+constexpr const char *kernel_source = "/usr/src/linux-source-6.12.tar.xz";
+constexpr const char *shell = "/bin/busybox"; // static, of the build root
+constexpr size_t largest_program = size_t{8} << 20;
+
+// What both guests' kernels are told; without Xen support in the kernel the last word is noise.
+constexpr const char *command_line = "console=ttyS0 quiet xen_emul_unplug=never";
+
+// A directory for scratch files, removed when left.
+class Scratch {
+public:
+  explicit Scratch(fs::path path) : path_(std::move(path)) {
+    std::error_code error;
+    fs::remove_all(path_, error);
+    fs::create_directories(path_, error);
+  }
+  ~Scratch() {
+    std::error_code error;
+    fs::remove_all(path_, error);
+  }
+  Scratch(const Scratch &) = delete;
+  Scratch &operator=(const Scratch &) = delete;
+
+  [[nodiscard]] const fs::path &path() const { return path_; }
+
+private:
+  fs::path path_;
+};
+
+base::Result<std::string> compile_portread(const fs::path &config, const fs::path &work) {
+  const fs::path program = work / "portread";
+  TRY(base::run_checked(
+      {.argv = {"g++", "-std=c++23", "-Os", "-static", "-nostdlib", "-ffreestanding",
+                "-fno-stack-protector", "-fno-pie", "-no-pie", "-fno-asynchronous-unwind-tables",
+                "-s", "-o", program.string(), (config / "guests/portread.cpp").string()}},
+      Deadline::after(minutes(2))));
+  return base::read_file(program, largest_program);
+}
+
+// The ramdisk: busybox, our init and, for a kernel that has drivers as modules, those.
+base::Result<std::string> make_initrd(const fs::path &config, const fs::path &work,
+                                      const std::vector<Module> &modules) {
+  using Kind = image::NewcEntry::Kind;
+  std::vector<image::NewcEntry> entries;
+  for (const char *directory : {"/bin", "/dev"})
+    entries.push_back({.path = directory, .kind = Kind::directory, .permissions = 0755});
+  auto program = [&](std::string path, std::string data) {
+    entries.push_back({.path = std::move(path), .permissions = 0755, .data = std::move(data)});
+  };
+  program("/bin/busybox", TRY(base::read_file(shell, largest_program)));
+  program("/bin/portread", TRY(compile_portread(config, work)));
+  program("/bin/lease", TRY(base::read_file(config / "guests/lease", largest_program)));
+  program("/init", TRY(base::read_file(config / "guests/init", largest_program)));
+  if (!modules.empty()) {
+    entries.push_back({.path = "/modules", .kind = Kind::directory, .permissions = 0755});
+    std::string order;
+    for (const Module &module : modules) {
+      order.append(module.name).push_back('\n');
+      entries.push_back(
+          {.path = base::format("/modules/{}.ko", module.name), .data = module.content});
+    }
+    entries.push_back({.path = "/modules/order", .data = std::move(order)});
+  }
+  return image::compress(TRY(image::write_newc(std::move(entries))));
+}
+
+base::Result<> copy_file(const fs::path &from, const fs::path &to) {
+  std::error_code error;
+  fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
+  if (error)
+    return base::fail("copy {} to {}: {}", from.string(), to.string(), error.message());
+  return {};
+}
+
+// Everything but the modules: it decides, with them, what both guests are.
+base::Result<> add_common(cache::Key &key, const fs::path &config) {
+  key.add("recipe", recipe_version).add("command line", command_line);
+  TRY(key.add_file("busybox", shell));
+  for (const char *name : {"init", "lease", "portread.cpp"})
+    TRY(key.add_file(name, config / "guests" / name));
+  return {};
+}
+
+base::Result<> finish(const Guest &guest, uint32_t mebibytes, const std::string &more,
+                      const fs::path &work) {
+  return write_boot_disk({.kernel = guest.kernel(),
+                          .initrd = guest.initrd(),
+                          .command_line = command_line + more,
+                          .mebibytes = mebibytes},
+                         guest.disk(), work)
+      .transform_error(base::doing("make the guest's disk"));
+}
+
+base::Result<fs::path> get_tiny_kernel(cache::Cache &cache, const fs::path &config) {
+  const fs::path fragment = config / "guests/tiny-kernel.config";
+  cache::Key key;
+  TRY(key.add_file("source", kernel_source));
+  TRY(key.add_file("options", fragment));
+  return cache.get("guest-kernel", key, [&](const fs::path &output) {
+    const Scratch work(output.string() + ".work");
+    return image::build_kernel(kernel_source, fragment,
+                               {.work = work.path(),
+                                .output = output,
+                                .log = cache.root() / "guest-kernel.log",
+                                .jobs = 2});
+  });
+}
+
+} // namespace
+
+base::Result<Guest> get_tiny_guest(cache::Cache &cache, const fs::path &config) {
+  const fs::path kernel =
+      TRY(get_tiny_kernel(cache, config).transform_error(base::doing("make the test guest's kernel")));
+  cache::Key key;
+  TRY(add_common(key, config));
+  TRY(key.add_file("kernel", kernel / "kernel"));
+  const fs::path directory =
+      TRY(cache.get("tiny-guest", key, [&](const fs::path &output) -> base::Result<> {
+        const Scratch work(output.string() + ".work");
+        const Guest guest{.directory = output};
+        TRY(copy_file(kernel / "kernel", guest.kernel()));
+        TRY(base::replace_file(guest.initrd(), TRY(make_initrd(config, work.path(), {}))));
+        return finish(guest, 16, "", work.path());
+      }));
+  return Guest{.directory = directory};
+}
+
+base::Result<Guest> get_debian_guest(cache::Cache &cache, const fs::path &config,
+                                     const Dom0 &dom0) {
+  cache::Key key;
+  TRY(add_common(key, config));
+  TRY(key.add_file("modules", config / "guests/modules.list"));
+  TRY(key.add_file("kernel", dom0.kernel()));
+  const fs::path directory =
+      TRY(cache.get("debian-guest", key, [&](const fs::path &output) -> base::Result<> {
+        const Scratch work(output.string() + ".work");
+        const Guest guest{.directory = output};
+        const std::vector<std::string> names =
+            list_items(TRY(base::read_file(config / "guests/modules.list", size_t{1} << 16)));
+        const std::vector<Module> modules =
+            TRY(read_modules(dom0, names, work.path())
+                    .transform_error(base::doing("take the guest's modules from dom0's disk")));
+        TRY(copy_file(dom0.kernel(), guest.kernel()));
+        TRY(base::replace_file(guest.initrd(), TRY(make_initrd(config, work.path(), modules))));
+        return finish(guest, 48, " linstub.run=disk,net,banner", work.path());
+      }));
+  return Guest{.directory = directory};
+}
+
+} // namespace linstub::lab

@@ -1,0 +1,78 @@
+// What cannot work fails early, with a sentence that says what and why, and leaves nothing behind.
+#include "scenario.hpp"
+
+namespace linstub::lab {
+namespace {
+
+using ::testing::HasSubstr;
+using std::chrono::seconds;
+
+constexpr auto fail_limit = seconds(60); // what is promised, on a machine slower than any
+
+struct BadInput {
+  const char *name;
+  const char *prepare; // a command in dom0; the image's copy is /run/lab-image
+  const char *setting; // a line of xl.cfg
+  const char *says;    // part of the sentence
+};
+
+void PrintTo(const BadInput &input, std::ostream *out) { *out << input.name; }
+
+class RefusesToStart : public Scenario, public ::testing::WithParamInterface<BadInput> {
+protected:
+  void TearDown() override {
+    dom0("rm -rf /run/lab-image");
+    Scenario::TearDown();
+  }
+};
+
+TEST_P(RefusesToStart, SayingWhy) {
+  const BadInput &input = GetParam();
+  dom0("rm -rf /run/lab-image && cp -r /usr/lib/linstub/image /run/lab-image");
+  if (*input.prepare != '\0')
+    dom0(input.prepare);
+  GuestConfig config{.name = "t-bad", .direct_boot = true};
+  config.extra.emplace_back(input.setting);
+  auto begin = base::Clock::now();
+  auto guest = GuestRun::create(host(), config, seconds(120));
+  auto took = base::Clock::now() - begin;
+  ASSERT_FALSE(guest) << "xl create has succeeded";
+  EXPECT_THAT(guest.error().message(), HasSubstr(input.says));
+  EXPECT_LT(took, fail_limit);
+}
+
+#define WITH_IMAGE "device_model_args_hvm = [ \"-linstub\", \"image=/run/lab-image\" ]"
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RefusesToStart,
+    ::testing::Values(
+        BadInput{"ImageMissing", "rm -rf /run/lab-image", WITH_IMAGE,
+                 "there is no stub domain image in /run/lab-image"},
+        BadInput{"KernelIsNoKernel",
+                 "s=$(stat -c %s /run/lab-image/kernel) && "
+                 "head -c $s /dev/urandom > /run/lab-image/kernel",
+                 WITH_IMAGE, "is not a Linux kernel"},
+        BadInput{"RamdiskIsTruncated", "truncate -s -1000 /run/lab-image/ramdisk", WITH_IMAGE,
+                 "according to its manifest"},
+        BadInput{"ImageIsForAnotherXen",
+                 "sed -i 's/\"xen\": *\"[0-9.]*\"/\"xen\": \"4.17\"/' /run/lab-image/manifest.json",
+                 WITH_IMAGE, "was built for Xen 4.17"},
+        BadInput{"DiskIsMissing", "", "disk = [ \"format=raw,vdev=hda,access=rw,target=/no.img\" ]",
+                 "/no.img"},
+        BadInput{"BridgeIsMissing", "", "vif = [ \"bridge=nobr0,model=e1000\" ]", "nobr0"},
+        BadInput{"MemoryIsTooSmall", "",
+                 "device_model_args_hvm = [ \"-linstub\", \"memory=8\" ]", "8 MiB is too little"},
+        BadInput{"SettingIsUnknown", "",
+                 "device_model_args_hvm = [ \"-linstub\", \"color=blue\" ]",
+                 "there is no setting \"color\""},
+        BadInput{"OptionCannotBeServed", "", "spice = 1\nspicehost = \"127.0.0.1\"\nspiceport = 6000\n"
+                                             "spicedisable_ticketing = 1",
+                 "spice"},
+        BadInput{"StubDomainNeverAnswers", "",
+                 "device_model_args_hvm = [ \"-linstub\", "
+                 "\"kernel-options=init=/nothing rdinit=/nothing\" ]",
+                 "stub domain"}),
+    [](const auto &info) { return info.param.name; });
+
+} // namespace
+} // namespace linstub::lab

@@ -1,0 +1,23 @@
+// The image under libxl's own Linux stub domain mode (Xen's docs/misc/stubdom.txt).
+#include "scenario.hpp"
+
+namespace linstub::lab {
+namespace {
+
+using std::chrono::seconds;
+
+class LibxlMode : public Scenario {};
+
+TEST_F(LibxlMode, BootsAGuest) {
+  // libxl's mode carries no kernel of dom0 into the stub domain: from the disk.
+  GuestConfig config{.name = "t-libxl", .device_model = DeviceModel::libxl_stub};
+  config.extra = {"vnc = 0"};
+  auto guest = GuestRun::create(host(), config, seconds(180));
+  ASSERT_TRUE(guest) << why(guest);
+  ASSERT_TRUE(guest->follow());
+  auto ready = guest->wait_for("+ ready", seconds(240));
+  EXPECT_TRUE(ready) << why(ready);
+}
+
+} // namespace
+} // namespace linstub::lab

@@ -1,0 +1,143 @@
+// The life of a guest on a stub domain, and every way it can end.
+#include "scenario.hpp"
+
+#include "lab/screenshot.hpp"
+
+namespace linstub::lab {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+using std::chrono::seconds;
+
+constexpr auto ask_limit = seconds(120);
+constexpr auto end_limit = seconds(60);
+
+class LifeCycle : public Scenario {
+protected:
+  // Direct boot: seconds instead of the BIOS's minute.
+  static GuestConfig quick(const std::string &name = "t-life") {
+    return {.name = name, .direct_boot = true};
+  }
+
+  std::string qemus() { return dom0("ps -eo comm | grep -c '^qemu' || true"); }
+
+  bool gone_within(const std::string &name, base::Milliseconds limit) {
+    return holds_within(base::format("! xl domid {} >/dev/null 2>&1", name), limit);
+  }
+};
+
+TEST_F(LifeCycle, BootsFromItsDiskTalksOnSerialUsesDiskAndNetwork) {
+  GuestRun guest = start({.name = "t-disk"});
+  EXPECT_EQ(qemus(), "0");
+  auto disk = guest.ask("disk 1", ask_limit);
+  EXPECT_TRUE(disk) << why(disk);
+  EXPECT_THAT(disk.value_or(""), HasSubstr("ata_piix"));
+  auto net = guest.ask("net", ask_limit);
+  EXPECT_TRUE(net) << why(net);
+  EXPECT_THAT(net.value_or(""), HasSubstr("e1000 10.77.0."));
+}
+
+TEST_F(LifeCycle, ShowsItsScreenOverVncInDom0) {
+  GuestRun guest = start(quick());
+  std::string port = dom0("xenstore-read /local/domain/$(xl domid t-life)/console/vnc-port");
+  auto local = host().forward("127.0.0.1", static_cast<uint16_t>(std::stoi(port)));
+  ASSERT_TRUE(local) << why(local);
+  auto picture = take_screenshot("127.0.0.1", *local, ::testing::TempDir() + "t-life.png",
+                                 base::Deadline::after(seconds(60)));
+  ASSERT_TRUE(picture) << why(picture);
+  EXPECT_GE(picture->width, 640);
+  EXPECT_GT(picture->lit, 0.0) << "the screen is black";
+}
+
+TEST_F(LifeCycle, PowersOffAndLeavesNothing) {
+  GuestRun guest = start(quick());
+  ASSERT_TRUE(guest.tell("poweroff"));
+  EXPECT_TRUE(gone_within("t-life", end_limit));
+}
+
+TEST_F(LifeCycle, IsDestroyedAndLeavesNothing) {
+  GuestRun guest = start(quick());
+  dom0("xl destroy t-life");
+  EXPECT_THAT(left_within(end_limit), IsEmpty());
+}
+
+TEST_F(LifeCycle, RebootsFiveTimes) {
+  GuestRun guest = start(quick());
+  for (int i = 0; i < 5; i++) {
+    std::string before = dom0("xl domid t-life");
+    ASSERT_TRUE(guest.tell("reboot"));
+    ASSERT_TRUE(holds_within(
+        base::format("d=$(xl domid t-life 2>/dev/null) && [ $d != {} ] && "
+                     "xenstore-exists /local/domain/$d/serial/0/tty",
+                     before),
+        seconds(90)))
+        << "reboot " << i;
+    ASSERT_TRUE(guest.follow());
+    auto ready = guest.wait_for("+ ready", seconds(180));
+    ASSERT_TRUE(ready) << "reboot " << i << ": " << why(ready);
+    EXPECT_EQ(qemus(), "0");
+  }
+}
+
+TEST_F(LifeCycle, SurvivesTwentyRoundsOfCreateAndDestroy) {
+  for (int i = 0; i < 20; i++) {
+    auto guest = GuestRun::create(host(), quick(), seconds(120));
+    ASSERT_TRUE(guest) << "round " << i << ": " << why(guest);
+    dom0("xl destroy t-life");
+  }
+  EXPECT_THAT(left_within(end_limit), IsEmpty());
+}
+
+// What dies, and the command that kills it.
+struct Death {
+  const char *name;
+  const char *command;
+};
+
+class SomethingDies : public LifeCycle, public ::testing::WithParamInterface<Death> {};
+
+TEST_P(SomethingDies, CrashesTheGuestSoThatOnCrashDecides) {
+  GuestConfig config = quick();
+  config.extra = {"on_crash = \"preserve\""};
+  GuestRun guest = start(config);
+  dom0(GetParam().command);
+  // Five seconds on hardware; the lab is an order of magnitude slower, and so is this limit.
+  EXPECT_TRUE(holds_within("xl list t-life | awk 'NR == 2 { print $5 }' | grep -q c", seconds(30)))
+      << dom0("xl list");
+  dom0("xl destroy t-life");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, SomethingDies,
+    ::testing::Values(Death{"DeviceModel", "kill -9 $(xenstore-read "
+                                           "/local/domain/$(xl domid t-life)/image/device-model-pid)"},
+                      Death{"StubDomain", "xl destroy t-life-dm"}),
+    [](const auto &info) { return info.param.name; });
+
+TEST_F(LifeCycle, TripleFaultEndsTheGuestAndLeavesNothing) {
+  GuestConfig config = quick();
+  config.extra = {"on_reboot = \"destroy\""};
+  GuestRun guest = start(config);
+  // "reset" by triple fault is what Linux does last; Xen reports it as a reboot or a crash.
+  ASSERT_TRUE(guest.tell("triple"));
+  EXPECT_TRUE(gone_within("t-life", end_limit));
+}
+
+TEST_F(LifeCycle, StatusShowsTheGuestAndItsStubDomain) {
+  GuestRun guest = start(quick());
+  EXPECT_THAT(dom0("linstub status"), HasSubstr("t-life"));
+  EXPECT_THAT(dom0("linstub status --json"), StartsWith("["));
+  std::string memory = dom0("xl list t-life-dm | awk 'NR == 2 { print $3 }'");
+  EXPECT_LE(std::stoi(memory), 64) << "MiB of the stub domain";
+  std::string pss = dom0("cat /proc/$(xenstore-read /local/domain/$(xl domid t-life)/image/"
+                         "device-model-pid)/smaps_rollup | awk '/^Pss:/ { print $2 }'");
+  EXPECT_LE(std::stoi(pss), 8 * 1024) << "KiB of linstub-dm";
+  std::printf("stub domain: %s MiB; linstub-dm: %s KiB proportional set size\n", memory.c_str(),
+              pss.c_str());
+}
+
+} // namespace
+} // namespace linstub::lab
