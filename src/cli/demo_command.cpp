@@ -24,7 +24,7 @@ struct DemoSettings {
 constexpr const char *name = "demo";
 
 // Where QEMU runs, and what the guest costs: domains with their memory, dom0's processes for it.
-constexpr const char *costs = R"(
+constexpr const char *costs = R"sh(
 echo "domain                memory"
 xl list | awk 'NR > 1 { printf "%-20s %5d MiB\n", $1, $3 }'
 echo
@@ -35,7 +35,7 @@ done
 echo
 printf 'QEMU in dom0: '; ps -eo comm --no-headers | grep -c '^qemu' || true
 printf 'QEMU in the stub domain: '; linstub status --json | grep -c '"phase": *"serving"'
-)";
+)sh";
 
 base::Result<> show(const lab::Host &host, const DemoSettings &settings) {
   std::puts("\n== xl create: a Debian guest whose QEMU runs in a stub domain");

@@ -57,7 +57,7 @@ base::Result<GuestRun> GuestRun::create(const Host &host, const GuestConfig &con
                                         Milliseconds limit) {
   GuestRun guest(host, config.name);
   std::string file = base::format("/run/lab-{}.cfg", config.name);
-  TRY(host.check(base::format("cat > {0} && rm -f {1}", quote(file), quote(guest.serial_log())),
+  TRY(host.check(base::format("cat > {} && rm -f {}", quote(file), quote(guest.serial_log())),
                  short_limit, xl_config(config)));
   auto created = TRY(host.run(base::format("xl create {} 2>&1", quote(file)), limit));
   if (!created.status.success())
@@ -71,9 +71,9 @@ base::Result<GuestRun> GuestRun::create(const Host &host, const GuestConfig &con
 base::Result<> GuestRun::follow() {
   // The reader ends with the terminal, that is with the guest's device model.
   TRY(host_.check(
-      base::format("tty=$(xenstore-read /local/domain/$(xl domid {0})/serial/0/tty) && "
+      base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty) && "
                    "stty -F $tty raw -echo && "
-                   "(setsid cat $tty >> {1} 2>/dev/null </dev/null &)",
+                   "(setsid cat $tty >> {} 2>/dev/null </dev/null &)",
                    quote(name_), quote(serial_log())),
       short_limit));
   return {};
@@ -124,8 +124,8 @@ base::Result<std::string> GuestRun::wait_for(std::string_view prefix, Millisecon
 }
 
 base::Result<> GuestRun::tell(const std::string &command) const {
-  TRY(host_.check(base::format("tty=$(xenstore-read /local/domain/$(xl domid {0})/serial/0/tty) && "
-                               "printf '%s\\n' {1} > $tty",
+  TRY(host_.check(base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty) && "
+                               "printf '%s\\n' {} > $tty",
                                quote(name_), quote(command)),
                   short_limit));
   return {};

@@ -72,7 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "device_model_args_hvm = [ \"-linstub\", "
                  "\"kernel-options=init=/nothing rdinit=/nothing\" ]",
                  "stub domain"}),
-    [](const auto &info) { return info.param.name; });
+    [](const auto &test) { return test.param.name; });
 
 } // namespace
 } // namespace linstub::lab

@@ -115,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Death{"DeviceModel", "kill -9 $(xenstore-read "
                                            "/local/domain/$(xl domid t-life)/image/device-model-pid)"},
                       Death{"StubDomain", "xl destroy t-life-dm"}),
-    [](const auto &info) { return info.param.name; });
+    [](const auto &test) { return test.param.name; });
 
 TEST_F(LifeCycle, TripleFaultEndsTheGuestAndLeavesNothing) {
   GuestConfig config = quick();
