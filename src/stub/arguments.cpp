@@ -6,7 +6,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <set>
 
 namespace linstub::stub {
 namespace {
@@ -72,10 +71,25 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
     int save = TRY(handover.console(save_console, O_WRONLY));
     result.insert(result.end(), {"-add-fd", base::format("fd={},set=1", save), "-chardev",
                                  base::format("socket,id=linstub-qmp,path={},server=on,wait=off",
-                                             wire::qmp_socket),
+                                              wire::qmp_socket),
                                  "-mon", "chardev=linstub-qmp,mode=control"});
   }
   return result;
+}
+
+std::set<std::string> consoles_of(std::span<const std::string> arguments, Mode mode) {
+  std::set<std::string> consoles;
+  if (mode != Mode::libxl)
+    return consoles;
+  consoles.insert(base::format("{}", save_console));
+  constexpr std::string_view node = "/dev/hvc";
+  for (const std::string &argument : arguments) {
+    if (argument == restore_argument)
+      consoles.insert(base::format("{}", restore_console));
+    else if (argument.starts_with(node) && argument.size() > node.size())
+      consoles.insert(argument.substr(node.size()));
+  }
+  return consoles;
 }
 
 std::vector<std::string> sockets_of(std::span<const std::string> arguments) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ struct Handover {
 base::Result<std::vector<std::string>>
 translate(std::span<const std::string> arguments, Mode mode, const Handover &handover,
           const std::function<bool(const std::string &)> &files_here);
+
+// The numbers of the PV consoles that the domain needs besides the first ("1", "2", ...), in
+// libxl's mode: libxl makes a restore console always, but nobody serves it unless there is a state.
+std::set<std::string> consoles_of(std::span<const std::string> arguments, Mode mode);
 
 // The sockets of wire/paths.hpp that QEMU makes when started with these arguments.
 std::vector<std::string> sockets_of(std::span<const std::string> arguments);

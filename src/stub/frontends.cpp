@@ -66,7 +66,7 @@ base::Result<std::string> Frontends::lack(const Kind &kind, const std::string &n
   auto state = world_.read(base::format("device/{}/{}/state", kind.type, number));
   if (!state || *state != connected)
     return base::format("its state is {}, not connected (4)",
-                       state ? base::printable(*state, 8) : "unknown");
+                        state ? base::printable(*state, 8) : "unknown");
   if (kind.sysfs_class == nullptr)
     return hand_over("hvc" + number);
   auto name = name_of(base::format("{}-{}", kind.type, number), kind.sysfs_class);
@@ -89,7 +89,7 @@ base::Result<std::vector<std::string>> Frontends::scan() {
     for (const std::string &number : *numbers) {
       TRY(xen::parse_number(number, UINT32_MAX)
               .transform_error(base::doing("device/{}", kind.type)));
-      if (kind.sysfs_class == nullptr && number == "0") // ours, and not on xenbus
+      if (kind.sysfs_class == nullptr && !consoles_.contains(number))
         continue;
       std::string lacks =
           TRY(lack(kind, number).transform_error(base::doing("{} {}", kind.words, number)));

@@ -23,8 +23,10 @@ public:
     std::string dev = "/dev";
   };
 
-  // Disks, and consoles but the first, are handed to `owner` as they appear.
-  Frontends(World world, uid_t owner) : world_(std::move(world)), owner_(owner) {}
+  // Disks, and the consoles that are named, are handed to `owner` as they appear. Other consoles
+  // are left alone.
+  Frontends(World world, uid_t owner, std::set<std::string> consoles)
+      : world_(std::move(world)), owner_(owner), consoles_(std::move(consoles)) {}
 
   // Looks at all frontends; gives nodes that have appeared to the owner. Returns what is still
   // missing, each as words for an error ("disk 51712: its state is 2, not connected (4)"): nothing
@@ -44,6 +46,7 @@ private:
 
   World world_;
   uid_t owner_;
+  std::set<std::string> consoles_; // their numbers
   std::set<std::string> handed_over_;
 };
 

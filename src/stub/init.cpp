@@ -96,6 +96,11 @@ base::Result<> Init::open_console() {
 base::Result<> Init::prepare_kernel() {
   ::reboot(RB_DISABLE_CAD); // Ctrl-Alt-Del becomes a signal, which nobody listens to
   ::umask(022);
+  // QEMU's map cache is a table of hundreds of MiB of which it touches little
+  // (hw/xen/xen-mapcache.c).
+  if (auto overcommit = base::open_file("/proc/sys/vm/overcommit_memory", O_WRONLY))
+    TRY(base::write_all(*overcommit, "1\n")
+            .transform_error(base::doing("allow more virtual memory than there is")));
   // linstub.log=debug on the command line, for what happens before xenstore is there.
   std::string line = TRY(base::read_file("/proc/cmdline", 4096));
   constexpr std::string_view key = "linstub.log=";
@@ -148,7 +153,7 @@ base::Result<> Init::watch_world() {
           .list = [this](const std::string &node) { return xenstore_->list(node); },
           .read = [this](const std::string &node) { return xenstore_->read(node, 32); },
       },
-      qemu_uid);
+      qemu_uid, consoles_of(settings_.arguments, settings_.mode));
   return {};
 }
 
@@ -366,7 +371,7 @@ void Init::on_qemu_end(base::ExitStatus status) {
   std::string words = last_words_.tail(last_words_size);
   tell(Event::qemu_ended,
        base::format("QEMU {}; {}{}", status.text(),
-                   words.empty() ? "it said nothing" : "its last words: ", words));
+                    words.empty() ? "it said nothing" : "its last words: ", words));
 }
 
 void Init::log_grew() {

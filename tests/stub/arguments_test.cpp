@@ -69,6 +69,14 @@ TEST(Arguments, AKernelThatOnlyDom0HasIsRefusedByName) {
   EXPECT_THAT(result.error().message(), HasSubstr("linstub-dm"));
 }
 
+TEST(Arguments, TheConsolesToWaitForAreThoseThatAreServed) {
+  Arguments plain{"-name", "g", "-serial", "/dev/hvc3"};
+  EXPECT_THAT(consoles_of(plain, Mode::libxl), ElementsAre("1", "3"));
+  EXPECT_THAT(consoles_of(Arguments{"-incoming", "$STUBDOM_RESTORE_INCOMING_ARG"}, Mode::libxl),
+              ElementsAre("1", "2"));
+  EXPECT_TRUE(consoles_of(plain, Mode::linstub).empty());
+}
+
 TEST(Arguments, TheSocketsToWaitForAreThoseThatAreNamed) {
   EXPECT_THAT(sockets_of(Arguments{"-qmp", "unix:/run/qmp.sock,server=on", "-vnc",
                                    "unix:/run/vnc.sock", "-serial", "unix:/run/serial1.sock,x"}),

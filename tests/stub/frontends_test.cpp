@@ -53,7 +53,8 @@ protected:
                        .read = [this](const std::string &node) { return read(node); },
                        .sysfs = root / "sys",
                        .dev = root / "dev"},
-                      ::getuid()};
+                      ::getuid(),
+                      {"1"}};
 };
 
 TEST_F(FrontendsTest, NoDevicesAreReadyDevices) {
@@ -83,8 +84,9 @@ TEST_F(FrontendsTest, ANicIsReadyWhenItIsConnectedAndHasItsLink) {
   EXPECT_EQ(frontends.link_of(0).value(), "eth0");
 }
 
-TEST_F(FrontendsTest, TheFirstConsoleIsNotAwaitedTheOthersAre) {
+TEST_F(FrontendsTest, OnlyTheConsolesThatAreNamedAreAwaited) {
   nodes["device/console/0/state"] = "1";
+  nodes["device/console/2/state"] = "1";
   EXPECT_THAT(frontends.scan().value(), IsEmpty());
   nodes["device/console/1/state"] = "4";
   EXPECT_THAT(frontends.scan().value(), ElementsAre(HasSubstr("hvc1 is not there")));
