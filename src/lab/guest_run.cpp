@@ -13,9 +13,16 @@ namespace {
 constexpr auto short_limit = seconds(60);
 constexpr auto poll_interval = Milliseconds(400);
 
-constexpr const char *linstub_lines = "device_model_override = \"/usr/libexec/linstub/linstub-dm\"\n";
+constexpr const char *linstub_lines =
+    "device_model_override = \"/usr/libexec/linstub/linstub-dm\"\n";
+// The version has to be said, or libxl takes the stub domain for MiniOS's. QEMU 10 in dom0, which
+// serves the consoles in this mode, leaves a console alone that has neither an output nor a serial
+// port of its own number, and the stub domain's kernel would wait minutes for it.
 constexpr const char *libxl_stub_lines =
+    "device_model_version = \"qemu-xen\"\n"
     "device_model_stubdomain_override = 1\n"
+    "device_model_args_pv = [ \"-serial\", \"null\", \"-serial\", \"null\", \"-serial\", \"null\" "
+    "]\n"
     "stubdomain_kernel = \"/usr/lib/linstub/image/kernel\"\n"
     "stubdomain_ramdisk = \"/usr/lib/linstub/image/ramdisk\"\n"
     "stubdomain_cmdline = \"console=hvc0 clocksource=tsc tsc=reliable "
@@ -71,10 +78,12 @@ base::Result<GuestRun> GuestRun::create(const Host &host, const GuestConfig &con
 base::Result<> GuestRun::follow() {
   // The reader ends with the terminal, that is with the guest's device model.
   TRY(host_.check(
-      base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty) && "
+      base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty 2>/dev/null || "
+                   // libxl's stub domain mode: console 3 of the stub domain
+                   "xenstore-read /local/domain/$(xl domid {}-dm)/device/console/3/tty) && "
                    "stty -F $tty raw -echo && "
                    "(setsid cat $tty >> {} 2>/dev/null </dev/null &)",
-                   quote(name_), quote(serial_log())),
+                   quote(name_), quote(name_), quote(serial_log())),
       short_limit));
   return {};
 }
@@ -124,10 +133,13 @@ base::Result<std::string> GuestRun::wait_for(std::string_view prefix, Millisecon
 }
 
 base::Result<> GuestRun::tell(const std::string &command) const {
-  TRY(host_.check(base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty) && "
-                               "printf '%s\\n' {} > $tty",
-                               quote(name_), quote(command)),
-                  short_limit));
+  TRY(host_.check(
+      base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty 2>/dev/null || "
+                   // libxl's stub domain mode: console 3 of the stub domain
+                   "xenstore-read /local/domain/$(xl domid {}-dm)/device/console/3/tty) && "
+                   "printf '%s\\n' {} > $tty",
+                   quote(name_), quote(command)),
+      short_limit));
   return {};
 }
 
