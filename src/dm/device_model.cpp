@@ -64,7 +64,7 @@ uint32_t memory_needed(const Settings &settings, const std::vector<FileDisk> &fi
 }
 
 std::string kernel_command_line(const Settings &settings) {
-  std::string line = "console=hvc0 rootfstype=ramfs clocksource=tsc tsc=reliable xen_privcmd.unrestricted=1 "
+  std::string line = "console=hvc0 rootfstype=ramfs sysctl.vm.overcommit_memory=1 clocksource=tsc tsc=reliable xen_privcmd.unrestricted=1 "
                      "swiotlb=noforce";
   if (settings.log_level != base::LogLevel::debug)
     line += " quiet";
@@ -86,6 +86,8 @@ DeviceModel::DeviceModel(base::EventLoop &loop, Plan plan, Image image,
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), files_(std::move(files)),
       control_(std::move(control)), xenstore_(std::move(xenstore)), keeper_(std::move(keeper)),
       status_(std::move(status)), guest_(*plan_.guest) {
+  memory_ = memory_needed(plan_.settings, files_);
+  status_.memory = memory_;
   // With -S QEMU says "running" only when libxl lets it go on.
   life_.qemu_runs = plan_.start == Start::paused;
 }
@@ -153,7 +155,7 @@ std::string DeviceModel::description() const {
                           .kernel = image_.kernel,
                           .ramdisk = image_.ramdisk,
                           .command_line = kernel_command_line(plan_.settings),
-                          .memory = memory_needed(plan_.settings, files_),
+                          .memory = memory_,
                           .log_level = level_name(plan_.settings.log_level),
                           .arguments = plan_.qemu,
                           .disks = plan_.disks,
@@ -227,9 +229,9 @@ void DeviceModel::created(Result<std::string> output) {
   if (!domid)
     return happened(Event::creation_failed,
                     std::format("make the stub domain: {}", domid.error().message()));
-  base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub_,
-                 memory_needed(plan_.settings, files_), plan_.settings.image,
-                 image_.manifest.version);
+  files_.clear(); // loop devices hold what was copied
+  base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub_, memory_,
+                 plan_.settings.image, image_.manifest.version);
   happened(Event::created);
 }
 
@@ -402,7 +404,6 @@ std::string DeviceModel::answer(const std::string &command) {
 
 void DeviceModel::tell_status() {
   status_.phase = phase_text(life_);
-  status_.memory = memory_needed(plan_.settings, files_);
   status_.error = cause_;
   if (auto written = write_status(status_); !written)
     base::log_warning("{}", written.error().message());

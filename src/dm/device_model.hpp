@@ -62,7 +62,8 @@ private:
   base::EventLoop &loop_;
   Plan plan_;
   Image image_;
-  std::vector<FileDisk> files_;
+  std::vector<FileDisk> files_; // until they are attached
+  uint32_t memory_ = 0;         // MiB of the stub domain
   xen::Control control_;
   xen::Xenstore xenstore_;
   Keeper keeper_;

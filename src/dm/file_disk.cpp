@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 namespace linstub::dm {
 
 base::Result<FileDisk> FileDisk::prepare(const std::string &file, xen::DomId guest,
@@ -40,6 +42,16 @@ base::Result<FileDisk> FileDisk::prepare(const std::string &file, xen::DomId gue
   if (::ftruncate(out.get(), static_cast<off_t>(padded)) != 0)
     return base::fail_errno(errno, "pad {}", disk.copy_);
   return disk;
+}
+
+void FileDisk::remove_all(xen::DomId guest) {
+  std::string start = base::format("{}-", guest);
+  std::error_code error;
+  for (const auto &entry : std::filesystem::directory_iterator(run_directory, error)) {
+    if (entry.path().filename().string().starts_with(start) &&
+        entry.path().extension() != status_suffix)
+      std::filesystem::remove(entry.path(), error);
+  }
 }
 
 FileDisk::~FileDisk() {

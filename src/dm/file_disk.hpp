@@ -22,6 +22,9 @@ public:
   FileDisk &operator=(const FileDisk &) = delete;
   ~FileDisk();
 
+  // Removes the copies of a guest whose linstub-dm could not.
+  static void remove_all(xen::DomId guest);
+
   [[nodiscard]] const std::string &path() const { return path_; } // what to attach
   [[nodiscard]] uint64_t size() const { return size_; }           // of the file, in bytes
 

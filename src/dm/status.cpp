@@ -15,7 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::string_view suffix = ".status";
 constexpr size_t longest = 16384;
 
 } // namespace
@@ -65,7 +64,7 @@ std::string status_path(const std::string &guest) {
                  c == '-' || c == '_' || (c == '.' && !name.empty());
     name += plain ? std::string(1, c) : std::format("%{:02x}", static_cast<unsigned char>(c));
   }
-  return std::format("{}/{}{}", run_directory, name, suffix);
+  return std::format("{}/{}{}", run_directory, name, status_suffix);
 }
 
 base::Result<> write_status(const Status &status) {
@@ -75,11 +74,22 @@ base::Result<> write_status(const Status &status) {
 
 void remove_status(const std::string &guest) { ::unlink(status_path(guest).c_str()); }
 
+void mark_failed(xen::DomId guest, const std::string &error) {
+  auto all = read_all_status();
+  for (Status &status : all.value_or(std::vector<Status>{})) {
+    if (status.domid != guest || status.phase == "failed")
+      continue;
+    status.phase = "failed";
+    status.error = error;
+    [[maybe_unused]] auto written = write_status(status); // nobody is there to hear of it
+  }
+}
+
 base::Result<std::vector<Status>> read_all_status() {
   std::vector<Status> all;
   std::error_code error;
   for (const auto &entry : std::filesystem::directory_iterator(run_directory, error)) {
-    if (entry.path().extension() != suffix)
+    if (entry.path().extension() != status_suffix)
       continue;
     auto text = base::read_file(entry.path(), longest);
     auto status = text ? decode_status(*text) : std::unexpected(text.error());

@@ -14,6 +14,7 @@
 namespace linstub::dm {
 
 constexpr const char *run_directory = "/run/linstub";
+constexpr const char *status_suffix = ".status";
 base::Result<> make_run_directory();
 
 struct Status {
@@ -39,6 +40,9 @@ std::string status_path(const std::string &guest);
 
 base::Result<> write_status(const Status &status);
 void remove_status(const std::string &guest);
+
+// Notes that the linstub-dm of the guest with that domid is dead, and why that is known.
+void mark_failed(xen::DomId guest, const std::string &error);
 
 // All of them, sorted by name. Files that are not to be understood are left out.
 base::Result<std::vector<Status>> read_all_status();

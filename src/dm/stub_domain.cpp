@@ -1,6 +1,8 @@
 #include "dm/stub_domain.hpp"
 
 #include "base/deadline.hpp"
+#include "dm/file_disk.hpp"
+#include "dm/status.hpp"
 #include "wire/frame.hpp"
 
 #include <unistd.h>
@@ -138,6 +140,8 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
 
 Result<> StubDomains::rescue(xen::DomId guest) {
   auto crashed = control_.crash(guest); // whatever happens to the stub domain
+  FileDisk::remove_all(guest);
+  mark_failed(guest, "linstub-dm has died, and the guest was crashed");
   TRY(destroy_all(guest));
   return crashed;
 }
