@@ -6,7 +6,8 @@ namespace linstub::lab {
 namespace {
 
 // One shell command for all of it, because each command costs a second under emulation. Pids and
-// numbers of loop devices are left out: they may change without anything being left.
+// numbers of loop devices are left out: they may change without anything being left. So is the
+// status of a guest that failed, which `linstub status` shows until the guest starts again.
 constexpr const char *script = R"(
 xl list | awk 'NR > 1 { print "domain " $1 }'
 losetup -a | sed 's/.*(\(.*\))/loop \1/'
@@ -17,7 +18,7 @@ for d in /local/domain /vm /libxl /local/domain/0/device-model \
   xenstore-list $d 2>/dev/null | sed "s,^,xenstore $d/,"
 done
 ps -eo comm,args --no-headers | awk '$1 ~ /^(linstub|qemu|vchan)/ || ($1 == "xl" && $3 != "list") { print "process " $0 }'
-find /run/xen /run/linstub /var/lib/xen /var/run/xen-hotplug -not -name '*.log' 2>/dev/null | sed 's/^/file /'
+find /run/xen /run/linstub /var/lib/xen /var/run/xen-hotplug -not -type d -not -name '*.log' -not -name '*.status' 2>/dev/null | sed 's/^/file /'
 )";
 
 } // namespace
