@@ -138,7 +138,7 @@ base::Result<> GuestRun::tell(const std::string &command) const {
                    // libxl's stub domain mode: console 3 of the stub domain
                    "xenstore-read /local/domain/$(xl domid {}-dm)/device/console/3/tty) && "
                    "printf '%s\\n' {} > $tty",
-                   quote(name_), quote(command)),
+                   quote(name_), quote(name_), quote(command)),
       short_limit));
   return {};
 }
