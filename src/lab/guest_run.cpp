@@ -29,6 +29,14 @@ constexpr const char *libxl_stub_lines =
     "xen_privcmd.unrestricted=1 rootfstype=ramfs\"\n"
     "stubdomain_memory = 96\n";
 
+// Shell: sets $tty to the terminal in dom0 of a guest's serial port. In libxl's own stub domain mode
+// that is console 3 of the stub domain.
+std::string find_terminal(const std::string &name) {
+  return base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty 2>/dev/null || "
+                      "xenstore-read /local/domain/$(xl domid {}-dm)/device/console/3/tty)",
+                      quote(name), quote(name));
+}
+
 } // namespace
 
 std::string xl_config(const GuestConfig &config) {
@@ -77,14 +85,10 @@ base::Result<GuestRun> GuestRun::create(const Host &host, const GuestConfig &con
 
 base::Result<> GuestRun::follow() {
   // The reader ends with the terminal, that is with the guest's device model.
-  TRY(host_.check(
-      base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty 2>/dev/null || "
-                   // libxl's stub domain mode: console 3 of the stub domain
-                   "xenstore-read /local/domain/$(xl domid {}-dm)/device/console/3/tty) && "
-                   "stty -F $tty raw -echo && "
-                   "(setsid cat $tty >> {} 2>/dev/null </dev/null &)",
-                   quote(name_), quote(name_), quote(serial_log())),
-      short_limit));
+  TRY(host_.check(base::format("{} && stty -F $tty raw -echo && "
+                               "(setsid cat $tty >> {} 2>/dev/null </dev/null &)",
+                               find_terminal(name_), quote(serial_log())),
+                  short_limit));
   return {};
 }
 
@@ -134,11 +138,7 @@ base::Result<std::string> GuestRun::wait_for(std::string_view prefix, Millisecon
 
 base::Result<> GuestRun::tell(const std::string &command) const {
   TRY(host_.check(
-      base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty 2>/dev/null || "
-                   // libxl's stub domain mode: console 3 of the stub domain
-                   "xenstore-read /local/domain/$(xl domid {}-dm)/device/console/3/tty) && "
-                   "printf '%s\\n' {} > $tty",
-                   quote(name_), quote(name_), quote(command)),
+      base::format("{} && printf '%s\\n' {} > $tty", find_terminal(name_), quote(command)),
       short_limit));
   return {};
 }
