@@ -32,20 +32,18 @@ void put_word(std::string &bytes, size_t at, uint32_t value) {
 }
 
 base::Result<> run(std::vector<std::string> argv) {
-  TRY(base::run_checked({.argv = std::move(argv)},
-                        base::Deadline::after(std::chrono::minutes(2))));
+  TRY(base::run_checked({.argv = std::move(argv)}, base::Deadline::after(std::chrono::minutes(2))));
   return {};
 }
 
 base::Result<> make_empty(const fs::path &image, uint32_t mebibytes) {
-  std::string sector = boot_sector(TRY(base::read_file(boot_code, code_size)), first_sector,
-                                   mebibytes * sectors_per_mebibyte);
+  const std::string code = TRY(base::read_file(boot_code, code_size));
+  const std::string sector = boot_sector(code, first_sector, mebibytes * sectors_per_mebibyte);
   TRY(base::replace_file(image, sector));
   std::error_code error;
   fs::resize_file(image, uint64_t{mebibytes} << 20, error);
   if (error)
-    return base::fail("make {} as large as {} MiB: {}", image.string(), mebibytes,
-                      error.message());
+    return base::fail("make {} as large as {} MiB: {}", image.string(), mebibytes, error.message());
   return {};
 }
 
@@ -72,10 +70,9 @@ base::Result<> write_boot_disk(const BootDisk &disk, const fs::path &image, cons
            std::to_string(sectors_per_cluster(disk.mebibytes)), "--offset", first, "-h", first,
            "-n", "GUEST", image.string(), std::to_string((disk.mebibytes - 1) * 1024)}));
   const fs::path settings = work / "syslinux.cfg";
-  TRY(base::replace_file(settings,
-                         base::format("DEFAULT guest\nPROMPT 0\nTIMEOUT 0\nLABEL guest\n"
-                                      "  KERNEL /linux\n  INITRD /initrd\n  APPEND {}\n",
-                                      disk.command_line)));
+  TRY(base::replace_file(settings, base::format("DEFAULT guest\nPROMPT 0\nTIMEOUT 0\nLABEL guest\n"
+                                                "  KERNEL /linux\n  INITRD /initrd\n  APPEND {}\n",
+                                                disk.command_line)));
   const std::string partition = image.string() + "@@1M";
   TRY(run({"mcopy", "-i", partition, disk.kernel.string(), "::/linux"}));
   TRY(run({"mcopy", "-i", partition, disk.initrd.string(), "::/initrd"}));

@@ -28,6 +28,9 @@ constexpr size_t largest_program = size_t{8} << 20;
 // What both guests' kernels are told; without Xen support in the kernel the last word is noise.
 constexpr const char *command_line = "console=ttyS0 quiet xen_emul_unplug=never";
 
+// What the Debian guest does when it boots from its disk.
+constexpr const char *demo_commands = "disk,net,banner";
+
 // A directory for scratch files, removed when left.
 class Scratch {
 public:
@@ -83,10 +86,11 @@ base::Result<std::string> make_initrd(const fs::path &config, const fs::path &wo
     }
     entries.push_back({.path = "/modules/order", .data = std::move(order)});
   }
-  return image::compress(TRY(image::write_newc(std::move(entries))));
+  const std::string archive = TRY(image::write_newc(std::move(entries)));
+  return image::compress(archive);
 }
 
-base::Result<> copy_file(const fs::path &from, const fs::path &to) {
+base::Result<> copy_to(const fs::path &from, const fs::path &to) {
   std::error_code error;
   fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
   if (error)
@@ -101,16 +105,6 @@ base::Result<> add_common(cache::Key &key, const fs::path &config) {
   for (const char *name : {"init", "lease", "portread.cpp"})
     TRY(key.add_file(name, config / "guests" / name));
   return {};
-}
-
-base::Result<> finish(const Guest &guest, uint32_t mebibytes, const std::string &more,
-                      const fs::path &work) {
-  return write_boot_disk({.kernel = guest.kernel(),
-                          .initrd = guest.initrd(),
-                          .command_line = command_line + more,
-                          .mebibytes = mebibytes},
-                         guest.disk(), work)
-      .transform_error(base::doing("make the guest's disk"));
 }
 
 base::Result<fs::path> get_tiny_kernel(cache::Cache &cache, const fs::path &config) {
@@ -128,45 +122,65 @@ base::Result<fs::path> get_tiny_kernel(cache::Cache &cache, const fs::path &conf
   });
 }
 
+// Fills a guest's directory. `more` goes on the command line of the boot from disk.
+base::Result<> build_guest(const fs::path &config, const fs::path &kernel,
+                           const std::vector<Module> &modules, const BootDisk &disk,
+                           const fs::path &output, const fs::path &work) {
+  const Guest guest{.directory = output};
+  TRY(copy_to(kernel, guest.kernel()));
+  const std::string initrd = TRY(make_initrd(config, work, modules));
+  TRY(base::replace_file(guest.initrd(), initrd));
+  BootDisk whole = disk;
+  whole.kernel = guest.kernel();
+  whole.initrd = guest.initrd();
+  return write_boot_disk(whole, guest.disk(), work)
+      .transform_error(base::doing("make the guest's disk"));
+}
+
+base::Result<> build_tiny(const fs::path &config, const fs::path &kernel, const fs::path &output) {
+  const Scratch work(output.string() + ".work");
+  return build_guest(config, kernel, {}, {.command_line = command_line, .mebibytes = 16}, output,
+                     work.path());
+}
+
+base::Result<> build_debian(const fs::path &config, const Dom0 &dom0, const fs::path &output) {
+  const Scratch work(output.string() + ".work");
+  const std::string list = TRY(base::read_file(config / "guests/modules.list", size_t{1} << 16));
+  const std::vector<Module> modules =
+      TRY(read_modules(dom0, list_items(list), work.path())
+              .transform_error(base::doing("take the guest's modules from dom0's disk")));
+  return build_guest(
+      config, dom0.kernel(), modules,
+      {.command_line = base::format("{} linstub.run={}", command_line, demo_commands),
+       .mebibytes = 48},
+      output, work.path());
+}
+
 } // namespace
 
 base::Result<Guest> get_tiny_guest(cache::Cache &cache, const fs::path &config) {
-  const fs::path kernel =
-      TRY(get_tiny_kernel(cache, config).transform_error(base::doing("make the test guest's kernel")));
+  const fs::path kernel = TRY(
+      get_tiny_kernel(cache, config).transform_error(base::doing("make the test guest's kernel")));
   cache::Key key;
   TRY(add_common(key, config));
   TRY(key.add_file("kernel", kernel / "kernel"));
-  const fs::path directory =
-      TRY(cache.get("tiny-guest", key, [&](const fs::path &output) -> base::Result<> {
-        const Scratch work(output.string() + ".work");
-        const Guest guest{.directory = output};
-        TRY(copy_file(kernel / "kernel", guest.kernel()));
-        TRY(base::replace_file(guest.initrd(), TRY(make_initrd(config, work.path(), {}))));
-        return finish(guest, 16, "", work.path());
-      }));
-  return Guest{.directory = directory};
+  fs::path directory = TRY(cache.get("tiny-guest", key, [&](const fs::path &output) {
+    return build_tiny(config, kernel / "kernel", output);
+  }));
+  return Guest{.directory = std::move(directory)};
 }
 
 base::Result<Guest> get_debian_guest(cache::Cache &cache, const fs::path &config,
                                      const Dom0 &dom0) {
   cache::Key key;
   TRY(add_common(key, config));
+  key.add("commands", demo_commands);
   TRY(key.add_file("modules", config / "guests/modules.list"));
   TRY(key.add_file("kernel", dom0.kernel()));
-  const fs::path directory =
-      TRY(cache.get("debian-guest", key, [&](const fs::path &output) -> base::Result<> {
-        const Scratch work(output.string() + ".work");
-        const Guest guest{.directory = output};
-        const std::vector<std::string> names =
-            list_items(TRY(base::read_file(config / "guests/modules.list", size_t{1} << 16)));
-        const std::vector<Module> modules =
-            TRY(read_modules(dom0, names, work.path())
-                    .transform_error(base::doing("take the guest's modules from dom0's disk")));
-        TRY(copy_file(dom0.kernel(), guest.kernel()));
-        TRY(base::replace_file(guest.initrd(), TRY(make_initrd(config, work.path(), modules))));
-        return finish(guest, 48, " linstub.run=disk,net,banner", work.path());
-      }));
-  return Guest{.directory = directory};
+  fs::path directory = TRY(cache.get("debian-guest", key, [&](const fs::path &output) {
+    return build_debian(config, dom0, output);
+  }));
+  return Guest{.directory = std::move(directory)};
 }
 
 } // namespace linstub::lab

@@ -16,8 +16,7 @@ namespace {
 constexpr size_t largest_file = size_t{16} << 20;
 
 base::Result<std::string> run(std::vector<std::string> argv) {
-  return base::run_checked({.argv = std::move(argv)},
-                           Deadline::after(std::chrono::minutes(3)));
+  return base::run_checked({.argv = std::move(argv)}, Deadline::after(std::chrono::minutes(3)));
 }
 
 std::vector<std::string_view> words(std::string_view text) {
@@ -77,20 +76,19 @@ base::Result<std::vector<std::string>> module_order(std::string_view dependencie
   return order;
 }
 
-base::Result<std::vector<Module>> read_modules(const Dom0 &dom0,
-                                               const std::vector<std::string> &names,
-                                               const fs::path &work) {
+base::Result<std::vector<Module>>
+read_modules(const Dom0 &dom0, const std::vector<std::string> &names, const fs::path &work) {
   const std::string release = TRY(base::read_file(dom0.kernel_release(), 256));
   const std::string directory = base::format("/usr/lib/modules/{}", release);
   const fs::path image = work / "dom0.img";
   TRY(run({"qemu-img", "convert", "-O", "raw", dom0.disk().string(), image.string()}));
-  const std::string dependencies =
-      TRY(read_from_image(image, directory + "/modules.dep", work));
+  const std::string dependencies = TRY(read_from_image(image, directory + "/modules.dep", work));
   std::vector<Module> modules;
-  for (const std::string &file : TRY(module_order(dependencies, names))) {
-    TRY(read_from_image(image, base::format("{}/{}", directory, file), work));
-    std::string content = file.ends_with(".xz") ? TRY(run({"xz", "-dc", (work / "file").string()}))
-                                                : TRY(base::read_file(work / "file", largest_file));
+  const std::vector<std::string> order = TRY(module_order(dependencies, names));
+  for (const std::string &file : order) {
+    std::string content = TRY(read_from_image(image, base::format("{}/{}", directory, file), work));
+    if (file.ends_with(".xz"))
+      content = TRY(run({"xz", "-dc", (work / "file").string()}));
     modules.push_back({.name = module_name(file), .content = std::move(content)});
   }
   std::error_code error;

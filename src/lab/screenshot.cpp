@@ -1,0 +1,118 @@
+#include "lab/screenshot.hpp"
+
+#include <png.h>
+#include <rfb/rfbclient.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace linstub::lab {
+namespace {
+
+constexpr int bits_per_sample = 8;
+constexpr int samples = 3;
+constexpr int bytes_per_pixel = 4;
+constexpr int largest_side = 8192;
+constexpr int poll_microseconds = 100'000;
+
+// libvncclient owns what belongs to a client, except for the frame buffer, which the default
+// allocation hook takes from malloc.
+struct EndClient {
+  void operator()(rfbClient *client) const {
+    std::free(client->frameBuffer); // NOLINT(cppcoreguidelines-no-malloc)
+    client->frameBuffer = nullptr;
+    rfbClientCleanup(client);
+  }
+};
+using Client = std::unique_ptr<rfbClient, EndClient>;
+
+// Rectangles may come in any number: the update is whole when the last one has been read.
+void note_update(rfbClient *client) {
+  *static_cast<bool *>(rfbClientGetClientData(client, nullptr)) = true;
+}
+
+void drop_log(const char * /*format*/, ...) {} // NOLINT(cert-dcl50-cpp): libvncclient's hook
+
+base::Result<Client> connect(const std::string &host, uint16_t port, base::Deadline deadline) {
+  rfbClientLog = drop_log;
+  rfbClientErr = drop_log;
+  rfbClient *raw = rfbGetClient(bits_per_sample, samples, bytes_per_pixel);
+  if (raw == nullptr)
+    return base::fail("out of memory");
+  std::free(raw->serverHost); // NOLINT(cppcoreguidelines-no-malloc)
+  raw->serverHost = strdup(host.c_str());
+  raw->serverPort = port;
+  raw->appData.encodingsString = "raw";
+  raw->connectTimeout = static_cast<unsigned>(deadline.left().count() / 1000 + 1);
+  raw->readTimeout = raw->connectTimeout;
+  // Frees the client itself when it fails.
+  if (rfbInitClient(raw, nullptr, nullptr) == FALSE)
+    return base::fail("no VNC server answers at {} port {}", host, port);
+  Client client(raw);
+  if (client->width < 1 || client->height < 1 || client->width > largest_side ||
+      client->height > largest_side)
+    return base::fail("a screen of {} by {} pixels", client->width, client->height);
+  return client;
+}
+
+base::Result<> wait_for_picture(rfbClient *client, base::Deadline deadline) {
+  bool whole = false;
+  rfbClientSetClientData(client, nullptr, &whole);
+  client->FinishedFrameBufferUpdate = note_update;
+  const int width = client->width;
+  const int height = client->height;
+  if (SendFramebufferUpdateRequest(client, 0, 0, width, height, FALSE) == FALSE)
+    return base::fail("ask for the picture: the connection broke");
+  while (!whole) {
+    if (deadline.passed())
+      return base::fail_errno(ETIMEDOUT, "wait for the picture");
+    const int ready = WaitForMessage(client, poll_microseconds);
+    if (ready < 0 || (ready > 0 && HandleRFBServerMessage(client) == FALSE))
+      return base::fail("the VNC server closed the connection before it sent the picture");
+  }
+  return {};
+}
+
+base::Result<Picture> write_png(const rfbClient &client, const std::filesystem::path &png) {
+  Picture picture{.width = client.width, .height = client.height};
+  const rfbPixelFormat &format = client.format;
+  std::vector<png_byte> pixels;
+  pixels.reserve(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) *
+                 samples);
+  size_t lit = 0;
+  const size_t count = static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height);
+  for (size_t i = 0; i < count; i++) {
+    uint32_t pixel = 0;
+    std::memcpy(&pixel, client.frameBuffer + i * bytes_per_pixel, sizeof pixel);
+    const std::array<png_byte, samples> colour{static_cast<png_byte>(pixel >> format.redShift),
+                                               static_cast<png_byte>(pixel >> format.greenShift),
+                                               static_cast<png_byte>(pixel >> format.blueShift)};
+    lit += colour != std::array<png_byte, samples>{} ? 1 : 0;
+    pixels.insert(pixels.end(), colour.begin(), colour.end());
+  }
+  picture.lit = static_cast<double>(lit) / static_cast<double>(count);
+
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = static_cast<png_uint_32>(picture.width);
+  image.height = static_cast<png_uint_32>(picture.height);
+  image.format = PNG_FORMAT_RGB;
+  if (png_image_write_to_file(&image, png.c_str(), 0, pixels.data(), 0, nullptr) == 0)
+    return base::fail("write {}: {}", png.string(), std::string(image.message));
+  return picture;
+}
+
+} // namespace
+
+base::Result<Picture> take_screenshot(const std::string &host, uint16_t port,
+                                      const std::filesystem::path &png, base::Deadline deadline) {
+  const Client client =
+      TRY(connect(host, port, deadline).transform_error(base::doing("take a screenshot")));
+  TRY(wait_for_picture(client.get(), deadline).transform_error(base::doing("take a screenshot")));
+  return write_png(*client, png);
+}
+
+} // namespace linstub::lab
