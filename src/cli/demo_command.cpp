@@ -42,9 +42,7 @@ base::Result<> show(const lab::Host &host, const DemoSettings &settings) {
   auto begin = base::Clock::now();
   auto guest = TRY(lab::GuestRun::create(
       host, {.name = name, .disk = "/lab/debian.img", .memory = 256}, seconds(120)));
-  auto elapsed = [&] {
-    return std::chrono::duration<double>(base::Clock::now() - begin).count();
-  };
+  auto elapsed = [&] { return std::chrono::duration<double>(base::Clock::now() - begin).count(); };
   std::printf("created after %.1f s; the guest boots: BIOS, boot loader, Debian's kernel\n",
               elapsed());
   TRY(guest.wait_for("+ ready", seconds(400)));
@@ -55,9 +53,9 @@ base::Result<> show(const lab::Host &host, const DemoSettings &settings) {
   std::puts("\n== what the guest has said on its console");
   std::puts(TRY(guest.said()).c_str());
 
-  std::string port = TRY(host.check(
-      base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port", name),
-      seconds(60)));
+  std::string port = TRY(
+      host.check(base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port", name),
+                 seconds(60)));
   uint16_t local = TRY(host.forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str()))));
   auto picture = TRY(lab::take_screenshot("127.0.0.1", local, settings.picture,
                                           base::Deadline::after(seconds(60))));

@@ -4,12 +4,12 @@
 #include "lab/lab.hpp"
 #include "lab/screenshot.hpp"
 
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 namespace linstub::cli {
 namespace fs = std::filesystem;
@@ -23,9 +23,9 @@ struct LabSettings {
   std::string config = "config";
   std::string name = "main";
   std::string shape = "warm";
-  int life = 60;            // minutes
-  int limit = 600;          // seconds
-  std::string host;         // a real host instead of a lab
+  int life = 60;    // minutes
+  int limit = 600;  // seconds
+  std::string host; // a real host instead of a lab
   std::vector<std::string> words;
   std::string from;
   std::string to;
@@ -92,8 +92,9 @@ base::Result<> status(const LabSettings &settings) {
 }
 
 int run(const LabSettings &settings) {
-  auto output = find_host(settings).and_then(
-      [&](const lab::Host &host) { return host.run(join(settings.words), seconds(settings.limit)); });
+  auto output = find_host(settings).and_then([&](const lab::Host &host) {
+    return host.run(join(settings.words), seconds(settings.limit));
+  });
   if (!output) {
     finish(std::unexpected(output.error()), infrastructure_failed);
     return infrastructure_failed;
@@ -130,13 +131,13 @@ base::Result<> console(const LabSettings &settings) {
 
 base::Result<> screenshot(const LabSettings &settings) {
   auto host = TRY(find_host(settings));
-  std::string port = TRY(host.check(
-      base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port",
-                   lab::quote(settings.from)),
-      seconds(30)));
+  std::string port =
+      TRY(host.check(base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port",
+                                  lab::quote(settings.from)),
+                     seconds(30)));
   uint16_t local = TRY(host.forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str()))));
-  lab::Picture picture = TRY(lab::take_screenshot("127.0.0.1", local, settings.to,
-                                                  base::Deadline::after(seconds(60))));
+  lab::Picture picture = TRY(
+      lab::take_screenshot("127.0.0.1", local, settings.to, base::Deadline::after(seconds(60))));
   std::printf("%s: %dx%d\n", settings.to.c_str(), picture.width, picture.height);
   return {};
 }

@@ -3,12 +3,11 @@
 #include "cli/commands.hpp"
 #include "dm/status.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <signal.h>
 
 #include <cstdio>
 #include <ctime>
+#include <nlohmann/json.hpp>
 
 namespace linstub::cli {
 namespace {

@@ -38,10 +38,10 @@ std::string join(const std::vector<std::string> &items) {
 
 // The archives that apt knows here, at the suite.
 base::Result<> write_sources(const std::string &suite, const fs::path &path) {
-  std::string targets = TRY(run({"apt-get", "indextargets", "--format",
-                                 "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)",
-                                 "Created-By: Packages"},
-                                seconds(60)));
+  std::string targets =
+      TRY(run({"apt-get", "indextargets", "--format",
+               "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)", "Created-By: Packages"},
+              seconds(60)));
   std::string lines = image::source_lines(suite, targets);
   if (lines.empty())
     return base::fail("apt has no archive of Debian {} in its sources (/etc/apt)", suite);
@@ -54,12 +54,16 @@ base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, con
   std::string suite = list_items(TRY(read_config(config / "suite"))).at(0);
   std::string packages = join(list_items(TRY(read_config(config / "packages/dom0.list"))));
   TRY(write_sources(suite, work / "sources.list"));
-  std::vector<std::string> argv{"mmdebstrap", "--variant=minbase", "--skip=check/qemu",
-                                "--aptopt=APT::Install-Recommends \"false\""};
+  // In a mount namespace of its own: if it is killed, its mounts of /proc and /sys go with it.
+  std::vector<std::string> argv{"unshare",           "--mount",
+                                "--propagation",     "private",
+                                "mmdebstrap",        "--variant=minbase",
+                                "--skip=check/qemu", "--aptopt=APT::Install-Recommends \"false\""};
   // How this machine reaches its archives (a proxy, say) holds here too.
   std::string settings = TRY(run({"apt-config", "dump"}, seconds(60)));
-  for (std::string_view line : {std::string_view("Acquire::http"), std::string_view("Acquire::Check"),
-                                std::string_view("Acquire::Retries")}) {
+  for (std::string_view line :
+       {std::string_view("Acquire::http"), std::string_view("Acquire::Check"),
+        std::string_view("Acquire::Retries")}) {
     for (size_t at = 0; (at = settings.find(line, at)) != std::string::npos;) {
       size_t end = std::min(settings.find('\n', at), settings.size());
       if (at == 0 || settings[at - 1] == '\n')
@@ -69,8 +73,8 @@ base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, con
   }
   for (const char *path : {"locale", "doc", "man"})
     argv.push_back(std::format("--dpkgopt=path-exclude=/usr/share/{}/*", path));
-  argv.insert(argv.end(), {"--include=" + packages, suite, tree.string(),
-                           (work / "sources.list").string()});
+  argv.insert(argv.end(),
+              {"--include=" + packages, suite, tree.string(), (work / "sources.list").string()});
   return image::run_step({.what = "unpack dom0's packages (about 2 minutes)",
                           .command = {.argv = std::move(argv)},
                           .log = work / "mmdebstrap.log",
@@ -167,9 +171,8 @@ base::Result<> make_initrd(const fs::path &config, const fs::path &tree, const f
                        .kind = Kind::link,
                        .permissions = 0777,
                        .data = "busybox"});
-  entries.push_back({.path = "/init",
-                     .permissions = 0755,
-                     .data = TRY(read_config(config / "lab/initrd-init"))});
+  entries.push_back(
+      {.path = "/init", .permissions = 0755, .data = TRY(read_config(config / "lab/initrd-init"))});
   int number = 10; // two digits: the shell sorts them
   fs::path modules = tree / "lib/modules" / TRY(release_of(tree)) / "kernel";
   for (const std::string &name : list_items(TRY(read_config(config / "lab/initrd-modules.list")))) {
@@ -200,8 +203,8 @@ base::Result<> take_boot_files(const fs::path &tree, const fs::path &output) {
   TRY(run({"cp", (tree / "boot" / ("vmlinuz-" + release)).string(), (output / "vmlinuz").string()},
           seconds(60)));
   TRY(base::replace_file(output / "release", release));
-  std::string found = TRY(run({"find", (tree / "boot").string(), "-name", "xen-*-amd64.gz"},
-                              seconds(60)));
+  std::string found =
+      TRY(run({"find", (tree / "boot").string(), "-name", "xen-*-amd64.gz"}, seconds(60)));
   while (found.ends_with('\n'))
     found.pop_back();
   if (found.empty() || found.contains('\n'))

@@ -23,7 +23,8 @@ base::Result<Figures> measure(const Host &host, DeviceModel device_model) {
   Figures figures{.device_model = device_model};
   auto begin = base::Clock::now();
   auto guest = TRY(GuestRun::create(
-      host, {.name = "t-figures", .device_model = device_model, .direct_boot = true}, seconds(120)));
+      host, {.name = "t-figures", .device_model = device_model, .direct_boot = true},
+      seconds(120)));
   TRY(guest.wait_for("+ ready", seconds(240)));
   figures.create_to_userland = std::chrono::duration<double>(base::Clock::now() - begin).count();
   std::string answer = TRY(guest.ask("ports 300", seconds(120)));
@@ -33,8 +34,8 @@ base::Result<Figures> measure(const Host &host, DeviceModel device_model) {
 }
 
 std::string table(const std::vector<Figures> &figures) {
-  std::string text = std::format("{:<28} {:>22} {:>18}\n", "device model", "create to userland",
-                                 "port read");
+  std::string text =
+      std::format("{:<28} {:>22} {:>18}\n", "device model", "create to userland", "port read");
   for (const Figures &one : figures)
     text += std::format("{:<28} {:>12.1f} s {:>6.2f}x {:>8.2f} ms {:>4.2f}x\n",
                         device_model_name(one.device_model), one.create_to_userland,

@@ -29,12 +29,13 @@ constexpr const char *libxl_stub_lines =
     "xen_privcmd.unrestricted=1 rootfstype=ramfs\"\n"
     "stubdomain_memory = 96\n";
 
-// Shell: sets $tty to the terminal in dom0 of a guest's serial port. In libxl's own stub domain mode
-// that is console 3 of the stub domain.
+// Shell: sets $tty to the terminal in dom0 of a guest's serial port. In libxl's own stub domain
+// mode that is console 3 of the stub domain.
 std::string find_terminal(const std::string &name) {
-  return base::format("tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty 2>/dev/null || "
-                      "xenstore-read /local/domain/$(xl domid {}-dm)/device/console/3/tty)",
-                      quote(name), quote(name));
+  return base::format(
+      "tty=$(xenstore-read /local/domain/$(xl domid {})/serial/0/tty 2>/dev/null || "
+      "xenstore-read /local/domain/$(xl domid {}-dm)/device/console/3/tty)",
+      quote(name), quote(name));
 }
 
 } // namespace

@@ -14,7 +14,7 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr int ssh_failed = 255; // man 1 ssh: "or with 255 if an error occurred"
+constexpr int ssh_failed = 255;     // man 1 ssh: "or with 255 if an error occurred"
 constexpr int timeout_passed = 124; // man 1 timeout
 
 base::Error mark_unreachable(base::Error error) {
@@ -68,13 +68,13 @@ std::string quote(std::string_view text) {
 }
 
 std::vector<std::string> Host::options() const {
-  std::vector<std::string> options{"-o", "BatchMode=yes",       "-o", "LogLevel=ERROR",
-                                   "-o", "ConnectTimeout=15",   "-o", "ServerAliveInterval=20",
+  std::vector<std::string> options{"-o", "BatchMode=yes",        "-o", "LogLevel=ERROR",
+                                   "-o", "ConnectTimeout=15",    "-o", "ServerAliveInterval=20",
                                    "-o", "ServerAliveCountMax=6"};
   if (!address_.identity.empty()) {
     // The nested lab: made by us a moment ago, on this machine.
-    for (const char *option : {"StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null",
-                               "IdentitiesOnly=yes"})
+    for (const char *option :
+         {"StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "IdentitiesOnly=yes"})
       options.insert(options.end(), {"-o", option});
     options.insert(options.end(), {"-i", address_.identity.string()});
   }
@@ -100,15 +100,15 @@ base::Command Host::interactive(const std::string &command) const {
 base::Result<base::Output> Host::run(const std::string &command, Milliseconds limit,
                                      std::string_view input) const {
   auto remote_seconds = std::chrono::ceil<seconds>(limit).count();
-  base::Command ssh = interactive(
-      std::format("exec timeout -k 5 {} sh -c {}", remote_seconds, quote(command)));
+  base::Command ssh =
+      interactive(std::format("exec timeout -k 5 {} sh -c {}", remote_seconds, quote(command)));
   auto output = base::run(std::move(ssh), Deadline::after(limit + seconds(20)), input);
   if (!output)
     return std::unexpected(
         mark_unreachable(std::move(output).error()).in(std::format("on {}", address_.host)));
   if (output->status.code == ssh_failed)
-    return std::unexpected(base::Error(
-        std::format("reach {} by ssh: {}", address_.host, output->err), unreachable));
+    return std::unexpected(
+        base::Error(std::format("reach {} by ssh: {}", address_.host, output->err), unreachable));
   if (output->status.code == timeout_passed)
     return std::unexpected(base::Error(std::format("on {}: \"{}\" has not ended within {} s",
                                                    address_.host, command, remote_seconds),
@@ -147,7 +147,8 @@ base::Result<> Host::get(const std::string &from, const std::filesystem::path &t
 
 base::Result<> Host::put_tree(const std::filesystem::path &from, const std::string &to,
                               Milliseconds limit) const {
-  base::Command tar{.argv = {"tar", "-C", from.string(), "--owner=0", "--group=0", "-cf", "-", "."}};
+  base::Command tar{
+      .argv = {"tar", "-C", from.string(), "--owner=0", "--group=0", "-cf", "-", "."}};
   constexpr size_t largest_tree = size_t{256} << 20;
   base::Output packed =
       TRY(base::run(std::move(tar), Deadline::after(seconds(60)), {}, largest_tree));
@@ -164,9 +165,8 @@ base::Result<uint16_t> Host::forward(const std::string &host, uint16_t port) con
   base::Command ssh{.argv = {"ssh"}};
   for (std::string &option : options())
     ssh.argv.push_back(std::move(option));
-  ssh.argv.insert(ssh.argv.end(),
-                  {"-O", "forward", "-L", std::format("127.0.0.1:{}:{}:{}", ours, host, port),
-                   target()});
+  ssh.argv.insert(ssh.argv.end(), {"-O", "forward", "-L",
+                                   std::format("127.0.0.1:{}:{}:{}", ours, host, port), target()});
   TRY(base::run_checked(std::move(ssh), Deadline::after(seconds(30)))
           .transform_error(mark_unreachable));
   return ours;

@@ -22,7 +22,7 @@ struct Address {
   std::string user = "root";
   std::string host;
   uint16_t port = 22;
-  std::filesystem::path identity;         // private key; ssh's own choice if empty
+  std::filesystem::path identity;          // private key; ssh's own choice if empty
   std::filesystem::path control_directory; // where the shared connection's socket lives
 };
 
@@ -37,14 +37,12 @@ public:
 
   // Runs a shell command. What it exits with is no error; code `unreachable` when ssh fails,
   // ETIMEDOUT when the deadline passes.
-  [[nodiscard]] base::Result<base::Output> run(const std::string &command,
-                                               base::Milliseconds limit,
+  [[nodiscard]] base::Result<base::Output> run(const std::string &command, base::Milliseconds limit,
                                                std::string_view input = {}) const;
 
   // The same, and an exit status that is not 0 is an error. Returns standard output.
-  [[nodiscard]] base::Result<std::string> check(const std::string &command,
-                                                base::Milliseconds limit,
-                                                std::string_view input = {}) const;
+  [[nodiscard]] base::Result<std::string>
+  check(const std::string &command, base::Milliseconds limit, std::string_view input = {}) const;
 
   // Copies a file or directory to, or from, the host.
   [[nodiscard]] base::Result<> put(const std::filesystem::path &from, const std::string &to,

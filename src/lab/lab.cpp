@@ -6,13 +6,13 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <nlohmann/json.hpp>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 namespace linstub::lab {
@@ -65,8 +65,8 @@ base::Result<base::Child> start_machine(const Machine &machine, minutes life) {
   base::Command command{.argv = {"timeout", "--kill-after=5", base::format("{}m", life.count())}};
   for (std::string &argument : command_line(machine))
     command.argv.push_back(std::move(argument));
-  base::Fd output = TRY(base::open_file(machine.directory / "emulator.log",
-                                        O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  base::Fd output =
+      TRY(base::open_file(machine.directory / "emulator.log", O_WRONLY | O_CREAT | O_TRUNC, 0644));
   command.standard_output = output.get();
   command.standard_error = output.get();
   command.before_exec = [] { return ::setsid() < 0 ? errno : 0; };
@@ -255,8 +255,8 @@ base::Result<LabState> Labs::up(const LabOptions &options) {
   if (options.shape == Shape::warm)
     snapshot = TRY(get_snapshot(dom0).transform_error(base::doing("make the lab's snapshot")));
   auto state = start(options, dom0, snapshot);
-  if (!state)
-    [[maybe_unused]] auto ended = down(options.name);
+  if (!state) [[maybe_unused]]
+    auto ended = down(options.name);
   return state;
 }
 

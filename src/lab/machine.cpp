@@ -33,15 +33,24 @@ constexpr const char *linux_options =
 // Spare devices of the iommu shape, to be passed through. Their own networks lead nowhere but to
 // each other's hub, so that a guest can send through one and receive on another.
 constexpr std::array<const char *, 18> spare_devices{
-    "-netdev", "hubport,id=spare0,hubid=1",
-    "-device", "e1000e,netdev=spare0,mac=52:54:00:6c:62:01,romfile=,addr=10.0",
-    "-netdev", "hubport,id=spare1,hubid=1",
-    "-device", "e1000e,netdev=spare1,mac=52:54:00:6c:62:02,romfile=,addr=11.0",
-    "-netdev", "hubport,id=spare2,hubid=1",
-    "-device", "rtl8139,netdev=spare2,mac=52:54:00:6c:62:03,romfile=,addr=12.0",
-    "-drive",  "if=none,id=spare3,format=raw,file=null-co://,file.size=67108864,file.read-zeroes=on",
-    "-device", "nvme,drive=spare3,serial=linstub,addr=13.0",
-    "-global", "ICH9-LPC.disable_s3=1",
+    "-netdev",
+    "hubport,id=spare0,hubid=1",
+    "-device",
+    "e1000e,netdev=spare0,mac=52:54:00:6c:62:01,romfile=,addr=10.0",
+    "-netdev",
+    "hubport,id=spare1,hubid=1",
+    "-device",
+    "e1000e,netdev=spare1,mac=52:54:00:6c:62:02,romfile=,addr=11.0",
+    "-netdev",
+    "hubport,id=spare2,hubid=1",
+    "-device",
+    "rtl8139,netdev=spare2,mac=52:54:00:6c:62:03,romfile=,addr=12.0",
+    "-drive",
+    "if=none,id=spare3,format=raw,file=null-co://,file.size=67108864,file.read-zeroes=on",
+    "-device",
+    "nvme,drive=spare3,serial=linstub,addr=13.0",
+    "-global",
+    "ICH9-LPC.disable_s3=1",
 };
 
 } // namespace
@@ -59,8 +68,8 @@ bool parse_shape(std::string_view name, Shape &shape) {
 std::string_view shape_name(Shape shape) { return shapes.at(std::to_underlying(shape)).first; }
 
 std::vector<std::string> command_line(const Machine &machine) {
-  std::vector<std::string> line{"qemu-system-x86_64", "-nodefaults", "-display", "none", "-vga",
-                                "none"};
+  std::vector<std::string> line{
+      "qemu-system-x86_64", "-nodefaults", "-display", "none", "-vga", "none"};
   line.insert(line.end(), {"-M", "q35", "-cpu", cpu, "-m", "5G"});
   line.insert(line.end(), accelerator.begin(), accelerator.end());
   std::string xen = xen_options;

@@ -1,12 +1,12 @@
 #include "lab/monitor.hpp"
 
-#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 namespace linstub::lab {
@@ -72,9 +72,8 @@ base::Result<std::string> Monitor::read_line(Deadline deadline) {
 
 base::Result<std::string> Monitor::run(const std::string &command, const std::string &arguments,
                                        Deadline deadline) {
-  std::string request =
-      base::format("{{\"execute\":\"{}\"{}{}}}\n", command, arguments.empty() ? "" : ",\"arguments\":",
-                   arguments);
+  std::string request = base::format("{{\"execute\":\"{}\"{}{}}}\n", command,
+                                     arguments.empty() ? "" : ",\"arguments\":", arguments);
   TRY(base::write_all(socket_, request).transform_error(base::doing("ask the emulator")));
   for (;;) {
     json answer = json::parse(TRY(read_line(deadline)), nullptr, false);

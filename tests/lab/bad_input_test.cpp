@@ -4,8 +4,8 @@
 namespace linstub::lab {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 constexpr auto fail_limit = seconds(60); // what is promised, on a machine slower than any
 
@@ -60,13 +60,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"DiskIsMissing", "", "disk = [ \"format=raw,vdev=hda,access=rw,target=/no.img\" ]",
                  "/no.img"},
         BadInput{"BridgeIsMissing", "", "vif = [ \"bridge=nobr0,model=e1000\" ]", "nobr0"},
-        BadInput{"MemoryIsTooSmall", "",
-                 "device_model_args_hvm = [ \"-linstub\", \"memory=8\" ]", "8 MiB is too little"},
-        BadInput{"SettingIsUnknown", "",
-                 "device_model_args_hvm = [ \"-linstub\", \"color=blue\" ]",
+        BadInput{"MemoryIsTooSmall", "", "device_model_args_hvm = [ \"-linstub\", \"memory=8\" ]",
+                 "8 MiB is too little"},
+        BadInput{"SettingIsUnknown", "", "device_model_args_hvm = [ \"-linstub\", \"color=blue\" ]",
                  "there is no setting \"color\""},
-        BadInput{"OptionCannotBeServed", "", "spice = 1\nspicehost = \"127.0.0.1\"\nspiceport = 6000\n"
-                                             "spicedisable_ticketing = 1",
+        BadInput{"OptionCannotBeServed", "",
+                 "spice = 1\nspicehost = \"127.0.0.1\"\nspiceport = 6000\n"
+                 "spicedisable_ticketing = 1",
                  "spice"},
         BadInput{"StubDomainNeverAnswers", "",
                  "device_model_args_hvm = [ \"-linstub\", "

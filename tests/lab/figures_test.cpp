@@ -1,7 +1,6 @@
 // Speed beside QEMU in dom0, in one run. Printed, never judged: the host is emulated.
-#include "scenario.hpp"
-
 #include "lab/figures.hpp"
+#include "scenario.hpp"
 
 namespace linstub::lab {
 namespace {

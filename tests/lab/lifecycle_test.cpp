@@ -1,16 +1,15 @@
 // The life of a guest on a stub domain, and every way it can end.
-#include "scenario.hpp"
-
 #include "lab/screenshot.hpp"
+#include "scenario.hpp"
 
 namespace linstub::lab {
 namespace {
 
+using std::chrono::seconds;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-using std::chrono::seconds;
 
 constexpr auto ask_limit = seconds(120);
 constexpr auto end_limit = seconds(60);
@@ -69,11 +68,10 @@ TEST_F(LifeCycle, RebootsFiveTimes) {
   for (int i = 0; i < 5; i++) {
     std::string before = dom0("xl domid t-life");
     ASSERT_TRUE(guest.tell("reboot"));
-    ASSERT_TRUE(holds_within(
-        base::format("d=$(xl domid t-life 2>/dev/null) && [ $d != {} ] && "
-                     "xenstore-exists /local/domain/$d/serial/0/tty",
-                     before),
-        seconds(90)))
+    ASSERT_TRUE(holds_within(base::format("d=$(xl domid t-life 2>/dev/null) && [ $d != {} ] && "
+                                          "xenstore-exists /local/domain/$d/serial/0/tty",
+                                          before),
+                             seconds(90)))
         << "reboot " << i;
     ASSERT_TRUE(guest.follow());
     auto ready = guest.wait_for("+ ready", seconds(180));
@@ -112,8 +110,9 @@ TEST_P(SomethingDies, CrashesTheGuestSoThatOnCrashDecides) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, SomethingDies,
-    ::testing::Values(Death{"DeviceModel", "kill -9 $(xenstore-read "
-                                           "/local/domain/$(xl domid t-life)/image/device-model-pid)"},
+    ::testing::Values(Death{"DeviceModel",
+                            "kill -9 $(xenstore-read "
+                            "/local/domain/$(xl domid t-life)/image/device-model-pid)"},
                       Death{"StubDomain", "xl destroy t-life-dm"}),
     [](const auto &test) { return test.param.name; });
 

@@ -5,12 +5,10 @@
 // Exit status 0: all passed; 1: one failed; 69: the lab itself could not be had or broke. A test
 // that fails while the emulator shows one of its known failures (or the lab does not answer any
 // more) is run once more, on a fresh lab, and counted in the last lines.
+#include "lab/signature.hpp"
 #include "scenario.hpp"
 
-#include "lab/signature.hpp"
-
 #include <CLI/CLI.hpp>
-
 #include <cstdio>
 #include <optional>
 

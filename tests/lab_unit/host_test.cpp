@@ -1,6 +1,6 @@
-#include "lab/host.hpp"
 #include "lab/dom0_disk.hpp"
 #include "lab/guest_run.hpp"
+#include "lab/host.hpp"
 #include "lab/inventory.hpp"
 
 #include <gmock/gmock.h>
@@ -22,9 +22,7 @@ TEST(HostAddress, IsUserHostAndPort) {
   EXPECT_FALSE(parse_address("@"));
 }
 
-TEST(HostQuote, KeepsAWordOneWord) {
-  EXPECT_EQ(quote("it's; rm -rf /"), "'it'\\''s; rm -rf /'");
-}
+TEST(HostQuote, KeepsAWordOneWord) { EXPECT_EQ(quote("it's; rm -rf /"), "'it'\\''s; rm -rf /'"); }
 
 TEST(ListItems, LeaveCommentsOut) {
   EXPECT_THAT(list_items("# head\none\n\ntwo # why\n"), ElementsAre("one", "two"));
