@@ -53,7 +53,7 @@ TEST_F(SettingsFile, IsTomlWithTheSameKeys) {
 TEST_F(SettingsFile, MayBeAbsent) {
   auto settings = load_settings("/nonexistent/linstub.toml");
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->memory, 64);
+  EXPECT_EQ(settings->memory, 56);
 }
 
 TEST_F(SettingsFile, IsRefusedWithItsNameAndWhatIsWrong) {
