@@ -63,9 +63,9 @@ base::Result<std::span<const std::byte>> DiskReader::next(base::Deadline deadlin
   if (count == 0) {
     context_ = 0;
     buffer_ = nullptr;
-    return std::unexpected(
-        base::Error(base::format("read {} at {}: the disk has not answered in time", path_, offset_),
-                    ETIMEDOUT));
+    return std::unexpected(base::Error(
+        base::format("read {} at {}: the disk has not answered in time", path_, offset_),
+        ETIMEDOUT));
   }
   if (done.res < 0)
     return base::fail_errno(static_cast<int>(-done.res), "read {} at {}", path_, offset_);

@@ -41,7 +41,7 @@ public:
 private:
   explicit Watches(base::Fd fd) : fd_(std::move(fd)) {}
   base::Result<> request(uint32_t type, const std::string &path, const std::string &token);
-  base::Result<bool> read_more(); // false: nothing there
+  base::Result<bool> read_more();                 // false: nothing there
   base::Result<std::optional<WatchEvent>> take(); // from input_
 
   base::Fd fd_;
