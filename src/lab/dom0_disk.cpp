@@ -56,7 +56,7 @@ base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, con
   TRY(write_sources(suite, work / "sources.list"));
   // In a mount namespace of its own: if it is killed, its mounts of /proc and /sys go with it.
   std::vector<std::string> argv{"unshare",           "--mount",
-                                "--propagation",     "private",
+                                "--propagation",     "unchanged",
                                 "mmdebstrap",        "--variant=minbase",
                                 "--skip=check/qemu", "--aptopt=APT::Install-Recommends \"false\""};
   // How this machine reaches its archives (a proxy, say) holds here too.
@@ -77,7 +77,7 @@ base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, con
               {"--include=" + packages, suite, tree.string(), (work / "sources.list").string()});
   return image::run_step({.what = "unpack dom0's packages (about 2 minutes)",
                           .command = {.argv = std::move(argv)},
-                          .log = work / "mmdebstrap.log",
+                          .log = work.parent_path() / "dom0.log",
                           .limit = minutes(30)});
 }
 
