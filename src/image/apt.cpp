@@ -119,16 +119,15 @@ base::Result<SourcePackage> read_source(const std::string &name, const fs::path 
 
 base::Result<SourcePackage> fetch_source(const std::string &suite, const std::string &name,
                                          const std::string &version, const fs::path &directory,
-                                         const fs::path &scratch) {
+                                         const fs::path &scratch, const fs::path &log) {
   TRY(make_scratch(suite, scratch));
-  const fs::path log = scratch / "log";
   auto update = run_step(
       {.what = std::format("read the index of Debian {}'s sources", suite),
        .command = {.argv = with_options("apt-get", scratch, {"update", "--error-on=any", "-q"})},
        .log = log,
        .limit = download_limit});
   if (!update)
-    return base::fail("{}\n    Is there a network, and does apt's archive answer?",
+    return base::fail("{}. Is there a network, and does apt's archive answer?",
                       update.error().message());
   const std::string wanted = version.empty() ? name : name + "=" + version;
   auto download = run_step({.what = "download the source of " + wanted,
@@ -141,7 +140,7 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
   if (!download) {
     if (!version.empty())
       return base::fail("the archive does not give source {} {} (it has: {}); superseded "
-                        "versions are at snapshot.debian.org\n    {}",
+                        "versions are at snapshot.debian.org. {}",
                         name, version, available_versions(name, scratch),
                         download.error().message());
     return std::unexpected(std::move(download).error());

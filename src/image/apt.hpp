@@ -23,11 +23,13 @@ base::Result<SourcePackage> read_source(const std::string &name,
 // Downloads a source package into `directory` (which must be empty): the given version, or the
 // newest one of the suite, its updates and its security updates if `version` is empty. Uses the
 // archive and keys of apt's own configuration, but index files of its own in `scratch`: neither
-// apt's sources nor its state are changed. apt checks every file against the signed indexes.
+// apt's sources nor its state are changed. What apt says is appended to `log`. apt checks every
+// file against the signed indexes.
 base::Result<SourcePackage> fetch_source(const std::string &suite, const std::string &name,
                                          const std::string &version,
                                          const std::filesystem::path &directory,
-                                         const std::filesystem::path &scratch);
+                                         const std::filesystem::path &scratch,
+                                         const std::filesystem::path &log);
 
 // Unpacks it, with Debian's patches, to `target`; dpkg-source checks the parts against the .dsc.
 base::Result<> unpack_source(const SourcePackage &package, const std::filesystem::path &target,

@@ -140,7 +140,7 @@ std::string telling_lines(std::string_view log) {
   }
   std::string text;
   auto add = [&text](std::string_view line) {
-    text.append(text.empty() ? "" : "\n    ").append(line);
+    text.append(text.empty() ? "" : " | ").append(line);
   };
   if (errors.empty())
     for (const std::string_view line : last)
@@ -192,9 +192,8 @@ base::Result<> run_step(Step step) {
   const auto status = TRY(child.wait(deadline).transform_error(base::doing("{}", step.what)));
   shown.finish(status.success());
   if (!status.success())
-    return base::fail("{}: {} {}\n    {}\n    (all of its output: {})", step.what,
-                      step.command.argv.front(), status.text(), telling_lines(lines.kept()),
-                      step.log.string());
+    return base::fail("{}: {} {}: {} (all of its output: {})", step.what, step.command.argv.front(),
+                      status.text(), telling_lines(lines.kept()), step.log.string());
   return {};
 }
 

@@ -51,9 +51,9 @@ base::Result<> check_locked(const std::optional<Manifest> &locked, const std::ve
     return {};
   std::string sentences;
   for (const std::string &sentence : differences(locked->inputs, inputs, extent))
-    sentences.append("\n    ").append(sentence);
+    sentences.append(sentences.empty() ? " " : "; ").append(sentence);
   if (!sentences.empty())
-    return base::fail("the inputs are not those of the locked manifest:{}\n    Install the named "
+    return base::fail("the inputs are not those of the locked manifest:{}. Install the named "
                       "versions (apt-get install PACKAGE=VERSION; snapshot.debian.org keeps those "
                       "that the archive has dropped), or build without --locked",
                       sentences);
@@ -214,16 +214,16 @@ base::Result<> reproduce_image(const BuildOptions &options, Reproduce extent) {
     return {};
   std::string sentences;
   if (image.manifest.kernel != expected.kernel)
-    sentences += "\n    the kernel";
+    sentences += " the kernel";
   for (const RamdiskFile &file : image.manifest.files) {
     if (!std::ranges::contains(expected.files, file))
-      sentences.append("\n    ").append(file.path);
+      sentences.append(sentences.empty() ? " " : "; ").append(file.path);
   }
   if (image.manifest.ramdisk != expected.ramdisk)
-    sentences += "\n    the ramdisk";
+    sentences += sentences.empty() ? " the ramdisk" : "; the ramdisk";
   for (const std::string &difference :
        differences(expected.inputs, image.manifest.inputs, Inputs::complete))
-    sentences.append("\n    ").append(difference);
+    sentences.append(sentences.empty() ? " " : "; ").append(difference);
   return base::fail("a second build is not the same as the image in {}; these differ:{}",
                     options.output.string(), sentences);
 }

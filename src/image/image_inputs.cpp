@@ -103,8 +103,8 @@ base::Result<SourcePackage> find_qemu_source(const BuildOptions &options, cache:
   const TemporaryDirectory scratch = TRY(TemporaryDirectory::make(cache.root()));
   const fs::path files = scratch.path() / "files";
   fs::create_directory(files);
-  const auto fetched =
-      TRY(fetch_source(suite, qemu_source, version, files, scratch.path() / "apt"));
+  const auto fetched = TRY(fetch_source(suite, qemu_source, version, files, scratch.path() / "apt",
+                                        cache.root() / "apt.log"));
   const auto key = cache::Key().add("name", qemu_source).add("version", fetched.version);
   const fs::path entry =
       TRY(cache.get("qemu-source", key, [&](const fs::path &directory) -> base::Result<> {

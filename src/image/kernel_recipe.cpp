@@ -89,7 +89,7 @@ base::Result<> build_kernel(const fs::path &tarball, const fs::path &fragment,
   const std::string config = TRY(base::read_file(source / ".config", largest_config));
   std::string missing;
   for (const std::string &option : missing_options(wishes, config))
-    missing.append("\n    ").append(option);
+    missing.append(missing.empty() ? " " : ", ").append(option);
   if (!missing.empty())
     return base::fail("this kernel source does not allow these options of {}:{}", fragment.string(),
                       missing);
