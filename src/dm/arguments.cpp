@@ -10,8 +10,8 @@
 namespace linstub::dm {
 namespace {
 
-using base::Result;
 using base::fail;
+using base::Result;
 
 // What translation collects beside the plan.
 struct Context {
@@ -276,7 +276,8 @@ Result<> name_files(Plan &plan) {
 
 Result<> name_nics(Context &context) {
   for (Nic &nic : context.plan.nics) {
-    auto found = std::ranges::find(context.nic_macs, nic.index, &std::pair<uint8_t, std::string>::first);
+    auto found =
+        std::ranges::find(context.nic_macs, nic.index, &std::pair<uint8_t, std::string>::first);
     if (found == context.nic_macs.end())
       return fail("-netdev {}: no -device uses it", nic.interface);
     nic.mac = TRY(frontend_mac(found->second));
@@ -318,8 +319,8 @@ Result<Plan> translate(std::span<const std::string> arguments, const Settings &s
       value = arguments[i];
     }
     TRY(option->handle(context, name, value)
-            .transform_error(base::doing("device model option {}{}{}", name,
-                                         value.empty() ? "" : " ", value)));
+            .transform_error(
+                base::doing("device model option {}{}{}", name, value.empty() ? "" : " ", value)));
   }
   if (!context.plan.guest)
     return fail("the option -xen-domid is missing: linstub-dm is started by libxl, by way of "

@@ -8,9 +8,8 @@ namespace {
 using Json = nlohmann::json;
 
 Json to_json(const Disk &disk) {
-  return {{"path", disk.path},
-          {"vdev", disk.vdev},
-          {"writable", disk.mode == DiskMode::read_write}};
+  return {
+      {"path", disk.path}, {"vdev", disk.vdev}, {"writable", disk.mode == DiskMode::read_write}};
 }
 
 Disk disk_from(const Json &json) {
@@ -31,10 +30,8 @@ FileToCopy file_from(const Json &json) {
 }
 
 Json to_json(const Nic &nic) {
-  return {{"index", nic.index},
-          {"interface", nic.interface},
-          {"bridge", nic.bridge},
-          {"mac", nic.mac}};
+  return {
+      {"index", nic.index}, {"interface", nic.interface}, {"bridge", nic.bridge}, {"mac", nic.mac}};
 }
 
 Nic nic_from(const Json &json) {

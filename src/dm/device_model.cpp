@@ -64,7 +64,8 @@ uint32_t memory_needed(const Settings &settings, const std::vector<FileDisk> &fi
 }
 
 std::string kernel_command_line(const Settings &settings) {
-  std::string line = "console=hvc0 rootfstype=ramfs sysctl.vm.overcommit_memory=1 clocksource=tsc tsc=reliable xen_privcmd.unrestricted=1 "
+  std::string line = "console=hvc0 rootfstype=ramfs sysctl.vm.overcommit_memory=1 clocksource=tsc "
+                     "tsc=reliable xen_privcmd.unrestricted=1 "
                      "swiotlb=noforce";
   if (settings.log_level != base::LogLevel::debug)
     line += " quiet";
@@ -80,9 +81,8 @@ std::string level_name(base::LogLevel level) {
 
 } // namespace
 
-DeviceModel::DeviceModel(base::EventLoop &loop, Plan plan, Image image,
-                         std::vector<FileDisk> files, xen::Control control,
-                         xen::Xenstore xenstore, Keeper keeper, Status status)
+DeviceModel::DeviceModel(base::EventLoop &loop, Plan plan, Image image, std::vector<FileDisk> files,
+                         xen::Control control, xen::Xenstore xenstore, Keeper keeper, Status status)
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), files_(std::move(files)),
       control_(std::move(control)), xenstore_(std::move(xenstore)), keeper_(std::move(keeper)),
       status_(std::move(status)), guest_(*plan_.guest) {
@@ -92,8 +92,8 @@ DeviceModel::DeviceModel(base::EventLoop &loop, Plan plan, Image image,
   life_.qemu_runs = plan_.start == Start::paused;
 }
 
-Result<> DeviceModel::run(Plan plan, Image image, std::vector<FileDisk> files,
-                          xen::Control control, Status status) {
+Result<> DeviceModel::run(Plan plan, Image image, std::vector<FileDisk> files, xen::Control control,
+                          Status status) {
   Keeper keeper = TRY(Keeper::start(*plan.guest, helper_program));
   auto loop = TRY(base::EventLoop::create());
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
@@ -119,8 +119,7 @@ Result<> DeviceModel::prepare() {
   if (plan_.vnc)
     vnc_ = TRY(VncServer::open(loop_, *plan_.vnc));
   for (const SerialPort &port : plan_.serial)
-    serial_.push_back(
-        TRY(SerialLine::open(loop_, port, static_cast<uint8_t>(serial_.size()))));
+    serial_.push_back(TRY(SerialLine::open(loop_, port, static_cast<uint8_t>(serial_.size()))));
   monitors_ = TRY(Monitors::open(
       loop_, plan_.monitors,
       {.answer = [this](const std::string &command) { return answer(command); },
@@ -172,9 +171,10 @@ std::string DeviceModel::description() const {
 }
 
 Result<> DeviceModel::create_stub_domain() {
-  creation_ = TRY(Helper::start(loop_, {helper_program, "create"}, description(), keeper_.pipe(),
-                                Deadline::after(longest_creation),
-                                [this](Result<std::string> output) { created(std::move(output)); }));
+  creation_ =
+      TRY(Helper::start(loop_, {helper_program, "create"}, description(), keeper_.pipe(),
+                        Deadline::after(longest_creation),
+                        [this](Result<std::string> output) { created(std::move(output)); }));
   return {};
 }
 
@@ -216,12 +216,11 @@ void DeviceModel::perform(Action action) {
 
 void DeviceModel::created(Result<std::string> output) {
   creation_.reset();
-  Result<xen::DomId> domid =
-      output.and_then([](std::string text) -> Result<xen::DomId> {
-        if (text.ends_with('\n'))
-          text.pop_back();
-        return xen::parse_domid(text);
-      });
+  Result<xen::DomId> domid = output.and_then([](std::string text) -> Result<xen::DomId> {
+    if (text.ends_with('\n'))
+      text.pop_back();
+    return xen::parse_domid(text);
+  });
   if (domid)
     stub_ = *domid;
   if (remove_after_creation_)
@@ -258,14 +257,14 @@ void DeviceModel::remove_stub_domain() {
     return;
   }
   deadline_.reset();
-  auto removal = Helper::start(loop_, {helper_program, "destroy", std::format("{}", guest_)}, {},
-                               -1, Deadline::after(longest_removal), [this](auto output) {
-                                 removal_.reset();
-                                 if (!output)
-                                   base::log_error("remove the stub domain: {}",
-                                                   output.error().message());
-                                 happened(Event::removed);
-                               });
+  auto removal =
+      Helper::start(loop_, {helper_program, "destroy", std::format("{}", guest_)}, {}, -1,
+                    Deadline::after(longest_removal), [this](auto output) {
+                      removal_.reset();
+                      if (!output)
+                        base::log_error("remove the stub domain: {}", output.error().message());
+                      happened(Event::removed);
+                    });
   if (removal) {
     removal_ = std::move(*removal);
     return;
@@ -329,7 +328,8 @@ Result<> DeviceModel::look_at_stub_domain() {
   }
   if (stub_state_ == "failed") {
     auto error = xenstore_.read_if_there(std::format("{}/{}", home, wire::error_node));
-    std::string text = error && *error ? base::printable(**error, wire::longest_error) : "no reason";
+    std::string text =
+        error && *error ? base::printable(**error, wire::longest_error) : "no reason";
     happened(Event::stub_failed, std::format("the stub domain has failed: {}", text));
     return {};
   }
@@ -355,8 +355,8 @@ Result<> DeviceModel::look_at_domains() {
   if (!stub || stub->dying)
     happened(Event::stub_gone, "the stub domain has been destroyed");
   else if (stub->shutdown)
-    happened(Event::stub_gone, std::format("the stub domain has ended ({})",
-                                           xen::shutdown_text(*stub->shutdown)));
+    happened(Event::stub_gone,
+             std::format("the stub domain has ended ({})", xen::shutdown_text(*stub->shutdown)));
   return {};
 }
 

@@ -26,7 +26,8 @@ Result<DiskFormat> parse_format(std::string_view format) {
 // A name that can stand in /sys/class/net: the kernel's rule, and no more.
 bool is_interface_name(std::string_view name) {
   return !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
-         std::ranges::none_of(name, [](char c) { return c <= ' ' || c == '/' || c == ':' || c > '~'; });
+         std::ranges::none_of(
+             name, [](char c) { return c <= ' ' || c == '/' || c == ':' || c > '~'; });
 }
 
 struct Refused {
@@ -115,7 +116,8 @@ Result<std::string> frontend_mac(const std::string &guest_mac) {
   std::array<uint8_t, 6> bytes{};
   std::string_view text = guest_mac;
   for (uint8_t &byte : bytes) {
-    auto [end, error] = std::from_chars(text.data(), text.data() + std::min<size_t>(2, text.size()), byte, 16);
+    auto [end, error] =
+        std::from_chars(text.data(), text.data() + std::min<size_t>(2, text.size()), byte, 16);
     if (error != std::errc() || end != text.data() + 2)
       return fail("\"{}\" is not a MAC address", guest_mac);
     text.remove_prefix(2);

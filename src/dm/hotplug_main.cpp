@@ -17,9 +17,9 @@
 #include "xen/xenstore.hpp"
 
 #include <net/if.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <stdlib.h>
 
 #include <array>
 

@@ -2,13 +2,12 @@
 
 #include "base/fd.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <nlohmann/json.hpp>
 
 namespace linstub::dm {
 namespace {
@@ -81,8 +80,8 @@ Result<Manifest> parse_manifest(std::string_view text) {
 Result<Image> check_image(const std::string &directory, const std::string &xen) {
   Image image{.kernel = directory + "/kernel", .ramdisk = directory + "/ramdisk", .manifest = {}};
   if (::access(directory.c_str(), X_OK) != 0)
-    return fail("there is no stub domain image in {} ({}): {}", directory,
-                base::errno_text(errno), advice);
+    return fail("there is no stub domain image in {} ({}): {}", directory, base::errno_text(errno),
+                advice);
   Opened kernel = TRY(open_part(image.kernel, "kernel"));
   Opened ramdisk = TRY(open_part(image.ramdisk, "ramdisk"));
   std::string path = directory + "/manifest.json";
@@ -91,10 +90,11 @@ Result<Image> check_image(const std::string &directory, const std::string &xen) 
   std::string text = TRY(base::read_file(path, longest));
   image.manifest = TRY(parse_manifest(text).transform_error(base::doing("{}", path)));
   if (image.manifest.xen != xen)
-    return fail("the stub domain image in {} was built for Xen {}, and this host runs Xen {}: build "
-                "one for this release, or name another one with image= in "
-                "/etc/linstub/linstub.toml",
-                directory, image.manifest.xen, xen);
+    return fail(
+        "the stub domain image in {} was built for Xen {}, and this host runs Xen {}: build "
+        "one for this release, or name another one with image= in "
+        "/etc/linstub/linstub.toml",
+        directory, image.manifest.xen, xen);
   if (!is_kernel(kernel.fd))
     return fail("{} is not a Linux kernel: {}", image.kernel, advice);
   TRY(check_size(image.kernel, kernel.size, image.manifest.kernel_size));

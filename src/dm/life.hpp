@@ -3,7 +3,8 @@
 //
 //     creating ─created─► booting ─QEMU runs, monitor answers─► serving
 //         │                  │                                     │
-//         └── failure, deadline, asked to end, guest or stub domain gone ──► ending ─removed─► ended
+//         └── failure, deadline, asked to end, guest or stub domain gone ──► ending ─removed─►
+//         ended
 #pragma once
 
 #include <cstdint>
@@ -31,16 +32,16 @@ struct Life {
 };
 
 enum class Event : uint8_t {
-  created,         // linstub-stubdom has made the stub domain
+  created, // linstub-stubdom has made the stub domain
   creation_failed,
   qemu_runs,
   monitor_ready,
-  deadline,        // the time for the start is over
-  stub_failed,     // linstub-init says so, or it breaks the protocol
-  stub_gone,       // the stub domain has ended
-  guest_gone,      // the guest's domain has ended
-  end_asked,       // SIGTERM, SIGHUP, SIGINT
-  removed,         // the stub domain is gone, or cannot be removed
+  deadline,    // the time for the start is over
+  stub_failed, // linstub-init says so, or it breaks the protocol
+  stub_gone,   // the stub domain has ended
+  guest_gone,  // the guest's domain has ended
+  end_asked,   // SIGTERM, SIGHUP, SIGINT
+  removed,     // the stub domain is gone, or cannot be removed
 };
 
 enum class Action : uint8_t {

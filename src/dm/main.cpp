@@ -23,25 +23,26 @@ void print_version() {
 }
 
 void print_help() {
-  std::puts("linstub-dm is started by libxl in place of QEMU. In a guest's xl.cfg:\n"
-            "\n"
-            "    device_model_override = \"" LINSTUB_DM "\"\n"
-            "    device_model_args_hvm = [ \"-linstub\", \"memory=96,log-level=debug\" ]   (optional)\n"
-            "\n"
-            "Settings for all guests: " LINSTUB_SETTINGS_FILE);
+  std::puts(
+      "linstub-dm is started by libxl in place of QEMU. In a guest's xl.cfg:\n"
+      "\n"
+      "    device_model_override = \"" LINSTUB_DM "\"\n"
+      "    device_model_args_hvm = [ \"-linstub\", \"memory=96,log-level=debug\" ]   (optional)\n"
+      "\n"
+      "Settings for all guests: " LINSTUB_SETTINGS_FILE);
 }
 
 // The files that a direct boot needs, ready to be attached.
 Result<std::vector<dm::FileDisk>> prepare_files(const dm::Plan &plan) {
   std::vector<dm::FileDisk> files;
   for (const dm::CopiedFile &file : plan.files)
-    files.push_back(
-        TRY(dm::FileDisk::prepare(file.disk.path, *plan.guest, file.disk.vdev)
-                .transform_error(base::doing("direct boot"))));
+    files.push_back(TRY(dm::FileDisk::prepare(file.disk.path, *plan.guest, file.disk.vdev)
+                            .transform_error(base::doing("direct boot"))));
   return files;
 }
 
-Result<> serve(const dm::Plan &plan, dm::Status status) {
+// `status` learns what is found out about the image.
+Result<> serve(const dm::Plan &plan, dm::Status &status) {
   xen::Control control = TRY(xen::Control::open());
   std::string xen = TRY(control.release());
   dm::Image image = TRY(dm::check_image(plan.settings.image, xen));
@@ -49,8 +50,7 @@ Result<> serve(const dm::Plan &plan, dm::Status status) {
   for (const dm::Disk &disk : plan.disks)
     TRY(dm::prepare_disk(disk));
   std::vector<dm::FileDisk> files = TRY(prepare_files(plan));
-  return dm::DeviceModel::run(plan, std::move(image), std::move(files), std::move(control),
-                              std::move(status));
+  return dm::DeviceModel::run(plan, std::move(image), std::move(files), std::move(control), status);
 }
 
 int run_device_model(std::span<const std::string> arguments) {

@@ -82,9 +82,9 @@ void Monitors::forward(MonitorSocket &socket, const qmp::Command &command,
       session->fail(command, reply.error_class, reply.error);
     } else if (auto right = qmp::check_shape(reply.result, shape); !right) {
       base::log_error("QEMU's reply to {}: {}", command.name, right.error().message());
-      session->fail(command, "GenericError",
-                    std::format("QEMU's reply was not fit to be passed on: {}",
-                                right.error().message()));
+      session->fail(
+          command, "GenericError",
+          std::format("QEMU's reply was not fit to be passed on: {}", right.error().message()));
     } else {
       session->succeed(command, reply.result);
     }
@@ -108,8 +108,8 @@ void Monitors::on_data(std::span<const std::byte> bytes) {
 
 void Monitors::on_close(std::string_view reason) {
   channel_ = nullptr;
-  owner_.on_broken(std::format("QEMU's monitor has closed: {}",
-                               base::printable(reason, wire::longest_reason)));
+  owner_.on_broken(
+      std::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
 }
 
 void Monitors::flush() {

@@ -27,9 +27,8 @@ public:
     std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
   };
   // Opens the sockets. Clients wait until QEMU has greeted.
-  static base::Result<std::unique_ptr<Monitors>> open(base::EventLoop &loop,
-                                                      const std::vector<Monitor> &where,
-                                                      Owner owner);
+  static base::Result<std::unique_ptr<Monitors>>
+  open(base::EventLoop &loop, const std::vector<Monitor> &where, Owner owner);
   Monitors(const Monitors &) = delete;
   Monitors &operator=(const Monitors &) = delete;
   ~Monitors() override;

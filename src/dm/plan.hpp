@@ -18,8 +18,8 @@ enum class DiskMode { read_only, read_write };
 
 // A file or block device of dom0 that becomes a PV disk of the stub domain.
 struct Disk {
-  std::string path;   // in dom0
-  std::string vdev;   // in the stub domain: xvda, xvdb, ...
+  std::string path; // in dom0
+  std::string vdev; // in the stub domain: xvda, xvdb, ...
   DiskFormat format = DiskFormat::raw;
   DiskMode mode = DiskMode::read_write;
 
@@ -47,7 +47,7 @@ struct Nic {
 
 // Where VNC is served in dom0.
 struct VncAddress {
-  std::string host;       // empty: all addresses
+  std::string host; // empty: all addresses
   uint16_t first_port = 0;
   uint16_t last_port = 0; // as many are tried as lie between
   bool password = false;

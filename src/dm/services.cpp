@@ -34,7 +34,8 @@ Result<VncOption> parse_vnc(std::string_view value) {
   std::string host = place.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) // IPv6
     host = host.substr(1, host.size() - 2);
-  uint64_t last = TRY(xen::parse_number(options.get_or("to", std::to_string(*display)), most_display));
+  uint64_t last =
+      TRY(xen::parse_number(options.get_or("to", std::to_string(*display)), most_display));
   VncAddress address{.host = std::move(host),
                      .first_port = static_cast<uint16_t>(vnc_base + *display),
                      .last_port = static_cast<uint16_t>(vnc_base + std::max(*display, last)),

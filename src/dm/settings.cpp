@@ -5,13 +5,11 @@
 #include "xen/domid.hpp"
 
 #define TOML_EXCEPTIONS 0 // parse errors are values
-#include <toml++/toml.hpp>
-
 #include <unistd.h>
 
 #include <algorithm>
-
 #include <array>
+#include <toml++/toml.hpp>
 
 namespace linstub::dm {
 namespace {

@@ -2,13 +2,12 @@
 
 #include "base/fd.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 namespace linstub::dm {
 namespace {
@@ -26,10 +25,10 @@ base::Result<> make_run_directory() {
 }
 
 std::string encode(const Status &status) {
-  Json json = {{"guest", status.guest},     {"domid", xen::number(status.domid)},
-               {"pid", status.pid},         {"phase", status.phase},
-               {"image", status.image},     {"version", status.version},
-               {"memory", status.memory},   {"since", status.since},
+  Json json = {{"guest", status.guest},   {"domid", xen::number(status.domid)},
+               {"pid", status.pid},       {"phase", status.phase},
+               {"image", status.image},   {"version", status.version},
+               {"memory", status.memory}, {"since", status.since},
                {"error", status.error}};
   if (status.stub_domain)
     json["stub-domain"] = xen::number(*status.stub_domain);

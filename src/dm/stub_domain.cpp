@@ -30,17 +30,16 @@ Result<StubDomains> StubDomains::open() {
   return StubDomains(std::move(toolstack), std::move(control), std::move(xenstore));
 }
 
-Result<xen::DomId> StubDomains::create(const Description &description,
-                                       const std::string &hotplug) {
+Result<xen::DomId> StubDomains::create(const Description &description, const std::string &hotplug) {
   TRY(wait_for_name(description.name));
   TRY(toolstack_.make_room(description.memory + overhead));
-  xen::DomId domid = TRY(toolstack_.create(
-      {.name = description.name,
-       .kernel = description.kernel,
-       .ramdisk = description.ramdisk,
-       .command_line = description.command_line,
-       .memory = description.memory,
-       .nodes = {{owner_node, std::to_string(xen::number(description.guest))}}}));
+  xen::DomId domid = TRY(
+      toolstack_.create({.name = description.name,
+                         .kernel = description.kernel,
+                         .ramdisk = description.ramdisk,
+                         .command_line = description.command_line,
+                         .memory = description.memory,
+                         .nodes = {{owner_node, std::to_string(xen::number(description.guest))}}}));
   auto finish = [&]() -> Result<> {
     TRY(prepare(domid, description));
     TRY(attach(domid, description, hotplug));
@@ -65,9 +64,9 @@ Result<> StubDomains::wait_for_name(const std::string &name) {
                         name, *other);
     auto old_guest = xen::parse_domid(*guest);
     // One whose guest is gone and whose device model does not end it is ours to end.
-    if (deadline.left() < longest_wait_for_name / 2 && old_guest &&
-        !TRY(control_.info(*old_guest)))
-      [[maybe_unused]] auto destroyed = toolstack_.destroy(*other);
+    if (deadline.left() < longest_wait_for_name / 2 && old_guest && !TRY(control_.info(*old_guest)))
+        [[maybe_unused]]
+      auto destroyed = toolstack_.destroy(*other);
     if (deadline.passed())
       return base::fail("the stub domain {} of a former guest {} does not end: xl destroy {}", name,
                         *guest, *other);
@@ -102,8 +101,8 @@ Result<> StubDomains::prepare(xen::DomId domid, const Description &description) 
     // QEMU says "running" below this.
     std::string state = std::format("{}/device-model/{}", home, guest);
     TRY(xenstore_.make_directory(state));
-    std::array<xen::Permission, 2> permissions{
-        {{.domid = domid, .access = xen::Access::none}, {.domid = guest, .access = xen::Access::read}}};
+    std::array<xen::Permission, 2> permissions{{{.domid = domid, .access = xen::Access::none},
+                                                {.domid = guest, .access = xen::Access::read}}};
     return xenstore_.set_permissions(state, permissions);
   });
 }
@@ -130,8 +129,8 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
     auto domid = xen::parse_domid(name);
     if (!domid || *domid == xen::dom0)
       continue;
-    auto owner = TRY(xenstore_.read_if_there(
-        std::format("{}/{}", xen::domain_path(*domid), owner_node), 16));
+    auto owner = TRY(
+        xenstore_.read_if_there(std::format("{}/{}", xen::domain_path(*domid), owner_node), 16));
     if (owner == number)
       TRY(toolstack_.destroy(*domid));
   }

@@ -2,9 +2,8 @@
 
 #include "base/log.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace linstub::qmp {
 namespace {
@@ -51,7 +50,8 @@ base::Result<uint32_t> version_part(const Json &qemu, std::string_view name) {
 
 base::Result<FromQemu> parse_greeting(const Json &greeting) {
   const Json *version = greeting.is_object() ? member(greeting, "version") : nullptr;
-  const Json *qemu = version != nullptr && version->is_object() ? member(*version, "qemu") : nullptr;
+  const Json *qemu =
+      version != nullptr && version->is_object() ? member(*version, "qemu") : nullptr;
   if (qemu == nullptr || !qemu->is_object())
     return base::fail("a greeting without QEMU's version");
   return Version{.major = TRY(version_part(*qemu, "major")),

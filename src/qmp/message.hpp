@@ -79,10 +79,10 @@ struct Shape {
 };
 
 struct Reply {
-  std::optional<uint64_t> id;  // ours are numbers; absent if QEMU could not read the command
-  std::string result;          // JSON of "return"; empty for an error
-  std::string error_class;     // for an error: letters only
-  std::string error;           // for an error: its text. Hostile: printable ASCII, cut
+  std::optional<uint64_t> id; // ours are numbers; absent if QEMU could not read the command
+  std::string result;         // JSON of "return"; empty for an error
+  std::string error_class;    // for an error: letters only
+  std::string error;          // for an error: its text. Hostile: printable ASCII, cut
   [[nodiscard]] bool failed() const { return result.empty(); }
 };
 struct Event {

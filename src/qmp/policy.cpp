@@ -105,10 +105,17 @@ const std::array<Device, 2> &devices_of_dom0() {
 // Events that tell a client what it cannot find out otherwise. VNC's events carry addresses as
 // they are in the stub domain, others are of no use to libxl.
 constexpr std::array<std::string_view, 11> passed_events{
-    "STOP",           "RESUME",         "RESET",
-    "SHUTDOWN",       "POWERDOWN",      "DEVICE_DELETED",
-    "DEVICE_UNPLUG_GUEST_ERROR",        "BLOCK_IO_ERROR",
-    "RTC_CHANGE",     "SUSPEND",        "WAKEUP",
+    "STOP",
+    "RESUME",
+    "RESET",
+    "SHUTDOWN",
+    "POWERDOWN",
+    "DEVICE_DELETED",
+    "DEVICE_UNPLUG_GUEST_ERROR",
+    "BLOCK_IO_ERROR",
+    "RTC_CHANGE",
+    "SUSPEND",
+    "WAKEUP",
 };
 
 } // namespace
@@ -116,8 +123,10 @@ constexpr std::array<std::string_view, 11> passed_events{
 std::span<const Rule> rules() { return table(); }
 
 const Rule &rule_for(const Command &command) {
-  static const Rule unknown{
-      .command = {}, .action = Action::refuse, .result = {}, .why = "linstub-dm does not know the command"};
+  static const Rule unknown{.command = {},
+                            .action = Action::refuse,
+                            .result = {},
+                            .why = "linstub-dm does not know the command"};
   if (command.name == "device_add") {
     auto driver = string_member(command.arguments, "driver");
     const auto *device = std::ranges::find(devices_of_dom0(), driver.value_or(""), &Device::driver);

@@ -18,8 +18,8 @@ enum class Action {
 struct Rule {
   std::string_view command;
   Action action{};
-  Shape result;          // for forward
-  std::string_view why;  // for refuse: a sentence
+  Shape result;         // for forward
+  std::string_view why; // for refuse: a sentence
 };
 
 // The whole table, sorted by nothing in particular.

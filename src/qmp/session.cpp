@@ -18,7 +18,8 @@ base::Result<> ServerSession::feed(std::span<const std::byte> bytes) {
         succeed(*command, "{}");
       }
     } else if (!negotiated_) {
-      fail(*command, "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'");
+      fail(*command, "CommandNotFound",
+           "Expecting capabilities negotiation with 'qmp_capabilities'");
     } else {
       execute_(*command);
     }

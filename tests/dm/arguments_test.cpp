@@ -46,7 +46,8 @@ const std::string libxl_line =
     "-netdev type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0,script=no,downscript=no "
     "-machine xenfv,suppress-vmdesc=on -m 496 "
     "-drive file=/images/guest.img,if=ide,index=0,media=disk,format=raw,cache=writeback "
-    "-drive if=none,readonly=on,id=ide-5632 -device ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0";
+    "-drive if=none,readonly=on,id=ide-5632 -device "
+    "ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0";
 
 TEST(Translate, SortsLibxlsArguments) {
   auto translated = plan(libxl_line);
@@ -54,8 +55,7 @@ TEST(Translate, SortsLibxlsArguments) {
   EXPECT_EQ(translated->guest, xen::DomId{7});
   EXPECT_EQ(translated->name, "guest");
   EXPECT_EQ(translated->start, Start::running);
-  EXPECT_EQ(translated->disks,
-            (std::vector<Disk>{{.path = "/images/guest.img", .vdev = "xvda"}}));
+  EXPECT_EQ(translated->disks, (std::vector<Disk>{{.path = "/images/guest.img", .vdev = "xvda"}}));
   EXPECT_EQ(translated->nics, (std::vector<Nic>{{.index = 0,
                                                  .interface = "vif7.0-emu",
                                                  .bridge = "xenbr0",
@@ -93,7 +93,8 @@ TEST(Translate, TakesDirectBootFilesAfterTheDisks) {
   EXPECT_EQ(translated->files[0].path, "/run/files/kernel");
   EXPECT_EQ(translated->files[1].disk.vdev, "xvdc");
   EXPECT_EQ(translated->files[1].disk.mode, DiskMode::read_only);
-  EXPECT_THAT(joined(translated->qemu), HasSubstr("-kernel /run/files/kernel -initrd /run/files/initrd"));
+  EXPECT_THAT(joined(translated->qemu),
+              HasSubstr("-kernel /run/files/kernel -initrd /run/files/initrd"));
 }
 
 TEST(Translate, DropsTheConfinementOfAQemuInDom0) {
@@ -142,24 +143,25 @@ TEST(RunKind, TellsAProbeFromADeviceModel) {
 TEST(Vnc, TriesPortsUpToTheLastDisplay) {
   auto vnc = parse_vnc("0.0.0.0:3,password=on,to=99");
   ASSERT_TRUE(vnc);
-  EXPECT_EQ(vnc->address, (VncAddress{.host = "0.0.0.0",
-                                      .first_port = 5903,
-                                      .last_port = 5999,
-                                      .password = true}));
+  EXPECT_EQ(
+      vnc->address,
+      (VncAddress{.host = "0.0.0.0", .first_port = 5903, .last_port = 5999, .password = true}));
   EXPECT_EQ(vnc->for_qemu, "unix:/run/vnc.sock,password=on");
   EXPECT_EQ(parse_vnc("[::1]:0")->address->host, "::1");
   EXPECT_EQ(parse_vnc("none")->for_qemu, "none");
 }
 
 TEST(Vnc, RefusesWhatOnlyQemuInDom0CouldDo) {
-  for (const char *bad : {"unix:/x", "host", "h:-1", "h:99999", "h:0,websocket=on", "h:0,tls-creds=x"})
+  for (const char *bad :
+       {"unix:/x", "host", "h:-1", "h:99999", "h:0,websocket=on", "h:0,tls-creds=x"})
     EXPECT_FALSE(parse_vnc(bad)) << bad;
 }
 
 TEST(FrontendMac, IsAnotherAddressThanTheGuests) {
   EXPECT_EQ(frontend_mac("00:16:3e:01:02:03"), "02:16:3e:01:02:03");
   EXPECT_EQ(frontend_mac("02:16:3e:01:02:03"), "02:96:3e:01:02:03");
-  for (const char *bad : {"", "00:16:3e:01:02", "00:16:3e:01:02:03:04", "0:16:3e:01:02:03", "zz:16:3e:01:02:03"})
+  for (const char *bad :
+       {"", "00:16:3e:01:02", "00:16:3e:01:02:03:04", "0:16:3e:01:02:03", "zz:16:3e:01:02:03"})
     EXPECT_FALSE(frontend_mac(bad)) << bad;
 }
 

@@ -14,17 +14,18 @@ namespace {
 using testing::HasSubstr;
 
 TEST(Description, ComesBackAsItWas) {
-  Description description{.guest = xen::DomId{7},
-                          .name = "g-dm",
-                          .kernel = "/k",
-                          .ramdisk = "/r",
-                          .command_line = "quiet",
-                          .memory = 64,
-                          .log_level = "info",
-                          .arguments = {"-name", "a \"b\"\n"},
-                          .disks = {{.path = "/d", .vdev = "xvda", .mode = DiskMode::read_only}},
-                          .files = {{.device = "xvda", .size = 9, .path = "/run/files/kernel"}},
-                          .nics = {{.index = 1, .interface = "vif7.1-emu", .bridge = "br", .mac = "m"}}};
+  Description description{
+      .guest = xen::DomId{7},
+      .name = "g-dm",
+      .kernel = "/k",
+      .ramdisk = "/r",
+      .command_line = "quiet",
+      .memory = 64,
+      .log_level = "info",
+      .arguments = {"-name", "a \"b\"\n"},
+      .disks = {{.path = "/d", .vdev = "xvda", .mode = DiskMode::read_only}},
+      .files = {{.device = "xvda", .size = 9, .path = "/run/files/kernel"}},
+      .nics = {{.index = 1, .interface = "vif7.1-emu", .bridge = "br", .mac = "m"}}};
   auto again = decode_description(encode(description));
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(encode(*again), encode(description));
@@ -35,8 +36,15 @@ TEST(Description, ComesBackAsItWas) {
 }
 
 TEST(Status, ComesBackAsItWas) {
-  Status status{.guest = "g", .domid = xen::DomId{3}, .stub_domain = xen::DomId{4}, .pid = 9,
-                .phase = "serving", .image = "/i", .version = "1", .memory = 64, .since = 5,
+  Status status{.guest = "g",
+                .domid = xen::DomId{3},
+                .stub_domain = xen::DomId{4},
+                .pid = 9,
+                .phase = "serving",
+                .image = "/i",
+                .version = "1",
+                .memory = 64,
+                .since = 5,
                 .error = "e"};
   EXPECT_EQ(decode_status(encode(status)), status);
   status.stub_domain.reset();
@@ -49,8 +57,8 @@ TEST(Status, HasAFileNameThatStaysInItsDirectory) {
 }
 
 TEST(Manifest, NamesWhatIsMissing) {
-  auto manifest = parse_manifest(
-      R"({"version":"0.1","xen":"4.20","kernel":{"size":5},"ramdisk":{"size":6}})");
+  auto manifest =
+      parse_manifest(R"({"version":"0.1","xen":"4.20","kernel":{"size":5},"ramdisk":{"size":6}})");
   ASSERT_TRUE(manifest);
   EXPECT_EQ(manifest->xen, "4.20");
   EXPECT_EQ(manifest->ramdisk_size, 6);
@@ -59,7 +67,8 @@ TEST(Manifest, NamesWhatIsMissing) {
 }
 
 TEST(Image, ThatIsNotThereIsSaidToBeMissing) {
-  EXPECT_THAT(check_image("/nonexistent", "4.20").error().message(), HasSubstr("no stub domain image"));
+  EXPECT_THAT(check_image("/nonexistent", "4.20").error().message(),
+              HasSubstr("no stub domain image"));
 }
 
 std::array<std::byte, qcow2_header_size> header(uint64_t size, uint32_t bits, uint64_t backing) {

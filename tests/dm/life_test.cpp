@@ -18,8 +18,8 @@ Life after(std::initializer_list<Event> events) {
 
 bool does(const Step &step, Action action) { return std::ranges::contains(step.actions, action); }
 
-const Event all_events[] = {created,     creation_failed, qemu_runs, monitor_ready, deadline,
-                            stub_failed, stub_gone,       guest_gone, end_asked,    removed};
+const Event all_events[] = {created,     creation_failed, qemu_runs,  monitor_ready, deadline,
+                            stub_failed, stub_gone,       guest_gone, end_asked,     removed};
 
 TEST(Life, AnnouncesOnceQemuRunsAndAnswersInEitherOrder) {
   Step last = step(after({created, qemu_runs}), monitor_ready);
@@ -68,8 +68,10 @@ TEST(Life, EndsFromEveryStateAndRemovesTheStubDomainOnce) {
   for (size_t i = 0; i < reached.size(); i++) {
     for (Event event : all_events) {
       Step next = step(reached[i], event);
-      SCOPED_TRACE(testing::Message() << "phase " << int(reached[i].phase) << " event " << int(event));
-      // The stub domain is removed exactly when the end begins, and finish comes exactly at the end.
+      SCOPED_TRACE(testing::Message()
+                   << "phase " << int(reached[i].phase) << " event " << int(event));
+      // The stub domain is removed exactly when the end begins, and finish comes exactly at the
+      // end.
       bool ends = next.next.phase == Phase::ending && reached[i].phase != Phase::ending;
       EXPECT_EQ(does(next, Action::remove_stub_domain), ends);
       EXPECT_EQ(does(next, Action::finish),

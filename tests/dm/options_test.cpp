@@ -19,9 +19,7 @@ TEST(Options, KeepDoubledCommas) {
   EXPECT_EQ(options.text(), "file=/a,,b.img,format=raw");
 }
 
-TEST(Options, LetTheLastOfAKeyWin) {
-  EXPECT_EQ(Options::parse("a=1,a=2").get("a"), "2");
-}
+TEST(Options, LetTheLastOfAKeyWin) { EXPECT_EQ(Options::parse("a=1,a=2").get("a"), "2"); }
 
 TEST(Options, ReplaceInPlaceAndAppend) {
   Options options = Options::parse("if=ide,cache=writeback");

@@ -1,6 +1,5 @@
-#include "dm/settings.hpp"
-
 #include "base/fd.hpp"
+#include "dm/settings.hpp"
 
 #include <gmock/gmock.h>
 
@@ -27,8 +26,8 @@ TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
 
 TEST(Settings, RefuseBadValuesWithAReason) {
   Settings settings;
-  for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999", "log-level=loud",
-                          "image=relative", "memory", "nothing"}) {
+  for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999",
+                          "log-level=loud", "image=relative", "memory", "nothing"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
   EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 32 MiB"));

@@ -72,7 +72,8 @@ TEST(FromQemu, TellsGreetingReplyAndEventApart) {
 }
 
 TEST(FromQemu, CleansTheTextOfErrors) {
-  auto reply = parse_from_qemu("{\"error\":{\"class\":\"GenericError\",\"desc\":\"a\\u001b[2J\"},\"id\":1}");
+  auto reply =
+      parse_from_qemu("{\"error\":{\"class\":\"GenericError\",\"desc\":\"a\\u001b[2J\"},\"id\":1}");
   ASSERT_TRUE(reply);
   EXPECT_TRUE(std::get<Reply>(*reply).failed());
   EXPECT_EQ(std::get<Reply>(*reply).error, "a?[2J");

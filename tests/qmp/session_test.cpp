@@ -36,8 +36,8 @@ TEST(ServerSession, AnswersABadCommandAndGoesOn) {
 class Client : public testing::Test {
 protected:
   void ready() {
-    ASSERT_TRUE(session_.feed(
-        bytes(R"({"QMP":{"version":{"qemu":{"micro":0,"minor":0,"major":10}}}})")));
+    ASSERT_TRUE(
+        session_.feed(bytes(R"({"QMP":{"version":{"qemu":{"micro":0,"minor":0,"major":10}}}})")));
     EXPECT_EQ(session_.take_output(), "{\"execute\":\"qmp_capabilities\",\"id\":1}\r\n");
     ASSERT_TRUE(session_.feed(bytes(R"({"return":{},"id":1})")));
     EXPECT_EQ(version_, (Version{10, 0, 0}));
@@ -45,8 +45,9 @@ protected:
 
   Version version_;
   std::vector<std::string> events_;
-  ClientSession session_{{.on_ready = [this](Version version) { version_ = version; },
-                          .on_event = [this](const Event &event) { events_.push_back(event.name); }}};
+  ClientSession session_{
+      {.on_ready = [this](Version version) { version_ = version; },
+       .on_event = [this](const Event &event) { events_.push_back(event.name); }}};
 };
 
 TEST_F(Client, NegotiatesAndMatchesRepliesToCommands) {
@@ -73,7 +74,8 @@ TEST_F(Client, RefusesRepliesToNothing) {
 
 TEST_F(Client, RefusesASecondGreeting) {
   ready();
-  EXPECT_FALSE(session_.feed(bytes(R"({"QMP":{"version":{"qemu":{"micro":0,"minor":0,"major":1}}}})")));
+  EXPECT_FALSE(
+      session_.feed(bytes(R"({"QMP":{"version":{"qemu":{"micro":0,"minor":0,"major":1}}}})")));
 }
 
 TEST_F(Client, BoundsTheCommandsWithoutAReply) {
