@@ -22,7 +22,7 @@ struct StageOptions {
 class Stage {
 public:
   // Brings up the lab (or reaches the host), installs, copies the guests' files to /lab.
-  static base::Result<Stage> prepare(const StageOptions &options);
+  static base::Result<Stage> prepare(const StageOptions &wanted);
 
   [[nodiscard]] const Host &host() const { return host_; }
 
