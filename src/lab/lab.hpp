@@ -25,7 +25,7 @@ struct LabState {
   Shape shape = Shape::warm;
   pid_t pid = 0;
   uint16_t ssh_port = 0;
-  std::filesystem::path identity;  // root's key
+  std::filesystem::path identity; // root's key
   std::filesystem::path directory;
 
   [[nodiscard]] std::filesystem::path console() const { return directory / "xen.log"; }

@@ -9,7 +9,8 @@ using std::chrono::seconds;
 
 base::Result<Stage> Stage::prepare(const StageOptions &wanted) {
   StageOptions options = wanted;
-  options.config = std::filesystem::absolute(wanted.config); // builds run in directories of their own
+  options.config =
+      std::filesystem::absolute(wanted.config); // builds run in directories of their own
   if (!options.host.empty()) {
     Stage stage(options, Host(TRY(parse_address(options.host))));
     TRY(stage.fill());
