@@ -76,6 +76,9 @@ base::Result<GuestRun> GuestRun::create(const Host &host, const GuestConfig &con
   TRY(host.check(base::format("cat > {} && rm -f {}", quote(file), quote(guest.serial_log())),
                  short_limit, xl_config(config)));
   auto created = TRY(host.run(base::format("xl create {} 2>&1", quote(file)), limit));
+  // libxl gives a hotplug script 10 s, which an emulated host that is busy does not always keep.
+  if (created.out.contains("async_exec_timeout: killing execution"))
+    created = TRY(host.run(base::format("xl create {} 2>&1", quote(file)), limit));
   if (!created.status.success())
     return base::fail("xl create {}: {} The device model's log ends with: {}", config.name,
                       created.out, guest.log());

@@ -77,8 +77,9 @@ TEST(Life, EndsFromEveryStateAndRemovesTheStubDomainOnce) {
       EXPECT_EQ(does(next, Action::finish),
                 next.next.phase == Phase::ended && reached[i].phase != Phase::ended);
       EXPECT_GE(next.next.phase, reached[i].phase) << "no way back";
-      if (does(next, Action::crash_guest))
+      if (does(next, Action::crash_guest)) {
         EXPECT_EQ(reached[i].phase, Phase::serving);
+      }
       if (!std::ranges::contains(reached, next.next))
         reached.push_back(next.next);
     }
