@@ -21,7 +21,8 @@ base::Error mark_unreachable(base::Error error) {
   return base::Error(error.message(), error.code() == ETIMEDOUT ? ETIMEDOUT : unreachable);
 }
 
-// A port of this machine that nobody listens on. Somebody may be faster than ssh; then ssh fails.
+} // namespace
+
 base::Result<uint16_t> free_port() {
   base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
@@ -33,8 +34,6 @@ base::Result<uint16_t> free_port() {
     return base::fail_errno(errno, "find a free port");
   return ntohs(address.sin_port);
 }
-
-} // namespace
 
 base::Result<Address> parse_address(const std::string &text) {
   Address address;

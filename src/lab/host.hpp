@@ -71,6 +71,10 @@ private:
   Address address_;
 };
 
+// A TCP port of this machine's loopback that nobody listens on. Somebody may be faster to take it:
+// then who was to use it fails.
+base::Result<uint16_t> free_port();
+
 // `text` as one word of a shell command.
 std::string quote(std::string_view text);
 

@@ -3,11 +3,8 @@
 #include "base/log.hpp"
 #include "lab/monitor.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,18 +37,6 @@ constexpr const char *warm_up =
     "cat /usr/sbin/xl /usr/lib/xen-4.20/bin/* /usr/lib/x86_64-linux-gnu/libxen*.so* "
     "/usr/lib/x86_64-linux-gnu/libxl*.so* /etc/xen/scripts/* /bin/bash >/dev/null 2>&1; "
     "for p in xenstore-ls losetup brctl ip ps; do $p >/dev/null 2>&1; done; sync";
-
-base::Result<uint16_t> free_port() {
-  base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (!socket || ::bind(socket.get(), reinterpret_cast<sockaddr *>(&address), size) != 0 ||
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr *>(&address), &size) != 0)
-    return base::fail_errno(errno, "find a free port");
-  return ntohs(address.sin_port);
-}
 
 base::Result<> make_overlay(const fs::path &base, const fs::path &overlay) {
   TRY(base::run_checked({.argv = {"qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b",
