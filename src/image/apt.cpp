@@ -53,18 +53,31 @@ std::string available_versions(const std::string &name, const fs::path &scratch)
   return versions.empty() ? "none" : versions;
 }
 
-base::Result<> make_scratch(const std::string &suite, const fs::path &scratch) {
+base::Result<std::string> sources_of_this_machine(const std::string &suite) {
+  const std::string targets = TRY(base::run_checked(
+      {.argv = {"apt-get", "indextargets", "--format",
+                "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)", "Created-By: Packages"}},
+      base::Deadline::after(query_limit)));
+  return source_lines(suite, targets);
+}
+
+base::Result<> make_scratch(const std::string &suite, const fs::path &scratch,
+                            const fs::path &log) {
   std::error_code error;
   for (const char *directory : {"lists/partial", "cache/archives/partial"}) {
     fs::create_directories(scratch / directory, error);
     if (error)
       return base::fail("make {}: {}", (scratch / directory).string(), error.message());
   }
-  const std::string targets = TRY(base::run_checked(
-      {.argv = {"apt-get", "indextargets", "--format",
-                "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)", "Created-By: Packages"}},
-      base::Deadline::after(query_limit)));
-  const std::string lines = source_lines(suite, targets);
+  std::string lines = TRY(sources_of_this_machine(suite));
+  if (lines.empty()) {
+    // apt names no archive whose index it has not got: a fresh root has none.
+    TRY(run_step({.what = "read the package lists",
+                  .command = {.argv = {"apt-get", "update", "-q"}},
+                  .log = log,
+                  .limit = download_limit}));
+    lines = TRY(sources_of_this_machine(suite));
+  }
   if (lines.empty())
     return base::fail("apt has no archive of Debian {} in its sources (/etc/apt)", suite);
   return base::replace_file(scratch / "sources.list", lines);
@@ -120,7 +133,7 @@ base::Result<SourcePackage> read_source(const std::string &name, const fs::path 
 base::Result<SourcePackage> fetch_source(const std::string &suite, const std::string &name,
                                          const std::string &version, const fs::path &directory,
                                          const fs::path &scratch, const fs::path &log) {
-  TRY(make_scratch(suite, scratch));
+  TRY(make_scratch(suite, scratch, log));
   auto update = run_step(
       {.what = std::format("read the index of Debian {}'s sources", suite),
        .command = {.argv = with_options("apt-get", scratch, {"update", "--error-on=any", "-q"})},
