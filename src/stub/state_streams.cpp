@@ -96,8 +96,8 @@ StateFeed::start(base::EventLoop &loop, const std::string &disk, Deadline deadli
   base::log_info("a state of {} bytes waits for QEMU", reader.length());
   std::unique_ptr<StateFeed> feed(
       new StateFeed(std::move(reader), std::move(pipe.write), std::move(ended)));
-  feed->watch_ = TRY(loop.watch(feed->pipe_.get(), EPOLLOUT,
-                                [raw = feed.get()](uint32_t) { raw->send(); }));
+  feed->watch_ =
+      TRY(loop.watch(feed->pipe_.get(), EPOLLOUT, [raw = feed.get()](uint32_t) { raw->send(); }));
   return Started{.feed = std::move(feed), .for_qemu = std::move(pipe.read)};
 }
 

@@ -64,8 +64,7 @@ public:
   StateFeed &operator=(const StateFeed &) = delete;
 
 private:
-  StateFeed(StateReader reader, base::Fd pipe,
-            std::function<void(const base::Result<> &end)> ended)
+  StateFeed(StateReader reader, base::Fd pipe, std::function<void(const base::Result<> &end)> ended)
       : reader_(std::move(reader)), pipe_(std::move(pipe)), ended_(std::move(ended)) {}
   void send();
   void end(const base::Result<> &result);

@@ -19,7 +19,8 @@ std::string error_of(const StateRecordBytes &bytes) {
 TEST(StateRecord, HasGoldenBytes) {
   StateRecordBytes bytes = encode(record());
   std::string text(reinterpret_cast<const char *>(bytes.data()), 28);
-  EXPECT_EQ(text, std::string("LSTBSTAT\x01\0\0\0\0\0\0\0\x56\x34\x12\0\0\0\0\0\x2c\xf2\x4d\xba", 28));
+  EXPECT_EQ(text,
+            std::string("LSTBSTAT\x01\0\0\0\0\0\0\0\x56\x34\x12\0\0\0\0\0\x2c\xf2\x4d\xba", 28));
 }
 
 TEST(StateRecord, ComesBackAsItWas) { EXPECT_EQ(decode_state_record(encode(record())), record()); }
