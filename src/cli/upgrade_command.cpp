@@ -1,7 +1,7 @@
 // linstub upgrade: replaces the device model of a running guest.
+#include "base/deadline.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
-#include "base/deadline.hpp"
 #include "dm/control_socket.hpp"
 #include "dm/status.hpp"
 #include "sys/unix_socket.hpp"
@@ -56,7 +56,8 @@ base::Result<std::string> next_line(const base::Fd &socket, std::string &buffer,
     std::array<char, 1024> part;
     ssize_t got = ::read(socket.get(), part.data(), part.size());
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-      return base::fail("linstub-dm has ended: see `linstub status` and /var/log/xen/qemu-dm-*.log");
+      return base::fail(
+          "linstub-dm has ended: see `linstub status` and /var/log/xen/qemu-dm-*.log");
     if (got > 0)
       buffer.append(part.data(), static_cast<size_t>(got));
     if (buffer.size() > dm::ControlSocket::longest_line)
@@ -66,9 +67,9 @@ base::Result<std::string> next_line(const base::Fd &socket, std::string &buffer,
 
 base::Result<> upgrade(const UpgradeSettings &settings) {
   xen::DomId guest = TRY(find_guest(settings.guest));
-  auto socket = TRY(sys::connect_unix(dm::control_path(guest))
-                        .transform_error(base::doing("talk to linstub-dm of guest {}",
-                                                     settings.guest)));
+  auto socket =
+      TRY(sys::connect_unix(dm::control_path(guest))
+              .transform_error(base::doing("talk to linstub-dm of guest {}", settings.guest)));
   std::error_code error;
   std::string image =
       settings.image.empty() ? "" : std::filesystem::absolute(settings.image, error).string();

@@ -72,8 +72,8 @@ ControlSocket::open(base::EventLoop &loop, xen::DomId guest,
   std::unique_ptr<ControlSocket> socket(
       new ControlSocket(loop, control_path(guest), std::move(on_upgrade)));
   socket->listener_ = TRY(listen_unix(socket->path_));
-  socket->listen_watch_ = TRY(
-      loop.watch(socket->listener_.get(), EPOLLIN, [raw = socket.get()](uint32_t) { raw->accept(); }));
+  socket->listen_watch_ = TRY(loop.watch(socket->listener_.get(), EPOLLIN,
+                                         [raw = socket.get()](uint32_t) { raw->accept(); }));
   return socket;
 }
 
@@ -87,8 +87,8 @@ void ControlSocket::accept() {
   if (!client || !*client)
     return;
   if (client_) {
-    std::string busy = encode(
-        ControlReply{.kind = Kind::error, .text = "this guest's device model is busy with another request"});
+    std::string busy = encode(ControlReply{
+        .kind = Kind::error, .text = "this guest's device model is busy with another request"});
     [[maybe_unused]] ssize_t put = ::write(client->get(), busy.data(), busy.size());
     return;
   }

@@ -187,8 +187,8 @@ void DeviceModel::ask_in_turn(std::vector<std::string> commands, std::function<v
   deadline_ = loop_.at(Deadline::after(longest_upgrade_save), [this, name] {
     happened(Event::save_failed, base::format("QEMU has not answered to {} in time", name));
   });
-  auto sent = services_->monitors().ask(
-      name, "{}", [this, name, commands, then](const qmp::Reply &reply) {
+  auto sent =
+      services_->monitors().ask(name, "{}", [this, name, commands, then](const qmp::Reply &reply) {
         deadline_.reset();
         if (life_.phase != Phase::saving)
           return;
@@ -238,8 +238,8 @@ void DeviceModel::tell_upgraded() {
   last_error_.clear();
   std::string text = base::format("guest {} is served by stub domain {} with image {} of Linstub "
                                   "{}; it was held for {} ms",
-                                  plan_.name, std::to_string(xen::number(*stub_)),
-                                  image_.directory, image_.manifest.version, held);
+                                  plan_.name, std::to_string(xen::number(*stub_)), image_.directory,
+                                  image_.manifest.version, held);
   base::log_info("{}", text);
   requests_->say({.kind = ControlReply::Kind::done, .text = std::move(text)});
 }

@@ -24,17 +24,16 @@ base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
 }
 
 void StateMover::detach(xen::DomId stub, std::function<void()> done) {
-  auto helper = Helper::start(loop_, StateSave::detach_command(helper_, stub), {}, -1,
-                              base::Deadline::after(longest_detach),
-                              [this, done](const base::Result<std::string> &output) {
-                                auto call = done;
-                                detach_.reset();
-                                if (!output)
-                                  base::log_error("detach the state disk: {}",
-                                                  output.error().message());
-                                call();
-                                idle();
-                              });
+  auto helper = Helper::start(
+      loop_, StateSave::detach_command(helper_, stub), {}, -1,
+      base::Deadline::after(longest_detach), [this, done](const base::Result<std::string> &output) {
+        auto call = done;
+        detach_.reset();
+        if (!output)
+          base::log_error("detach the state disk: {}", output.error().message());
+        call();
+        idle();
+      });
   if (helper) {
     detach_ = std::move(*helper);
     return;

@@ -17,11 +17,11 @@ base::Result<std::unique_ptr<StateSave>> StateSave::start(Context context, SaveF
   std::unique_ptr<StateSave> save(
       new StateSave(context, purpose, std::move(file), std::move(done)));
   auto *raw = save.get();
-  save->attach_ = TRY(Helper::start(
-      context.loop,
-      {context.helper, "attach", base::format("{}", context.stub), save->file_.path(),
-       wire::state_disk},
-      {}, -1, deadline, [raw](auto output) { raw->attached(output); }));
+  save->attach_ =
+      TRY(Helper::start(context.loop,
+                        {context.helper, "attach", base::format("{}", context.stub),
+                         save->file_.path(), wire::state_disk},
+                        {}, -1, deadline, [raw](auto output) { raw->attached(output); }));
   save->deadline_ = context.loop.at(deadline, [raw] {
     raw->finish(base::fail("the stub domain has not saved QEMU's state in time"));
   });
@@ -47,15 +47,13 @@ void StateSave::attached(const base::Result<std::string> &output) {
 }
 
 void StateSave::on_accept() {
-  std::string arguments =
-      base::format(R"({{"filename":"{}","live":{}}})", wire::save_pipe,
-                   purpose_ == SaveFor::elsewhere ? "true" : "false");
-  auto sent = context_.monitors.ask(
-      "xen-save-devices-state", arguments,
-      [this, alive = std::weak_ptr(alive_)](const qmp::Reply &reply) {
-        if (!alive.expired())
-          replied(reply);
-      });
+  std::string arguments = base::format(R"({{"filename":"{}","live":{}}})", wire::save_pipe,
+                                       purpose_ == SaveFor::elsewhere ? "true" : "false");
+  auto sent = context_.monitors.ask("xen-save-devices-state", arguments,
+                                    [this, alive = std::weak_ptr(alive_)](const qmp::Reply &reply) {
+                                      if (!alive.expired())
+                                        replied(reply);
+                                    });
   if (!sent)
     finish(sent);
 }
@@ -63,10 +61,10 @@ void StateSave::on_accept() {
 void StateSave::replied(const qmp::Reply &reply) {
   if (reply.failed()) {
     // linstub-init's reason is the better one, if it has one: then it comes at about this time.
-    deadline_ = context_.loop.at(base::Deadline::after(longest_wait_for_reason),
-                                 [this, why = reply.error] {
-                                   finish(base::fail("QEMU cannot save its state: {}", why));
-                                 });
+    deadline_ =
+        context_.loop.at(base::Deadline::after(longest_wait_for_reason), [this, why = reply.error] {
+          finish(base::fail("QEMU cannot save its state: {}", why));
+        });
     return;
   }
   replied_ = true;
@@ -98,12 +96,12 @@ void StateSave::finish(base::Result<> result) {
   deadline_.reset();
   alive_.reset();
   // Not from here: a stream or a reply may be in the middle of its call.
-  finish_ = context_.loop.at(
-      base::Deadline::after(base::Milliseconds::zero()),
-      [this, result = std::move(result), done = std::exchange(done_, {})] {
-        auto call = done;
-        result ? call(std::move(file_)) : call(std::unexpected(result.error()));
-      });
+  finish_ =
+      context_.loop.at(base::Deadline::after(base::Milliseconds::zero()),
+                       [this, result = std::move(result), done = std::exchange(done_, {})] {
+                         auto call = done;
+                         result ? call(std::move(file_)) : call(std::unexpected(result.error()));
+                       });
 }
 
 } // namespace linstub::dm

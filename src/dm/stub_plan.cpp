@@ -29,7 +29,8 @@ std::string level_name(base::LogLevel level) {
   return names.at(static_cast<size_t>(level));
 }
 
-// QEMU's arguments for a guest that runs already: it goes on when it has its state, and asks nobody.
+// QEMU's arguments for a guest that runs already: it goes on when it has its state, and asks
+// nobody.
 std::vector<std::string> resuming(std::vector<std::string> arguments) {
   std::erase(arguments, "-S");
   if (!std::ranges::contains(arguments, wire::incoming_argument))
