@@ -102,7 +102,8 @@ private:
   // An upgrade that is under way.
   std::optional<Image> next_image_;
   std::optional<Image> previous_image_;
-  base::Clock::time_point paused_;
+  bool held_ = false; // the guest is paused, by us
+  base::Clock::time_point held_since_;
 
   // The channel comes before, and so goes after, those that have streams in it.
   std::unique_ptr<Channel> channel_;

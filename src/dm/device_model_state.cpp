@@ -1,6 +1,7 @@
 // What moves QEMU's state: save for the toolstack, restore, upgrade.
 #include "base/log.hpp"
 #include "dm/device_model.hpp"
+#include "dm/stub_plan.hpp"
 
 #include <fcntl.h>
 
@@ -18,7 +19,17 @@ constexpr const char *helper_program = LINSTUB_STUBDOM;
 constexpr Milliseconds longest_save{9'000};
 // Nobody but the guest waits here.
 constexpr Milliseconds longest_upgrade_save{20'000};
+constexpr Milliseconds longest_pause{2'000};
 constexpr Milliseconds longest_retirement{10'000};
+
+// The end in dom0 of a stream that carries nothing.
+class Nobody final : public Channel::Stream {
+  void on_accept() override {}
+  void on_data(std::span<const std::byte>) override {}
+  void on_credit() override {}
+  void on_close(std::string_view) override {}
+};
+Nobody nobody;
 
 Result<base::Fd> duplicate(const base::Fd &fd) {
   base::Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
@@ -124,7 +135,8 @@ void DeviceModel::state_arrived() {
   if (!state_)
     return;
   state_.reset();
-  mover_->detach(*stub_, [] {});
+  status_.memory -= memory_to_restore(plan_);
+  mover_->settle(*stub_, status_.memory);
 }
 
 void DeviceModel::upgrade_asked(const UpgradeRequest &request) {
@@ -152,10 +164,13 @@ Result<> DeviceModel::prepare_upgrade(const UpgradeRequest &request) {
 
 Result<> DeviceModel::save_state() {
   requests_->say({.text = "pausing the guest and saving the state of its device model"});
-  paused_ = base::Clock::now();
-  TRY(control_.pause(guest_));
-  // No virtual CPU runs any more. What the guest has asked of QEMU until now is in QEMU's event
-  // queue; the first answer says that QEMU has been through it once, so that "stop" finds it done.
+  held_since_ = base::Clock::now();
+  TRY(control_.pause_between_requests(guest_, Deadline::after(longest_pause)));
+  held_ = true;
+  TRY(xenstore_.resumed(guest_));
+  // What the guest has left with QEMU without waiting for it (buffered requests) is in QEMU's event
+  // queue; the first answer says that QEMU has been through that once, so that "stop" finds it
+  // done.
   ask_in_turn({"query-status", "stop"}, [this] {
     auto started = mover_->save(
         save_context(), SaveFor::elsewhere, Deadline::after(longest_upgrade_save),
@@ -201,15 +216,17 @@ void DeviceModel::ask_in_turn(std::vector<std::string> commands, std::function<v
     happened(Event::save_failed, sent.error().message());
 }
 
-// An orderly end of QEMU takes its ioreq server away from the guest, which the end of its domain
-// alone would not: Xen would go on to send it requests.
+// linstub-init kills QEMU and takes its I/O request server away from the guest, which the end of
+// its domain alone would not: Xen would go on to send it requests. QEMU is not told to quit,
+// because on its way out it raises interrupts (it tells its NICs that their link is down).
 void DeviceModel::retire_qemu() {
   deadline_ = loop_.at(Deadline::after(longest_retirement), [this] {
-    base::log_warning("the former QEMU does not quit: its domain is removed all the same");
+    base::log_warning("the former stub domain does not end by itself: it is removed all the same");
     happened(Event::deadline);
   });
-  if (auto sent = services_->monitors().ask("quit", "{}", [](const qmp::Reply &) {}); !sent)
-    happened(Event::stub_failed, sent.error().message());
+  auto asked = channel_->open(wire::Service::retire, 0, 1, nobody);
+  if (!asked)
+    happened(Event::stub_failed, asked.error().message());
 }
 
 Result<> DeviceModel::create_next(Image image) {
@@ -225,14 +242,16 @@ Result<> DeviceModel::create_next(Image image) {
 
 void DeviceModel::resume_guest() {
   deadline_.reset();
-  if (auto resumed = control_.unpause(guest_); !resumed)
-    base::log_error("{}", resumed.error().message());
+  if (std::exchange(held_, false)) {
+    if (auto resumed = control_.unpause(guest_); !resumed)
+      base::log_error("{}", resumed.error().message());
+  }
   if (state_)
     state_arrived();
 }
 
 void DeviceModel::tell_upgraded() {
-  auto held = duration_cast<Milliseconds>(base::Clock::now() - paused_).count();
+  auto held = duration_cast<Milliseconds>(base::Clock::now() - held_since_).count();
   previous_image_.reset();
   next_image_.reset();
   last_error_.clear();

@@ -29,7 +29,7 @@ enum class Phase : uint8_t {
   booting,  // it boots; QEMU starts in it
   serving,  // libxl has been told "running"
   saving,   // upgrade: QEMU writes its state
-  retiring, // upgrade: QEMU has done so and is told to quit
+  retiring, // upgrade: QEMU has done so and is ended
   removing, // upgrade: the stub domain is being removed
   ending,   // the stub domain is being removed, for good
   ended,
@@ -84,7 +84,7 @@ enum class Action : uint8_t {
   crash_guest,        // nobody serves it any more: on_crash decides
   remove_stub_domain, // also one that is just being made
   save_state,         // upgrade: pause the guest, have QEMU write its state
-  retire_qemu,        // tell it to quit, so that Xen forgets it; a deadline for that
+  retire_qemu,        // end it, so that Xen forgets it; a deadline for that
   forget_stub_domain, // its channel and all that leads there
   create_upgraded,    // a stub domain of the new image, from the state
   create_fallback,    // one of the old image, from the same state

@@ -24,16 +24,24 @@ base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
 }
 
 void StateMover::detach(xen::DomId stub, std::function<void()> done) {
-  auto helper = Helper::start(
-      loop_, StateSave::detach_command(helper_, stub), {}, -1,
-      base::Deadline::after(longest_detach), [this, done](const base::Result<std::string> &output) {
-        auto call = done;
-        detach_.reset();
-        if (!output)
-          base::log_error("detach the state disk: {}", output.error().message());
-        call();
-        idle();
-      });
+  run(StateSave::detach_command(helper_, stub), std::move(done));
+}
+
+void StateMover::settle(xen::DomId stub, uint32_t memory) {
+  run({helper_, "settle", base::format("{}", stub), std::to_string(memory)}, [] {});
+}
+
+void StateMover::run(std::vector<std::string> command, std::function<void()> done) {
+  auto ended = [this, done](const base::Result<std::string> &output) {
+    auto call = done;
+    detach_.reset();
+    if (!output)
+      base::log_error("detach the state disk: {}", output.error().message());
+    call();
+    idle();
+  };
+  auto helper = Helper::start(loop_, std::move(command), {}, -1,
+                              base::Deadline::after(longest_detach), ended);
   if (helper) {
     detach_ = std::move(*helper);
     return;

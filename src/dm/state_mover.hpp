@@ -20,6 +20,9 @@ public:
   // made to go, which is logged. Nothing else can be done meanwhile.
   void detach(xen::DomId stub, std::function<void()> done);
 
+  // The same after a restore, which has left the stub domain with more than `memory` MiB.
+  void settle(xen::DomId stub, uint32_t memory);
+
   // The stub domain is going, and the disk with it: forgets a save.
   void abandon() { save_.reset(); }
 
@@ -27,6 +30,7 @@ public:
   void when_idle(std::function<void()> then);
 
 private:
+  void run(std::vector<std::string> command, std::function<void()> done);
   void idle();
 
   base::EventLoop &loop_;

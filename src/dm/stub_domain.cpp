@@ -5,6 +5,7 @@
 #include "dm/status.hpp"
 #include "dm/tap_script.hpp"
 #include "wire/frame.hpp"
+#include "wire/state_record.hpp"
 
 #include <unistd.h>
 
@@ -136,6 +137,11 @@ Result<> StubDomains::detach_disk(xen::DomId stub, const std::string &vdev) {
   return toolstack_.remove_disk(stub, vdev);
 }
 
+Result<> StubDomains::settle(xen::DomId stub, uint32_t memory) {
+  TRY(detach_disk(stub, wire::state_disk));
+  return toolstack_.shrink(stub, memory);
+}
+
 Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {
   Deadline deadline = Deadline::after(longest_wait_for_name);
   while (auto other = TRY(toolstack_.find(name))) {
@@ -156,8 +162,12 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
       continue;
     auto owner = TRY(
         xenstore_.read_if_there(std::format("{}/{}", xen::domain_path(*domid), owner_node), 16));
-    if (owner == number)
-      TRY(toolstack_.destroy(*domid));
+    if (owner != number)
+      continue;
+    // libxl would take it for one of its own, and remove the guest's monitor sockets, which are
+    // linstub-dm's (libxl_domain.c, stubdom_destroy_callback).
+    TRY(xenstore_.remove(xen::domain_path(*domid) + "/target"));
+    TRY(toolstack_.destroy(*domid));
   }
   return {};
 }

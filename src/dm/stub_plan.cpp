@@ -1,5 +1,6 @@
 #include "dm/stub_plan.hpp"
 
+#include "dm/options.hpp"
 #include "wire/state_record.hpp"
 
 #include <algorithm>
@@ -48,6 +49,18 @@ uint32_t memory_needed(const Settings &settings, const std::vector<FileDisk> &fi
   return memory;
 }
 
+uint32_t memory_to_restore(const Plan &plan) {
+  constexpr uint32_t usual = 16;
+  constexpr uint64_t most = 512;
+  uint32_t memory = 0;
+  for (const std::string &argument : plan.qemu) {
+    auto video = Options::parse(argument).get("vgamem_mb");
+    auto size = video ? xen::parse_number(*video, most) : base::Result<uint64_t>(0);
+    memory = std::max(memory, static_cast<uint32_t>(size.value_or(0)));
+  }
+  return memory == 0 ? usual : memory;
+}
+
 Description describe(const Plan &plan, const Image &image, const std::vector<FileDisk> &files,
                      const Origin &origin) {
   bool runs = origin.taps == Taps::join;
@@ -70,9 +83,11 @@ Description describe(const Plan &plan, const Image &image, const std::vector<Fil
     description.files.push_back({.device = disk.vdev, .size = files[i].size(), .path = file.path});
     description.disks.push_back(std::move(disk));
   }
-  if (!origin.state.empty())
+  if (!origin.state.empty()) {
+    description.memory += memory_to_restore(plan);
     description.disks.push_back(
         {.path = origin.state, .vdev = wire::state_disk, .mode = DiskMode::read_only});
+  }
   return description;
 }
 

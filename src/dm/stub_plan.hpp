@@ -11,6 +11,10 @@ namespace linstub::dm {
 // MiB: what the settings say, and room for the copied files.
 uint32_t memory_needed(const Settings &settings, const std::vector<FileDisk> &files);
 
+// MiB more while QEMU restores: until it has learned where the guest's video memory is, it keeps a
+// stand-in of that size (hw/xen/xen-mapcache.c). It can be taken away afterwards.
+uint32_t memory_to_restore(const Plan &plan);
+
 // How the stub domain comes to its QEMU's state.
 struct Origin {
   std::string state;       // the file of the state disk; empty: a new guest

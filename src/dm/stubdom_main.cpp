@@ -6,6 +6,8 @@
 //                                     plugs a file as a disk that the stub domain may write to
 //     linstub-stubdom detach STUB VDEV
 //                                     unplugs it
+//     linstub-stubdom settle STUB MEMORY
+//                                     after a restore: unplugs the state disk, gives memory back
 //     linstub-stubdom rename STUB NAME
 //     linstub-stubdom rescue GUEST    as destroy, and crashes the guest: its linstub-dm has died
 //
@@ -56,6 +58,11 @@ base::Result<> detach(dm::StubDomains &domains, Arguments arguments) {
   return domains.detach_disk(TRY(xen::parse_domid(arguments[0])), arguments[1]);
 }
 
+base::Result<> settle(dm::StubDomains &domains, Arguments arguments) {
+  uint64_t memory = TRY(xen::parse_number(arguments[1], UINT32_MAX));
+  return domains.settle(TRY(xen::parse_domid(arguments[0])), static_cast<uint32_t>(memory));
+}
+
 base::Result<> rename(dm::StubDomains &domains, Arguments arguments) {
   return domains.rename(TRY(xen::parse_domid(arguments[0])), arguments[1]);
 }
@@ -65,12 +72,13 @@ struct Action {
   size_t arguments;
   base::Result<> (*run)(dm::StubDomains &domains, Arguments arguments);
 };
-constexpr std::array<Action, 6> actions{{
+constexpr std::array<Action, 7> actions{{
     {"create", 0, create},
     {"destroy", 1, destroy},
     {"rescue", 1, rescue},
     {"attach", 3, attach},
     {"detach", 2, detach},
+    {"settle", 2, settle},
     {"rename", 2, rename},
 }};
 
@@ -83,7 +91,7 @@ base::Result<> run(Arguments arguments) {
     }
   }
   return base::fail("usage: linstub-stubdom create | destroy GUEST | rescue GUEST | attach STUB "
-                    "FILE VDEV | detach STUB VDEV | rename STUB NAME");
+                    "FILE VDEV | detach STUB VDEV | settle STUB MEMORY | rename STUB NAME");
 }
 
 } // namespace

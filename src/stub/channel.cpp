@@ -73,6 +73,10 @@ void Channel::on_open(wire::StreamId stream, wire::Service service, uint8_t inde
   }
   if (service == wire::Service::save)
     return start_save(stream);
+  if (service == wire::Service::retire) {
+    mux_.close(stream);
+    return callbacks_.retire();
+  }
   auto socket = callbacks_.connect(service, index);
   if (!socket) {
     base::log_warning("open a stream for dom0: {}", socket.error().message());

@@ -24,6 +24,8 @@ public:
     std::function<void(std::string_view why)> gone;
     // Connects to the socket of a service.
     std::function<base::Result<base::Fd>(wire::Service service, uint8_t index)> connect;
+    // dom0 wants QEMU to end.
+    std::function<void()> retire;
     // Where a save goes.
     StateSave::Places save;
   };

@@ -10,6 +10,7 @@
 #include "sys/unix_socket.hpp"
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
+#include "xen/ioreq_servers.hpp"
 
 #include <fcntl.h>
 #include <sys/reboot.h>
@@ -99,11 +100,23 @@ base::Result<> Init::open_console() {
 base::Result<> Init::prepare_kernel() {
   ::reboot(RB_DISABLE_CAD); // Ctrl-Alt-Del becomes a signal, which nobody listens to
   ::umask(022);
-  // QEMU's map cache is a table of hundreds of MiB of which it touches little
-  // (hw/xen/xen-mapcache.c).
-  if (auto overcommit = base::open_file("/proc/sys/vm/overcommit_memory", O_WRONLY))
-    TRY(base::write_all(*overcommit, "1\n")
-            .transform_error(base::doing("allow more virtual memory than there is")));
+  struct Tuning {
+    const char *file;
+    const char *value;
+  };
+  constexpr std::array tunings{
+      // QEMU's map cache is a table of hundreds of MiB of which it touches little
+      // (hw/xen/xen-mapcache.c).
+      Tuning{"/proc/sys/vm/overcommit_memory", "1\n"},
+      // The CPU's own lists of free pages grow to an eighth of all memory, and are not looked into
+      // before the kernel kills QEMU for lack of memory (mm/page_alloc.c).
+      Tuning{"/proc/sys/vm/percpu_pagelist_high_fraction", "500\n"},
+  };
+  for (const Tuning &tuning : tunings) {
+    if (auto file = base::open_file(tuning.file, O_WRONLY))
+      TRY(base::write_all(*file, tuning.value)
+              .transform_error(base::doing("write to {}", tuning.file)));
+  }
   // linstub.log=debug on the command line, for what happens before xenstore is there.
   std::string line = TRY(base::read_file("/proc/cmdline", 4096));
   constexpr std::string_view key = "linstub.log=";
@@ -317,6 +330,7 @@ base::Result<> Init::serve_channel() {
                            },
                        .connect = [this](wire::Service service,
                                          uint8_t index) { return connect_service(service, index); },
+                       .retire = [this] { qemu_->kill(); },
                        .save = {.disk = state_disk_path(), .pipe = wire::save_pipe}}));
   return {};
 }
@@ -331,8 +345,9 @@ base::Result<base::Fd> Init::connect_service(wire::Service service, uint8_t inde
     if (index < wire::most_serial_ports)
       return sys::connect_unix(wire::serial_socket(index));
     break;
-  case wire::Service::log: // these two are the Channel's own
+  case wire::Service::log: // these are the Channel's own
   case wire::Service::save:
+  case wire::Service::retire:
     break;
   }
   return base::fail("there is no service {} with index {}", static_cast<int>(service), index);
@@ -385,6 +400,9 @@ void Init::on_kernel_message() {
 }
 
 void Init::on_qemu_end(base::ExitStatus status) {
+  // Whatever has ended it: Xen must not go on to send it the guest's requests.
+  if (auto destroyed = xen::destroy_ioreq_servers(settings_.target); !destroyed)
+    base::log_warning("{}", destroyed.error().message());
   std::string words = last_words_.tail(last_words_size);
   tell(Event::qemu_ended,
        base::format("QEMU {}; {}{}", status.text(),

@@ -23,7 +23,8 @@ Step stay(State state) { return {.state = state, .actions = {}}; }
 Step fail(State state) {
   state.phase = Phase::failed;
   return {.state = state,
-          .actions = {Action::clear_deadline, Action::report_state, Action::report_error,
+          // The reason first: who sees the state looks for it.
+          .actions = {Action::clear_deadline, Action::report_error, Action::report_state,
                       Action::power_off}};
 }
 

@@ -52,6 +52,7 @@ enum class Service : uint8_t {
   save = 5,   // from QEMU's save pipe to the state disk (state_record.hpp), which dom0 has just
               // attached: accepted when QEMU can be told to save; one byte `committed` and a close
               // without a reason when the state is on the disk, a close with a reason if it is not
+  retire = 6, // never accepted: ends QEMU, whose state is saved, and then the domain
 };
 
 using StreamId = uint16_t;

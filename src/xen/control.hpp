@@ -1,6 +1,7 @@
 // Control: what dom0 asks of the hypervisor about domains and does to them (libxenctrl).
 #pragma once
 
+#include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
 
@@ -39,6 +40,11 @@ public:
 
   // Each pause holds the domain until one unpause more than before has come.
   base::Result<> pause(DomId domid);
+
+  // Pauses an HVM domain at a point where it waits for no answer of its device model. (A plain
+  // pause() may come between the device model's answer and the virtual CPU that takes it.) Code
+  // ETIMEDOUT when the deadline passes: then it runs on. Follow it by Xenstore::resumed().
+  base::Result<> pause_between_requests(DomId domid, base::Deadline deadline);
   base::Result<> unpause(DomId domid);
 
   // Lets `domid` do to `target` what a device model has to do.

@@ -131,6 +131,15 @@ base::Result<> Toolstack::unpause(DomId domid) {
   return {};
 }
 
+base::Result<> Toolstack::shrink(DomId domid, uint32_t memory) {
+  constexpr int absolute = 0;
+  constexpr int enforce = 1;
+  if (int code = libxl_set_memory_target(context_.get(), number(domid), int64_t{memory} << 10,
+                                         absolute, enforce))
+    return failed(code, base::format("give domain {} {} MiB", domid, memory));
+  return {};
+}
+
 base::Result<> Toolstack::destroy(DomId domid) {
   if (int code = libxl_domain_destroy(context_.get(), number(domid), nullptr))
     return failed(code, base::format("destroy domain {}", domid));

@@ -58,6 +58,9 @@ public:
 
   base::Result<> unpause(DomId domid);
 
+  // Has the domain's balloon driver give back what is above `memory` MiB. Does not wait for it.
+  base::Result<> shrink(DomId domid, uint32_t memory);
+
   // Ends a domain at once and removes its devices and nodes.
   base::Result<> destroy(DomId domid);
 

@@ -24,6 +24,7 @@
 extern "C" {
 // clang-format off
 #include <xenctrl.h>
+#include <xencall.h>
 #include <libxenvchan.h>
 // clang-format on
 #include <xenstore.h>

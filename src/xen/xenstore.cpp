@@ -297,6 +297,12 @@ base::Result<> Xenstore::set_target(DomId domid, DomId target) {
   return {};
 }
 
+base::Result<> Xenstore::resumed(DomId domid) {
+  TRY(request(XS_RESUME, terminated(base::format("{}", domid)))
+          .transform_error(base::doing("tell xenstored that domain {} runs again", domid)));
+  return {};
+}
+
 std::string domain_path(DomId domid) { return base::format("/local/domain/{}", domid); }
 
 } // namespace linstub::xen

@@ -100,6 +100,9 @@ public:
   // dom0 only: tells xenstored that `domid` acts for `target` (it gets the rights of the target).
   base::Result<> set_target(DomId domid, DomId target);
 
+  // dom0 only: tells xenstored that a domain that had shut down runs again.
+  base::Result<> resumed(DomId domid);
+
 private:
   struct Message;
   Xenstore(base::Fd connection, base::Fd queued, base::Fd either)

@@ -25,7 +25,7 @@ BusyGuest::BusyGuest(Scenario &scenario, const std::string &name, DeviceModel de
 }
 
 void BusyGuest::go_to_work() {
-  scenario_.dom0(base::format("pkill -f TCP-LISTEN:{} || true; (setsid socat TCP-LISTEN:{},fork,"
+  scenario_.dom0(base::format("fuser -sk {}/tcp || true; (setsid socat TCP-LISTEN:{},fork,"
                               "reuseaddr EXEC:cat >/dev/null 2>&1 </dev/null &)",
                               echo_port, echo_port));
   auto net = guest_->ask("net", ask_limit);
@@ -37,15 +37,22 @@ void BusyGuest::go_to_work() {
       ask_limit);
   ASSERT_TRUE(begun) << why(begun);
   ASSERT_TRUE(guest_->ask("banner", ask_limit));
-  picture_ = picture();
+  // The banner takes its time to be drawn.
+  std::string before;
+  for (picture_ = picture(); picture_ != before;) {
+    before = std::exchange(picture_, {});
+    std::this_thread::sleep_for(seconds(1));
+    picture_ = picture();
+  }
   expect_all_well("at the start");
 }
 
 // The number of lines that have come back over the connection, if none is missing or damaged.
 uint64_t BusyGuest::count() {
-  auto answer = guest_->ask("sh n=0; ok=yes; while read l; do n=$((n+1)); [ \"$l\" = $n ] || ok=no; "
-                            "done </tmp/echo; echo + count $ok $n",
-                            ask_limit);
+  auto answer =
+      guest_->ask("sh n=0; ok=yes; while read l; do n=$((n+1)); [ \"$l\" = $n ] || ok=no; "
+                  "done </tmp/echo; echo + count $ok $n",
+                  ask_limit);
   EXPECT_TRUE(answer) << why(answer);
   EXPECT_THAT(answer.value_or(""), ::testing::StartsWith("+ count yes "));
   auto ended = guest_->wait_for("+ sh", ask_limit);
@@ -56,13 +63,14 @@ uint64_t BusyGuest::count() {
 }
 
 std::string BusyGuest::picture() {
-  std::string port = scenario_.dom0(base::format(
-      "xenstore-read /local/domain/$(xl domid {})/console/vnc-port", config_.name));
-  auto local = scenario_.host().forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str())));
+  std::string port = scenario_.dom0(
+      base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port", config_.name));
+  auto local =
+      scenario_.host().forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str())));
   EXPECT_TRUE(local) << why(local);
   std::string file = ::testing::TempDir() + config_.name + ".png";
-  auto taken = take_screenshot("127.0.0.1", local.value_or(0), file,
-                               base::Deadline::after(seconds(90)));
+  auto taken =
+      take_screenshot("127.0.0.1", local.value_or(0), file, base::Deadline::after(seconds(90)));
   EXPECT_TRUE(taken) << why(taken);
   constexpr size_t largest = size_t{8} << 20;
   return base::read_file(file, largest).value_or("");

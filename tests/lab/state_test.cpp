@@ -252,8 +252,7 @@ TEST_F(StateOf, CostsBesideQemuInDom0) {
                              "p=d.rfind(b'QEVM');"
                              "print(int.from_bytes(d[p-12:p-8],'little')-8)\"");
     std::printf("%-28s xl save -c: %5.1f s, state of the device model: %s bytes\n",
-                device_model == DeviceModel::linstub ? "stub domain (linstub-dm)"
-                                                     : "QEMU in dom0",
+                device_model == DeviceModel::linstub ? "stub domain (linstub-dm)" : "QEMU in dom0",
                 took, bytes.c_str());
     dom0("xl destroy t-state");
     EXPECT_THAT(left_within(seconds(60)), IsEmpty());

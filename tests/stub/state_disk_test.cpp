@@ -10,8 +10,8 @@ namespace linstub::stub {
 namespace {
 
 using base::Deadline;
-using ::testing::HasSubstr;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 Deadline soon() { return Deadline::after(seconds(20)); }
 
@@ -162,9 +162,8 @@ TEST_F(StateStreams, SaveAndFeedALargeStateWithConstantMemory) {
   ::getrusage(RUSAGE_SELF, &before);
   ASSERT_TRUE(loop_->run_until(soon()));
   ASSERT_TRUE(saved && *saved);
-  auto started = StateFeed::start(*loop_, path_, soon(), [&](const base::Result<> &end) {
-    EXPECT_TRUE(end);
-  });
+  auto started =
+      StateFeed::start(*loop_, path_, soon(), [&](const base::Result<> &end) { EXPECT_TRUE(end); });
   ASSERT_TRUE(started) << started.error().message();
   // QEMU reads.
   base::Sha256 digest;
