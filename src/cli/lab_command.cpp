@@ -131,13 +131,8 @@ base::Result<> console(const LabSettings &settings) {
 
 base::Result<> screenshot(const LabSettings &settings) {
   auto host = TRY(find_host(settings));
-  std::string port =
-      TRY(host.check(base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port",
-                                  lab::quote(settings.from)),
-                     seconds(30)));
-  uint16_t local = TRY(host.forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str()))));
-  lab::Picture picture = TRY(
-      lab::take_screenshot("127.0.0.1", local, settings.to, base::Deadline::after(seconds(60))));
+  auto picture = TRY(
+      lab::take_screenshot(host, settings.from, settings.to, base::Deadline::after(minutes(1))));
   std::printf("%s: %dx%d\n", settings.to.c_str(), picture.width, picture.height);
   return {};
 }
@@ -204,6 +199,7 @@ void add_lab_command(CLI::App &program) {
     if (copy.to != nullptr)
       sub->add_option(copy.to, settings->to)->required();
   }
+  add_soak_command(*command);
 }
 
 } // namespace linstub::cli

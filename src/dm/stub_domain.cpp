@@ -1,6 +1,7 @@
 #include "dm/stub_domain.hpp"
 
 #include "base/deadline.hpp"
+#include "dm/departure.hpp"
 #include "dm/file_disk.hpp"
 #include "dm/status.hpp"
 #include "wire/frame.hpp"
@@ -17,6 +18,7 @@ using base::Milliseconds;
 using base::Result;
 
 constexpr Milliseconds longest_wait_for_name{25'000};
+constexpr Milliseconds longest_other_destruction{40'000};
 constexpr Milliseconds between_looks{100};
 // The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
 constexpr uint32_t overhead = 4; // MiB
@@ -131,7 +133,11 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
       continue;
     auto owner = TRY(
         xenstore_.read_if_there(std::format("{}/{}", xen::domain_path(*domid), owner_node), 16));
-    if (owner == number)
+    if (owner != number)
+      continue;
+    // Two toolstacks that destroy one domain would get in each other's way.
+    TRY(await_destruction(*domid, control_, xenstore_, Deadline::after(longest_other_destruction)));
+    if (TRY(control_.info(*domid)))
       TRY(toolstack_.destroy(*domid));
   }
   return {};

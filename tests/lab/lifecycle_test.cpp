@@ -43,10 +43,7 @@ TEST_F(LifeCycle, BootsFromItsDiskTalksOnSerialUsesDiskAndNetwork) {
 
 TEST_F(LifeCycle, ShowsItsScreenOverVncInDom0) {
   GuestRun guest = start(quick());
-  std::string port = dom0("xenstore-read /local/domain/$(xl domid t-life)/console/vnc-port");
-  auto local = host().forward("127.0.0.1", static_cast<uint16_t>(std::stoi(port)));
-  ASSERT_TRUE(local) << why(local);
-  auto picture = take_screenshot("127.0.0.1", *local, ::testing::TempDir() + "t-life.png",
+  auto picture = take_screenshot(host(), "t-life", ::testing::TempDir() + "t-life.png",
                                  base::Deadline::after(seconds(60)));
   ASSERT_TRUE(picture) << why(picture);
   EXPECT_GE(picture->width, 640);
