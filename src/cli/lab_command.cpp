@@ -43,13 +43,6 @@ base::Result<lab::Host> find_host(const LabSettings &settings) {
   return state->host();
 }
 
-std::string join(const std::vector<std::string> &words) {
-  std::string text;
-  for (const std::string &word : words)
-    text.append(text.empty() ? "" : " ").append(word);
-  return text;
-}
-
 base::Result<> up(const LabSettings &settings) {
   lab::LabOptions options{.name = settings.name, .life = minutes(settings.life)};
   if (!lab::parse_shape(settings.shape, options.shape))
@@ -93,7 +86,7 @@ base::Result<> status(const LabSettings &settings) {
 
 int run(const LabSettings &settings) {
   auto output = find_host(settings).and_then([&](const lab::Host &host) {
-    return host.run(join(settings.words), seconds(settings.limit));
+    return host.run(base::join(settings.words, " "), seconds(settings.limit));
   });
   if (!output) {
     finish(std::unexpected(output.error()), infrastructure_failed);

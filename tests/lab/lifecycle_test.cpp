@@ -15,6 +15,8 @@ using ::testing::StartsWith;
 
 constexpr auto ask_limit = seconds(120);
 constexpr auto end_limit = seconds(60);
+// Five seconds are promised on hardware; the lab is several times slower.
+constexpr base::Milliseconds crash_limit{10'000};
 
 class LifeCycle : public Scenario {
 protected:
@@ -107,10 +109,15 @@ TEST_P(SomethingDies, CrashesTheGuestSoThatOnCrashDecides) {
   GuestConfig config = quick();
   config.extra = {"on_crash = \"preserve\""};
   GuestRun guest = start(config);
-  dom0(GetParam().command);
-  // Five seconds on hardware; the lab is an order of magnitude slower, and so is this limit.
-  EXPECT_TRUE(holds_within("xl list t-life | awk 'NR == 2 { print $5 }' | grep -q c", seconds(30)))
-      << dom0("xl list");
+  // In dom0, so that ssh does not count. What kills may take longer than the guest to crash.
+  std::string took = dom0(base::format("begin=$(date +%s%3N); ( {} ) >/dev/null 2>&1 & "
+                                       "for i in $(seq 200); do "
+                                       "xl list t-life | awk 'NR == 2 {{ print $5 }}' | grep -q c "
+                                       "&& break; sleep 0.1; done; "
+                                       "echo $(($(date +%s%3N) - begin)); wait",
+                                       GetParam().command));
+  std::printf("the guest crashed after %s ms\n", took.c_str());
+  EXPECT_LE(std::stoi(took), crash_limit.count()) << dom0("xl list");
   dom0("xl destroy t-life");
 }
 
