@@ -1,7 +1,7 @@
 #include "cache/cache.hpp"
 
 #include "base/fd.hpp"
-#include "cache/sha256.hpp"
+#include "base/sha256.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -26,7 +26,7 @@ Key &Key::add(std::string_view name, std::string_view value) {
 }
 
 base::Result<> Key::add_file(std::string_view name, const fs::path &path) {
-  add(name, TRY(sha256_file(path)));
+  add(name, TRY(base::sha256_file(path)));
   return {};
 }
 
@@ -48,7 +48,7 @@ base::Result<> Key::add_tree(std::string_view name, const fs::path &directory) {
   return {};
 }
 
-std::string Key::text() const { return sha256(inputs_).substr(0, 16); }
+std::string Key::text() const { return base::sha256(inputs_).substr(0, 16); }
 
 base::Result<Cache> Cache::open() {
   if (const char *root = std::getenv("LINSTUB_CACHE"); root != nullptr && *root != '\0')

@@ -9,6 +9,7 @@ namespace linstub::cli {
 using AddCommand = void (*)(CLI::App &program);
 
 void add_status_command(CLI::App &program);
+void add_upgrade_command(CLI::App &program);
 void add_image_command(CLI::App &program);
 #if LINSTUB_LAB
 void add_lab_command(CLI::App &program);
@@ -18,6 +19,7 @@ void add_soak_command(CLI::App &lab); // below lab
 
 inline constexpr auto commands = std::to_array<AddCommand>({
     add_status_command,
+    add_upgrade_command,
     add_image_command,
 #if LINSTUB_LAB
     add_lab_command,

@@ -3,6 +3,7 @@
 #include "dm/drives.hpp"
 #include "dm/options.hpp"
 #include "dm/services.hpp"
+#include "wire/state_record.hpp"
 
 #include <algorithm>
 #include <array>
@@ -157,9 +158,14 @@ Result<> set_linstub(Context &context, const std::string &, const std::string &v
   return set_all(context.plan.settings, value);
 }
 
-Result<> no_incoming(Context &, const std::string &, const std::string &) {
-  return fail("linstub-dm cannot restore the state of a device model yet: neither xl restore nor "
-              "xl migrate works for this guest");
+// The state comes on the state disk, and linstub-init puts a descriptor in place of the argument.
+Result<> set_incoming(Context &context, const std::string &option, const std::string &value) {
+  constexpr std::string_view prefix = "fd:";
+  if (!value.starts_with(prefix))
+    return fail("only a state that libxl passes as fd:NUMBER is restored");
+  context.plan.incoming = static_cast<int>(
+      TRY(xen::parse_number(std::string_view(value).substr(prefix.size()), 1'000'000)));
+  return pass(context, option, wire::incoming_argument);
 }
 Result<> no_display(Context &, const std::string &, const std::string &) {
   return fail("a stub domain has no display of its own: use vnc=1 instead of sdl, gtk or spice");
@@ -199,6 +205,7 @@ constexpr std::array options{
     Option{"-nodefaults", Takes::nothing, pass_flag},
     Option{"-no-user-config", Takes::nothing, pass_flag},
     Option{"-S", Takes::nothing, start_paused},
+    Option{"-incoming", Takes::value, set_incoming},
     // Devices
     Option{"-device", Takes::value, add_device},
     Option{"-drive", Takes::value, add_drive},
@@ -245,7 +252,6 @@ constexpr std::array options{
     Option{"-no-reboot", Takes::nothing, pass_flag},
     Option{"-smbios", Takes::value, pass},
     // What cannot be served
-    Option{"-incoming", Takes::value, no_incoming},
     Option{"-xen-attach", Takes::nothing, no_pv},
     Option{"-object", Takes::value, no_object},
     Option{"-monitor", Takes::value, no_monitor},

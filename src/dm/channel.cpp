@@ -45,6 +45,14 @@ void Channel::close(wire::StreamId id) {
   flush();
 }
 
+void Channel::leave() {
+  flush();
+  broken_ = true;
+  streams_.clear();
+  watch_.reset();
+  report_.reset();
+}
+
 Channel::Stream *Channel::find(wire::StreamId id) {
   auto found = streams_.find(id);
   return found == streams_.end() ? nullptr : found->second;

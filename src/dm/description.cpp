@@ -68,7 +68,8 @@ Description description_from(const Json &json) {
           .arguments = json.at("arguments").get<std::vector<std::string>>(),
           .disks = list_from<Disk>(json.at("disks"), disk_from),
           .files = list_from<FileToCopy>(json.at("files"), file_from),
-          .nics = list_from<Nic>(json.at("nics"), nic_from)};
+          .nics = list_from<Nic>(json.at("nics"), nic_from),
+          .taps = json.at("join-taps").get<bool>() ? Taps::join : Taps::libxl};
 }
 
 } // namespace
@@ -84,7 +85,8 @@ std::string encode(const Description &description) {
                {"arguments", description.arguments},
                {"disks", list_to_json(description.disks)},
                {"files", list_to_json(description.files)},
-               {"nics", list_to_json(description.nics)}};
+               {"nics", list_to_json(description.nics)},
+               {"join-taps", description.taps == Taps::join}};
   // Paths may hold any byte; what is not UTF-8 cannot be told to the other side.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -18,6 +18,12 @@ struct FileToCopy {
   std::string path;   // in the stub domain
 };
 
+// Who puts the vifs of the stub domain where the user's networking has them.
+enum class Taps : uint8_t {
+  libxl, // libxl, when the device model runs: a guest that starts
+  join,  // linstub-stubdom: the guest runs already
+};
+
 struct Description {
   xen::DomId guest{};
   std::string name;    // of the stub domain
@@ -30,6 +36,7 @@ struct Description {
   std::vector<Disk> disks;            // those of the files among them
   std::vector<FileToCopy> files;
   std::vector<Nic> nics;
+  Taps taps = Taps::libxl;
 };
 
 std::string encode(const Description &description);

@@ -2,7 +2,7 @@
 
 #include "base/log.hpp"
 #include "dm/departure.hpp"
-#include "dm/description.hpp"
+#include "dm/stub_plan.hpp"
 
 #include <signal.h>
 
@@ -19,6 +19,7 @@ using base::Result;
 constexpr Milliseconds longest_start{48'000};
 constexpr Milliseconds longest_creation{44'000};
 constexpr Milliseconds longest_removal{60'000};
+constexpr Milliseconds longest_renaming{60'000};
 
 constexpr const char *helper_program = LINSTUB_STUBDOM;
 
@@ -43,6 +44,10 @@ std::string phase_text(const Life &life) {
     return "booting";
   case Phase::serving:
     return "serving";
+  case Phase::saving:
+  case Phase::retiring:
+  case Phase::removing:
+    return "upgrading";
   case Phase::ending:
     return "ending";
   case Phase::ended:
@@ -51,54 +56,22 @@ std::string phase_text(const Life &life) {
   return life.outcome == Outcome::success ? "ended" : "failed";
 }
 
-uint32_t mebibytes(uint64_t bytes) {
-  constexpr uint64_t mebibyte = uint64_t{1} << 20;
-  return static_cast<uint32_t>((bytes + mebibyte - 1) / mebibyte);
-}
-
-// A copied file takes its size twice: in the stub domain's file system, and in QEMU's memory.
-uint32_t memory_needed(const Settings &settings, const std::vector<FileDisk> &files) {
-  uint32_t memory = settings.memory;
-  for (const FileDisk &file : files)
-    memory += 2 * mebibytes(file.size());
-  return memory;
-}
-
-std::string kernel_command_line(const Settings &settings) {
-  std::string line = "console=hvc0 rootfstype=ramfs sysctl.vm.overcommit_memory=1 clocksource=tsc "
-                     "tsc=reliable xen_privcmd.unrestricted=1 "
-                     "swiotlb=noforce";
-  if (settings.log_level != base::LogLevel::debug)
-    line += " quiet";
-  if (!settings.kernel_options.empty())
-    line.append(" ").append(settings.kernel_options);
-  return line;
-}
-
-std::string level_name(base::LogLevel level) {
-  constexpr std::array<const char *, 4> names{"error", "warning", "info", "debug"};
-  return names.at(static_cast<size_t>(level));
-}
-
 } // namespace
 
-DeviceModel::DeviceModel(base::EventLoop &loop, Plan plan, Image image, std::vector<FileDisk> files,
-                         xen::Control control, xen::Xenstore xenstore, Keeper keeper, Status status)
-    : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), files_(std::move(files)),
-      control_(std::move(control)), xenstore_(std::move(xenstore)), keeper_(std::move(keeper)),
-      status_(std::move(status)), guest_(*plan_.guest) {
-  memory_ = memory_needed(plan_.settings, files_);
-  status_.memory = memory_;
+DeviceModel::DeviceModel(base::EventLoop &loop, Plan plan, Image image, xen::Control control,
+                         xen::Xenstore xenstore, Keeper keeper, Status status)
+    : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), control_(std::move(control)),
+      xenstore_(std::move(xenstore)), keeper_(std::move(keeper)), status_(std::move(status)),
+      guest_(*plan_.guest), mover_(std::make_unique<StateMover>(loop, helper_program)) {
   // With -S QEMU says "running" only when libxl lets it go on.
   life_.qemu_runs = plan_.start == Start::paused;
 }
 
-Result<> DeviceModel::run(Plan plan, Image image, std::vector<FileDisk> files, xen::Control control,
-                          Status status) {
+Result<> DeviceModel::run(Plan plan, Image image, xen::Control control, Status status) {
   Keeper keeper = TRY(Keeper::start(*plan.guest, helper_program));
   auto loop = TRY(base::EventLoop::create());
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
-  DeviceModel model(*loop, std::move(plan), std::move(image), std::move(files), std::move(control),
+  DeviceModel model(*loop, std::move(plan), std::move(image), std::move(control),
                     std::move(xenstore), std::move(keeper), std::move(status));
   Result<> served = model.prepare();
   if (served)
@@ -117,20 +90,26 @@ Result<> DeviceModel::prepare() {
     happened(Event::end_asked);
   }));
   TRY(keep_keeper());
-  if (plan_.vnc)
-    vnc_ = TRY(VncServer::open(loop_, *plan_.vnc));
-  for (const SerialPort &port : plan_.serial)
-    serial_.push_back(TRY(SerialLine::open(loop_, port, static_cast<uint8_t>(serial_.size()))));
-  monitors_ = TRY(Monitors::open(
-      loop_, plan_.monitors,
-      {.answer = [this](const std::string &command) { return answer(command); },
+  if (plan_.incoming >= 0) {
+    base::Fd saved(plan_.incoming);
+    state_.emplace(TRY(
+        StateFile::fill(guest_, saved).transform_error(base::doing("restore the device model"))));
+  }
+  services_ = TRY(GuestServices::open(
+      loop_, plan_,
+      {.execute =
+           [this](const qmp::Command &command, base::Fd received, const Monitors::Answer &answer) {
+             execute(command, std::move(received), answer);
+           },
+       .before_qemu = [this] { wake(); },
        .on_ready = [this] { happened(Event::monitor_ready); },
        .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); }}));
+  requests_ = TRY(ControlSocket::open(
+      loop_, guest_, [this](const UpgradeRequest &request) { upgrade_asked(request); }));
   TRY(xenstore_.watch("@releaseDomain", "domains"));
+  TRY(xenstore_.watch(xen::domain_path(guest_) + "/name", "name"));
   xenstore_watch_ =
       TRY(loop_.watch(xenstore_.fd(), EPOLLIN, [this](uint32_t) { xenstore_ready(); }));
-  deadline_ = loop_.at(Deadline::after(longest_start), [this] { late(); });
-  tell_status();
   return create_stub_domain();
 }
 
@@ -149,47 +128,40 @@ Result<> DeviceModel::keep_keeper() {
   return {};
 }
 
-std::string DeviceModel::description() const {
-  Description description{.guest = guest_,
-                          .name = plan_.name + "-dm",
-                          .kernel = image_.kernel,
-                          .ramdisk = image_.ramdisk,
-                          .command_line = kernel_command_line(plan_.settings),
-                          .memory = memory_,
-                          .log_level = level_name(plan_.settings.log_level),
-                          .arguments = plan_.qemu,
-                          .disks = plan_.disks,
-                          .files = {},
-                          .nics = plan_.nics};
-  for (size_t i = 0; i < files_.size(); i++) {
-    const CopiedFile &file = plan_.files.at(i);
-    Disk disk = file.disk;
-    disk.path = files_[i].path();
-    description.files.push_back({.device = disk.vdev, .size = files_[i].size(), .path = file.path});
-    description.disks.push_back(std::move(disk));
-  }
-  return encode(description);
-}
-
 Result<> DeviceModel::create_stub_domain() {
+  files_.clear();
+  for (const CopiedFile &file : plan_.files)
+    files_.push_back(TRY(FileDisk::prepare(file.disk.path, guest_, file.disk.vdev)
+                             .transform_error(base::doing("direct boot"))));
+  Description description = describe(
+      plan_, image_, files_, {.state = state_ ? state_->path() : std::string(), .taps = taps_});
+  status_.memory = description.memory;
+  status_.image = image_.directory;
+  status_.version = image_.manifest.version;
+  deadline_ = loop_.at(Deadline::after(longest_start), [this] { late(); });
   creation_ =
-      TRY(Helper::start(loop_, {helper_program, "create"}, description(), keeper_.pipe(),
+      TRY(Helper::start(loop_, {helper_program, "create"}, encode(description), keeper_.pipe(),
                         Deadline::after(longest_creation),
                         [this](Result<std::string> output) { created(std::move(output)); }));
+  tell_status();
   return {};
 }
 
 void DeviceModel::happened(Event event, const std::string &why) {
-  if (!why.empty()) {
+  // A QEMU that was told to quit takes its channel with it.
+  if (!why.empty() && life_.phase == Phase::retiring) {
+    base::log_debug("{}", why);
+  } else if (!why.empty()) {
     base::log_error("{}", why);
-    if (cause_.empty())
-      cause_ = why;
+    last_error_ = why;
   }
   Phase before = life_.phase;
   Step next = step(life_, event);
   life_ = next.next;
   if (life_.phase != before)
     base::log_debug("{}", phase_text(life_));
+  if (life_.phase == Phase::ending && before != Phase::ending && life_.outcome == Outcome::failure)
+    cause_ = last_error_;
   for (Action action : next.actions)
     perform(action);
   tell_status();
@@ -197,6 +169,7 @@ void DeviceModel::happened(Event event, const std::string &why) {
 
 void DeviceModel::perform(Action action) {
   Result<> done;
+  Event if_not = Event::stub_failed;
   switch (action) {
   case Action::follow_stub_domain:
     done = follow_stub_domain();
@@ -208,11 +181,36 @@ void DeviceModel::perform(Action action) {
     return crash_guest();
   case Action::remove_stub_domain:
     return remove_stub_domain();
+  case Action::save_state:
+    done = save_state();
+    if_not = Event::save_failed;
+    break;
+  case Action::retire_qemu:
+    return retire_qemu();
+  case Action::forget_stub_domain:
+    return forget_stub_domain();
+  case Action::create_upgraded:
+    done = create_next(std::move(*next_image_));
+    if_not = Event::creation_failed;
+    break;
+  case Action::create_fallback:
+    done = create_next(std::move(*previous_image_));
+    if_not = Event::creation_failed;
+    break;
+  case Action::resume_guest:
+    return resume_guest();
+  case Action::resume_qemu:
+    done = services_->monitors().ask("cont", "{}", [](const qmp::Reply &) {});
+    break;
+  case Action::tell_upgraded:
+    return tell_upgraded();
+  case Action::tell_not_upgraded:
+    return tell_not_upgraded();
   case Action::finish:
     return loop_.stop();
   }
   if (!done)
-    happened(Event::stub_failed, done.error().message());
+    happened(if_not, done.error().message());
 }
 
 void DeviceModel::created(Result<std::string> output) {
@@ -230,8 +228,8 @@ void DeviceModel::created(Result<std::string> output) {
     return happened(Event::creation_failed,
                     std::format("make the stub domain: {}", domid.error().message()));
   files_.clear(); // loop devices hold what was copied
-  base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub_, memory_,
-                 plan_.settings.image, image_.manifest.version);
+  base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub_, status_.memory,
+                 image_.directory, image_.manifest.version);
   happened(Event::created);
 }
 
@@ -245,11 +243,35 @@ Result<> DeviceModel::follow_stub_domain() {
 
 Result<> DeviceModel::announce() {
   deadline_.reset();
-  announced_ = true;
   base::log_info("the guest is served by stub domain {}", *stub_);
+  state_arrived();
   if (plan_.start == Start::paused)
     return {}; // libxl asks the monitor
   return xenstore_.write(std::format("/local/domain/0/device-model/{}/state", guest_), "running");
+}
+
+// Also called from inside the channel: it goes when the loop comes round.
+void DeviceModel::forget_stub_domain() {
+  deadline_.reset();
+  mover_->abandon();
+  services_->disconnect();
+  if (channel_) {
+    channel_->leave();
+    former_channels_.push_back(std::move(channel_));
+    forget_ = loop_.at(Deadline::after(Milliseconds::zero()), [this] { former_channels_.clear(); });
+  }
+  if (stub_) {
+    std::string home = xen::domain_path(*stub_);
+    for (const std::string &path :
+         {home + "/data/linstub", std::format("{}/device-model/{}/state", home, guest_)}) {
+      if (auto ended = xenstore_.unwatch(path, "stub"); !ended)
+        base::log_warning("{}", ended.error().message());
+    }
+  }
+  stub_.reset();
+  status_.stub_domain.reset();
+  stub_state_.clear();
+  asleep_ = false;
 }
 
 void DeviceModel::remove_stub_domain() {
@@ -259,6 +281,10 @@ void DeviceModel::remove_stub_domain() {
     return;
   }
   deadline_.reset();
+  // A disk that is on its way would be left behind.
+  mover_->abandon();
+  if (mover_->busy())
+    return mover_->when_idle([this] { remove_stub_domain(); });
   auto removal =
       Helper::start(loop_, {helper_program, "destroy", std::format("{}", guest_)}, {}, -1,
                     Deadline::after(longest_removal), [this](auto output) {
@@ -298,6 +324,7 @@ void DeviceModel::late() {
 void DeviceModel::xenstore_ready() {
   bool stub = false;
   bool domains = false;
+  bool name = false;
   for (;;) {
     auto event = xenstore_.next_event();
     if (!event)
@@ -306,6 +333,7 @@ void DeviceModel::xenstore_ready() {
       break;
     stub = stub || (*event)->token == "stub";
     domains = domains || (*event)->token == "domains";
+    name = name || (*event)->token == "name";
   }
   // What the stub domain has said comes before that it has gone: it may say why.
   Result<> looked;
@@ -313,12 +341,14 @@ void DeviceModel::xenstore_ready() {
     looked = look_at_stub_domain();
   if (looked && domains)
     looked = look_at_domains();
+  if (looked && name)
+    looked = look_at_name();
   if (!looked)
     happened(Event::stub_failed, looked.error().message());
 }
 
 Result<> DeviceModel::look_at_stub_domain() {
-  if (!stub_ || life_.phase > Phase::serving)
+  if (!stub_ || life_.phase > Phase::retiring)
     return {};
   std::string home = xen::domain_path(*stub_);
   constexpr size_t longest_word = 16;
@@ -335,7 +365,7 @@ Result<> DeviceModel::look_at_stub_domain() {
     happened(Event::stub_failed, std::format("the stub domain has failed: {}", text));
     return {};
   }
-  if (!life_.qemu_runs) {
+  if (!life_.qemu_runs && life_.phase == Phase::booting) {
     auto qemu = xenstore_.read_if_there(std::format("{}/device-model/{}/state", home, guest_),
                                         longest_word);
     if (qemu && *qemu == "running")
@@ -351,7 +381,7 @@ Result<> DeviceModel::look_at_domains() {
     happened(Event::guest_gone);
     return {};
   }
-  if (!stub_ || life_.phase > Phase::serving)
+  if (!stub_ || life_.phase > Phase::retiring)
     return {};
   auto stub = TRY(control_.info(*stub_));
   if (!stub || stub->dying)
@@ -361,6 +391,30 @@ Result<> DeviceModel::look_at_domains() {
              std::format("the stub domain has ended ({})", xen::shutdown_text(*stub->shutdown)));
   else if (TRY(is_being_destroyed(*stub_, control_, xenstore_)))
     happened(Event::stub_gone, "somebody destroys the stub domain");
+  return {};
+}
+
+// After a migration, or xl rename, the guest has another name, and so have its stub domain and its
+// status: the next guest of the former name must find neither.
+Result<> DeviceModel::look_at_name() {
+  auto name = TRY(xenstore_.read_if_there(xen::domain_path(guest_) + "/name", 256));
+  if (!name || name->empty() || *name == plan_.name)
+    return {};
+  base::log_info("the guest is called {} now", *name);
+  remove_status(plan_.name);
+  plan_.name = *name;
+  status_.guest = *name;
+  tell_status();
+  if (!stub_)
+    return {};
+  auto renaming = Helper::start(
+      loop_, {helper_program, "rename", std::format("{}", *stub_), plan_.name + "-dm"}, {}, -1,
+      Deadline::after(longest_renaming), [this](const Result<std::string> &output) {
+        renaming_.reset();
+        if (!output)
+          base::log_warning("rename the stub domain: {}", output.error().message());
+      });
+  renaming_ = TRY(std::move(renaming));
   return {};
 }
 
@@ -375,7 +429,7 @@ Result<> DeviceModel::connect_channel() {
       loop_, *stub_,
       {.on_ready =
            [this] {
-             if (auto connected = connect_services(); !connected)
+             if (auto connected = services_->connect(*channel_); !connected)
                happened(Event::stub_failed, connected.error().message());
            },
        .on_broken =
@@ -386,29 +440,9 @@ Result<> DeviceModel::connect_channel() {
   return {};
 }
 
-Result<> DeviceModel::connect_services() {
-  TRY(log_.connect(*channel_));
-  TRY(monitors_->connect(*channel_));
-  for (auto &line : serial_)
-    TRY(line->connect(*channel_));
-  if (vnc_)
-    TRY(vnc_->serve(*channel_));
-  return {};
-}
-
-std::string DeviceModel::answer(const std::string &command) {
-  if (command == "query-vnc")
-    return vnc_ ? vnc_->description() : R"({"enabled":false})";
-  std::string list; // query-chardev
-  for (size_t i = 0; i < serial_.size(); i++)
-    list += std::format(R"({}{{"label":"serial{}","filename":{},"frontend-open":true}})",
-                        list.empty() ? "" : ",", i, qmp::quoted(serial_[i]->filename()));
-  return std::format("[{}]", list);
-}
-
 void DeviceModel::tell_status() {
   status_.phase = phase_text(life_);
-  status_.error = cause_;
+  status_.error = last_error_;
   if (auto written = write_status(status_); !written)
     base::log_warning("{}", written.error().message());
 }

@@ -1,25 +1,27 @@
 // DeviceModel: linstub-dm at work for one guest, from the stub domain's creation to its end. What
-// happens when is decided in life.cpp; here is the I/O.
+// happens when is decided in life.cpp; here is the I/O: device_model.cpp has the stub domain's
+// life, device_model_state.cpp what moves QEMU's state (save, restore, upgrade).
 #pragma once
 
 #include "base/event_loop.hpp"
 #include "dm/channel.hpp"
+#include "dm/control_socket.hpp"
+#include "dm/description.hpp"
+#include "dm/fd_sets.hpp"
 #include "dm/file_disk.hpp"
+#include "dm/guest_services.hpp"
 #include "dm/helper.hpp"
 #include "dm/image.hpp"
 #include "dm/keeper.hpp"
 #include "dm/life.hpp"
-#include "dm/log_stream.hpp"
-#include "dm/monitor.hpp"
 #include "dm/plan.hpp"
-#include "dm/serial_line.hpp"
+#include "dm/state_mover.hpp"
 #include "dm/status.hpp"
-#include "dm/vnc_server.hpp"
 #include "xen/control.hpp"
 #include "xen/xenstore.hpp"
 
-#include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,24 +31,23 @@ class DeviceModel {
 public:
   // Serves the guest to its end. An error is the sentence that says why the stub domain could not
   // start or has failed; then nothing is left of it.
-  static base::Result<> run(Plan plan, Image image, std::vector<FileDisk> files,
-                            xen::Control control, Status status);
+  static base::Result<> run(Plan plan, Image image, xen::Control control, Status status);
   DeviceModel(const DeviceModel &) = delete;
   DeviceModel &operator=(const DeviceModel &) = delete;
 
 private:
-  DeviceModel(base::EventLoop &loop, Plan plan, Image image, std::vector<FileDisk> files,
-              xen::Control control, xen::Xenstore xenstore, Keeper keeper, Status status);
+  DeviceModel(base::EventLoop &loop, Plan plan, Image image, xen::Control control,
+              xen::Xenstore xenstore, Keeper keeper, Status status);
   base::Result<> prepare();
   base::Result<> keep_keeper();
   base::Result<> create_stub_domain();
-  [[nodiscard]] std::string description() const;
 
   void happened(Event event, const std::string &why = {});
   void perform(Action action);
   void created(base::Result<std::string> output);
   base::Result<> follow_stub_domain();
   base::Result<> announce();
+  void forget_stub_domain();
   void remove_stub_domain();
   void crash_guest();
   void late();
@@ -54,16 +55,34 @@ private:
   void xenstore_ready();
   base::Result<> look_at_stub_domain();
   base::Result<> look_at_domains();
+  base::Result<> look_at_name();
   base::Result<> connect_channel();
-  base::Result<> connect_services();
-  std::string answer(const std::string &command);
   void tell_status();
+
+  // device_model_state.cpp
+  void execute(const qmp::Command &command, base::Fd received, const Monitors::Answer &answer);
+  base::Result<> save_for_toolstack(const qmp::Command &command, const Monitors::Answer &answer);
+  void saved_for_toolstack(base::Result<StateFile> state, const base::Fd &target,
+                           const Monitors::Answer &answer);
+  void wake();
+  void upgrade_asked(const UpgradeRequest &request);
+  base::Result<> prepare_upgrade(const UpgradeRequest &request);
+  base::Result<> save_state();
+  void ask_in_turn(std::vector<std::string> commands, std::function<void()> then);
+  void retire_qemu();
+  base::Result<> create_next(Image image);
+  void resume_guest();
+  void tell_upgraded();
+  void tell_not_upgraded();
+  void state_arrived();
+  [[nodiscard]] StateSave::Context save_context();
 
   base::EventLoop &loop_;
   Plan plan_;
-  Image image_;
-  std::vector<FileDisk> files_; // until they are attached
-  uint32_t memory_ = 0;         // MiB of the stub domain
+  Image image_;                    // of the stub domain that there is, or is being made
+  std::vector<FileDisk> files_;    // until they are attached
+  std::optional<StateFile> state_; // until QEMU has it
+  Taps taps_ = Taps::libxl;
   xen::Control control_;
   xen::Xenstore xenstore_;
   Keeper keeper_;
@@ -71,22 +90,32 @@ private:
   xen::DomId guest_;
   Life life_;
   std::optional<xen::DomId> stub_;
-  std::string cause_;      // why it failed: the first reason
+  std::string cause_;      // why it ends
+  std::string last_error_; // what went wrong last
   std::string stub_state_; // what linstub-init has said last: one of its five words
-  bool announced_ = false;
   bool remove_after_creation_ = false;
+  bool asleep_ = false; // the stub domain is paused, with its guest
   std::unique_ptr<Helper> creation_;
   std::unique_ptr<Helper> removal_;
+  std::unique_ptr<Helper> renaming_;
+
+  // An upgrade that is under way.
+  std::optional<Image> next_image_;
+  std::optional<Image> previous_image_;
+  base::Clock::time_point paused_;
+
   // The channel comes before, and so goes after, those that have streams in it.
   std::unique_ptr<Channel> channel_;
-  std::unique_ptr<VncServer> vnc_;
-  std::vector<std::unique_ptr<SerialLine>> serial_;
-  std::unique_ptr<Monitors> monitors_;
-  LogStream log_;
+  std::vector<std::unique_ptr<Channel>> former_channels_; // until the loop comes round
+  std::unique_ptr<GuestServices> services_;
+  std::unique_ptr<StateMover> mover_;
+  std::unique_ptr<ControlSocket> requests_;
+  FdSets fd_sets_;
   base::EventLoop::Handle signals_;
   base::EventLoop::Handle xenstore_watch_;
   base::EventLoop::Handle keeper_watch_;
   base::EventLoop::Handle deadline_;
+  base::EventLoop::Handle forget_;
 };
 
 } // namespace linstub::dm

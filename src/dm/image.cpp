@@ -18,6 +18,10 @@ using base::Result;
 constexpr std::string_view advice = "build it with `linstub image build`, or name another one "
                                     "with image= in /etc/linstub/linstub.toml";
 
+std::string path_of(const base::Fd &fd) {
+  return base::format("/proc/{}/fd/{}", ::getpid(), fd.get());
+}
+
 struct Opened {
   base::Fd fd;
   uint64_t size = 0;
@@ -64,6 +68,9 @@ Result<> check_size(const std::string &path, uint64_t size, uint64_t expected) {
 
 } // namespace
 
+std::string Image::kernel() const { return path_of(kernel_file); }
+std::string Image::ramdisk() const { return path_of(ramdisk_file); }
+
 Result<Manifest> parse_manifest(std::string_view text) {
   using Json = nlohmann::json;
   try {
@@ -78,12 +85,14 @@ Result<Manifest> parse_manifest(std::string_view text) {
 }
 
 Result<Image> check_image(const std::string &directory, const std::string &xen) {
-  Image image{.kernel = directory + "/kernel", .ramdisk = directory + "/ramdisk", .manifest = {}};
+  const std::string kernel_path = directory + "/kernel";
+  const std::string ramdisk_path = directory + "/ramdisk";
+  Image image{.directory = directory, .kernel_file = {}, .ramdisk_file = {}, .manifest = {}};
   if (::access(directory.c_str(), X_OK) != 0)
     return fail("there is no stub domain image in {} ({}): {}", directory, base::errno_text(errno),
                 advice);
-  Opened kernel = TRY(open_part(image.kernel, "kernel"));
-  Opened ramdisk = TRY(open_part(image.ramdisk, "ramdisk"));
+  Opened kernel = TRY(open_part(kernel_path, "kernel"));
+  Opened ramdisk = TRY(open_part(ramdisk_path, "ramdisk"));
   std::string path = directory + "/manifest.json";
   TRY(open_part(path, "manifest"));
   constexpr size_t longest = size_t{4} << 20;
@@ -96,11 +105,13 @@ Result<Image> check_image(const std::string &directory, const std::string &xen) 
         "/etc/linstub/linstub.toml",
         directory, image.manifest.xen, xen);
   if (!is_kernel(kernel.fd))
-    return fail("{} is not a Linux kernel: {}", image.kernel, advice);
-  TRY(check_size(image.kernel, kernel.size, image.manifest.kernel_size));
+    return fail("{} is not a Linux kernel: {}", kernel_path, advice);
+  TRY(check_size(kernel_path, kernel.size, image.manifest.kernel_size));
   if (!is_zstd(ramdisk.fd))
-    return fail("{} is not a zstd-compressed ramdisk: {}", image.ramdisk, advice);
-  TRY(check_size(image.ramdisk, ramdisk.size, image.manifest.ramdisk_size));
+    return fail("{} is not a zstd-compressed ramdisk: {}", ramdisk_path, advice);
+  TRY(check_size(ramdisk_path, ramdisk.size, image.manifest.ramdisk_size));
+  image.kernel_file = std::move(kernel.fd);
+  image.ramdisk_file = std::move(ramdisk.fd);
   return image;
 }
 

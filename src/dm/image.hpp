@@ -2,6 +2,7 @@
 // build`). It is checked before anything is made, so that what is wrong with it is said at once.
 #pragma once
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 
 #include <cstdint>
@@ -18,10 +19,17 @@ struct Manifest {
 };
 base::Result<Manifest> parse_manifest(std::string_view json);
 
+// Kernel and ramdisk stay open: what was checked is what is booted, and an image that is replaced
+// on disk can still be gone back to.
 struct Image {
-  std::string kernel;  // path
-  std::string ramdisk; // path
+  std::string directory;
+  base::Fd kernel_file;
+  base::Fd ramdisk_file;
   Manifest manifest;
+
+  // Paths for other processes of dom0, as long as this object lives.
+  [[nodiscard]] std::string kernel() const;
+  [[nodiscard]] std::string ramdisk() const;
 };
 
 // Checks that the files are there, that they are a kernel and a zstd-compressed ramdisk of the

@@ -3,61 +3,141 @@
 namespace linstub::dm {
 namespace {
 
+using enum Action;
+
+Step stay(Life life) { return {life, {}}; }
+
 Step end(Life life, Outcome outcome) {
-  bool served = life.phase == Phase::serving;
+  // A guest that has not run yet is libxl's to remove, when the start has failed.
+  bool ran = life.attempt != Attempt::first || life.phase > Phase::booting;
+  bool crash = ran && outcome == Outcome::failure;
+  bool asked = life.phase == Phase::saving || life.phase == Phase::retiring ||
+               life.phase == Phase::removing ||
+               (life.attempt != Attempt::first && life.phase < Phase::serving);
+  bool removing = life.phase == Phase::removing;
   life.phase = Phase::ending;
   life.outcome = outcome;
-  // A guest that has not run yet is libxl's to remove, when the start has failed.
-  if (served && outcome == Outcome::failure)
-    return {life, {Action::crash_guest, Action::remove_stub_domain}};
-  return {life, {Action::remove_stub_domain}};
+  Step next{life, {}};
+  if (crash)
+    next.actions.push_back(crash_guest);
+  if (asked)
+    next.actions.push_back(tell_not_upgraded);
+  if (!removing) // else the removal under way ends it
+    next.actions.push_back(remove_stub_domain);
+  return next;
 }
 
 Step serve_if_ready(Life life) {
   if (life.phase != Phase::booting || !life.qemu_runs || !life.monitor_ready)
-    return {life, {}};
+    return stay(life);
   life.phase = Phase::serving;
-  return {life, {Action::announce}};
+  switch (life.attempt) {
+  case Attempt::first:
+    return {life, {announce}};
+  case Attempt::upgrade:
+    life.attempt = Attempt::first;
+    return {life, {resume_guest, tell_upgraded}};
+  case Attempt::fallback:
+    life.attempt = Attempt::first;
+    return {life, {resume_guest, tell_not_upgraded}};
+  }
+  return stay(life);
+}
+
+// The stub domain has failed before it served, or while it was leaving.
+Step start_failed(Life life) {
+  if (life.phase > Phase::booting || life.attempt != Attempt::upgrade)
+    return end(life, Outcome::failure);
+  life.phase = Phase::removing;
+  life.attempt = Attempt::fallback;
+  return {life, {forget_stub_domain, remove_stub_domain}};
+}
+
+// Its QEMU has ended as it should, or does not: its state is safe in either case.
+Step retire(Life life) {
+  life.phase = Phase::removing;
+  life.attempt = Attempt::upgrade;
+  return {life, {forget_stub_domain, remove_stub_domain}};
+}
+
+Step create_next(Life life) {
+  life.phase = Phase::creating;
+  life.qemu_runs = false;
+  life.monitor_ready = false;
+  return {life, {life.attempt == Attempt::fallback ? create_fallback : create_upgraded}};
+}
+
+// What the stub domain, or a wait for it, has come to.
+Step failed(Life life, Event event) {
+  switch (life.phase) {
+  case Phase::creating:
+  case Phase::booting:
+    return start_failed(life);
+  case Phase::serving:
+    return event == Event::deadline ? stay(life) : end(life, Outcome::failure);
+  case Phase::saving: // the save has a deadline of its own
+    return event == Event::deadline ? stay(life) : end(life, Outcome::failure);
+  case Phase::retiring:
+    return retire(life);
+  default:
+    return stay(life);
+  }
 }
 
 } // namespace
 
 Step step(Life life, Event event) {
   if (life.phase == Phase::ended)
-    return {life, {}};
+    return stay(life);
   if (life.phase == Phase::ending) {
     if (event != Event::removed)
-      return {life, {}};
+      return stay(life);
     life.phase = Phase::ended;
-    return {life, {Action::finish}};
+    return {life, {finish}};
   }
   switch (event) {
   case Event::created:
     if (life.phase != Phase::creating)
-      return {life, {}};
+      return stay(life);
     life.phase = Phase::booting;
-    return {life, {Action::follow_stub_domain}};
+    return {life, {follow_stub_domain}};
   case Event::qemu_runs:
+    if (life.phase > Phase::booting)
+      return stay(life);
     life.qemu_runs = true;
     return serve_if_ready(life);
   case Event::monitor_ready:
+    if (life.phase > Phase::booting)
+      return stay(life);
     life.monitor_ready = true;
     return serve_if_ready(life);
-  case Event::deadline:
-    if (life.phase == Phase::serving)
-      return {life, {}};
-    return end(life, Outcome::failure);
   case Event::creation_failed:
+  case Event::deadline:
   case Event::stub_failed:
   case Event::stub_gone:
-    return end(life, Outcome::failure);
+    return failed(life, event);
   case Event::guest_gone:
   case Event::end_asked:
     return end(life, Outcome::success);
+  case Event::upgrade_asked:
+    if (life.phase != Phase::serving)
+      return stay(life);
+    life.phase = Phase::saving;
+    return {life, {save_state}};
+  case Event::state_saved:
+    if (life.phase != Phase::saving)
+      return stay(life);
+    life.phase = Phase::retiring;
+    return {life, {retire_qemu}};
+  case Event::save_failed:
+    if (life.phase != Phase::saving)
+      return stay(life);
+    life.phase = Phase::serving;
+    return {life, {resume_qemu, resume_guest, tell_not_upgraded}};
   case Event::removed:
-    break;
+    return life.phase == Phase::removing ? create_next(life) : stay(life);
   }
-  return {life, {}};
+  return stay(life);
 }
 
 } // namespace linstub::dm

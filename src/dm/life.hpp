@@ -5,8 +5,20 @@
 //         │                  │                                     │
 //         └── failure, deadline, asked to end, guest or stub domain gone ──► ending ─removed─►
 //         ended
+//
+// An upgrade replaces the stub domain under the guest, which is paused meanwhile:
+//
+//     serving ─upgrade asked─► saving ─state saved─► retiring ─its QEMU has ended─► removing
+//        ▲                       │                                                     │
+//        ├──── cannot save ──────┘                                                  removed
+//        │                                                                             ▼
+//        └─────────────────────────── booting ◄────────────────────────────────── creating
+//
+// When the new stub domain fails before it serves, it is removed and one of the old image is made
+// from the same state (Attempt::fallback); when that fails too, the guest crashes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -16,14 +28,28 @@ enum class Phase : uint8_t {
   creating, // linstub-stubdom makes the stub domain
   booting,  // it boots; QEMU starts in it
   serving,  // libxl has been told "running"
-  ending,   // the stub domain is being removed
+  saving,   // upgrade: QEMU writes its state
+  retiring, // upgrade: QEMU has done so and is told to quit
+  removing, // upgrade: the stub domain is being removed
+  ending,   // the stub domain is being removed, for good
   ended,
 };
+constexpr std::array all_phases{Phase::creating, Phase::booting,  Phase::serving, Phase::saving,
+                                Phase::retiring, Phase::removing, Phase::ending,  Phase::ended};
+
+// Which stub domain it is about.
+enum class Attempt : uint8_t {
+  first,    // the guest's first
+  upgrade,  // one of a new image, from the state of the one before
+  fallback, // one of the old image, from the same state, since the new one has failed
+};
+constexpr std::array all_attempts{Attempt::first, Attempt::upgrade, Attempt::fallback};
 
 enum class Outcome : uint8_t { success, failure };
 
 struct Life {
   Phase phase = Phase::creating;
+  Attempt attempt = Attempt::first;
   bool qemu_runs = false;     // QEMU has said so; from the start, if it is to wait for "cont"
   bool monitor_ready = false; // QEMU has greeted
   Outcome outcome = Outcome::success;
@@ -36,19 +62,36 @@ enum class Event : uint8_t {
   creation_failed,
   qemu_runs,
   monitor_ready,
-  deadline,    // the time for the start is over
-  stub_failed, // linstub-init says so, or it breaks the protocol
-  stub_gone,   // the stub domain has ended
-  guest_gone,  // the guest's domain has ended
-  end_asked,   // SIGTERM, SIGHUP, SIGINT
-  removed,     // the stub domain is gone, or cannot be removed
+  deadline,      // the time of the phase is over
+  stub_failed,   // linstub-init says so, or it breaks the protocol
+  stub_gone,     // the stub domain has ended
+  guest_gone,    // the guest's domain has ended
+  end_asked,     // SIGTERM, SIGHUP, SIGINT
+  upgrade_asked, // linstub upgrade
+  state_saved,   // upgrade: QEMU's state is in dom0
+  save_failed,   // upgrade: it is not, and QEMU is as it was
+  removed,       // the stub domain is gone, or cannot be removed
 };
+constexpr std::array all_events{Event::created,       Event::creation_failed, Event::qemu_runs,
+                                Event::monitor_ready, Event::deadline,        Event::stub_failed,
+                                Event::stub_gone,     Event::guest_gone,      Event::end_asked,
+                                Event::upgrade_asked, Event::state_saved,     Event::save_failed,
+                                Event::removed};
 
 enum class Action : uint8_t {
   follow_stub_domain, // watch its state, connect the channel
   announce,           // tell libxl "running"
   crash_guest,        // nobody serves it any more: on_crash decides
   remove_stub_domain, // also one that is just being made
+  save_state,         // upgrade: pause the guest, have QEMU write its state
+  retire_qemu,        // tell it to quit, so that Xen forgets it; a deadline for that
+  forget_stub_domain, // its channel and all that leads there
+  create_upgraded,    // a stub domain of the new image, from the state
+  create_fallback,    // one of the old image, from the same state
+  resume_guest,       // upgrade: unpause the guest
+  resume_qemu,        // it had been told to stop
+  tell_upgraded,      // whoever asked: it is done
+  tell_not_upgraded,  // or not, and the guest runs on as before
   finish,
 };
 

@@ -16,6 +16,13 @@ base::Result<> LogStream::connect(Channel &channel) {
   return {};
 }
 
+void LogStream::disconnect() {
+  if (channel_ != nullptr)
+    channel_->close(stream_);
+  channel_ = nullptr;
+  line_.clear();
+}
+
 void LogStream::on_data(std::span<const std::byte> bytes) {
   for (std::byte byte : bytes) {
     char c = static_cast<char>(byte);

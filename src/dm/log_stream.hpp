@@ -10,6 +10,7 @@ namespace linstub::dm {
 class LogStream final : public Channel::Stream {
 public:
   base::Result<> connect(Channel &channel);
+  void disconnect();
 
 private:
   void on_accept() override {}

@@ -32,15 +32,6 @@ void print_help() {
       "Settings for all guests: " LINSTUB_SETTINGS_FILE);
 }
 
-// The files that a direct boot needs, ready to be attached.
-Result<std::vector<dm::FileDisk>> prepare_files(const dm::Plan &plan) {
-  std::vector<dm::FileDisk> files;
-  for (const dm::CopiedFile &file : plan.files)
-    files.push_back(TRY(dm::FileDisk::prepare(file.disk.path, *plan.guest, file.disk.vdev)
-                            .transform_error(base::doing("direct boot"))));
-  return files;
-}
-
 // `status` learns what is found out about the image.
 Result<> serve(const dm::Plan &plan, dm::Status &status) {
   xen::Control control = TRY(xen::Control::open());
@@ -49,8 +40,7 @@ Result<> serve(const dm::Plan &plan, dm::Status &status) {
   status.version = image.manifest.version;
   for (const dm::Disk &disk : plan.disks)
     TRY(dm::prepare_disk(disk));
-  std::vector<dm::FileDisk> files = TRY(prepare_files(plan));
-  return dm::DeviceModel::run(plan, std::move(image), std::move(files), std::move(control), status);
+  return dm::DeviceModel::run(plan, std::move(image), std::move(control), status);
 }
 
 int run_device_model(std::span<const std::string> arguments) {

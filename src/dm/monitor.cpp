@@ -11,10 +11,9 @@ constexpr uint32_t window = 64 << 10;
 
 } // namespace
 
-Monitors::Monitors(base::EventLoop &loop, Owner owner)
-    : loop_(loop), owner_(std::move(owner)),
-      qemu_({.on_ready = [this](qmp::Version version) { serve(version); },
-             .on_event = [this](const qmp::Event &event) { spread(event); }}) {}
+Monitors::Monitors(base::EventLoop &loop, Owner owner) : loop_(loop), owner_(std::move(owner)) {
+  disconnect();
+}
 
 Monitors::~Monitors() {
   if (channel_ != nullptr)
@@ -32,6 +31,32 @@ Monitors::open(base::EventLoop &loop, const std::vector<Monitor> &where, Owner o
 base::Result<> Monitors::connect(Channel &channel) {
   stream_ = TRY(channel.open(wire::Service::qmp, 0, window, *this));
   channel_ = &channel;
+  return {};
+}
+
+void Monitors::disconnect() {
+  if (channel_ != nullptr)
+    channel_->close(stream_);
+  channel_ = nullptr;
+  to_qemu_.clear();
+  auto former =
+      std::exchange(qemu_, std::make_unique<qmp::ClientSession>(qmp::ClientSession::Listener{
+                               .on_ready = [this](qmp::Version version) { serve(version); },
+                               .on_event = [this](const qmp::Event &event) { spread(event); }}));
+  if (!former)
+    return;
+  former->abandon("the device model is being replaced");
+  // It may be what has called us.
+  former_.push_back(std::move(former));
+  forget_ =
+      loop_.at(base::Deadline::after(base::Milliseconds::zero()), [this] { former_.clear(); });
+}
+
+base::Result<> Monitors::ask(std::string_view name, std::string_view arguments,
+                             qmp::ClientSession::Done done) {
+  owner_.before_qemu();
+  TRY(qemu_->execute(name, arguments, std::move(done)));
+  flush();
   return {};
 }
 
@@ -62,7 +87,7 @@ void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
   const qmp::Rule &rule = qmp::rule_for(command);
   switch (rule.action) {
   case qmp::Action::answer:
-    return session->succeed(command, owner_.answer(command.name));
+    return owner_.execute(command, socket.take_received(), answer_to(socket, command));
   case qmp::Action::forward:
     return forward(socket, command, rule.result);
   case qmp::Action::refuse:
@@ -72,33 +97,42 @@ void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
   }
 }
 
-void Monitors::forward(MonitorSocket &socket, const qmp::Command &command,
-                       const qmp::Shape &shape) {
-  auto done = [&socket, command, shape, client = socket.session()](const qmp::Reply &reply) {
+Monitors::Answer Monitors::answer_to(MonitorSocket &socket, const qmp::Command &command) {
+  return [&socket, command, client = socket.session()](base::Result<std::string> result) {
     auto session = client.lock();
     if (!session)
       return;
-    if (reply.failed()) {
-      session->fail(command, reply.error_class, reply.error);
-    } else if (auto right = qmp::check_shape(reply.result, shape); !right) {
-      base::log_error("QEMU's reply to {}: {}", command.name, right.error().message());
-      session->fail(
-          command, "GenericError",
-          std::format("QEMU's reply was not fit to be passed on: {}", right.error().message()));
-    } else {
-      session->succeed(command, reply.result);
-    }
+    if (result)
+      session->succeed(command, *result);
+    else
+      session->fail(command, "GenericError", result.error().message());
     socket.flush();
   };
-  if (auto sent = qemu_.execute(command.name, command.arguments, done); !sent) {
-    if (auto session = socket.session().lock())
-      session->fail(command, "GenericError", sent.error().message());
-  }
-  flush();
+}
+
+void Monitors::forward(MonitorSocket &socket, const qmp::Command &command,
+                       const qmp::Shape &shape) {
+  auto done = [&socket, command, shape, client = socket.session(),
+               answer = answer_to(socket, command)](const qmp::Reply &reply) {
+    auto session = client.lock();
+    if (!session)
+      return;
+    if (reply.failed()) { // with QEMU's class of error, which libxl looks at
+      session->fail(command, reply.error_class, reply.error);
+      return socket.flush();
+    }
+    auto right = qmp::check_shape(reply.result, shape);
+    if (right)
+      return answer(reply.result);
+    base::log_error("QEMU's reply to {}: {}", command.name, right.error().message());
+    answer(base::fail("QEMU's reply was not fit to be passed on: {}", right.error().message()));
+  };
+  if (auto sent = ask(command.name, command.arguments, done); !sent)
+    answer_to(socket, command)(std::unexpected(std::move(sent).error()));
 }
 
 void Monitors::on_data(std::span<const std::byte> bytes) {
-  auto fed = qemu_.feed(bytes);
+  auto fed = qemu_->feed(bytes);
   if (channel_ != nullptr)
     channel_->consume(stream_, bytes.size());
   if (!fed)
@@ -113,7 +147,7 @@ void Monitors::on_close(std::string_view reason) {
 }
 
 void Monitors::flush() {
-  to_qemu_ += qemu_.take_output();
+  to_qemu_ += qemu_->take_output();
   if (channel_ == nullptr || to_qemu_.empty())
     return;
   to_qemu_.erase(0, channel_->send(stream_, std::as_bytes(std::span(to_qemu_))));

@@ -20,9 +20,13 @@ class MonitorSocket;
 
 class Monitors final : public Channel::Stream {
 public:
+  // Takes the result of a command, as JSON, or the error; called once, now or later.
+  using Answer = std::function<void(base::Result<std::string> result)>;
   struct Owner {
-    // The result of a command that only dom0 can answer, as JSON.
-    std::function<std::string(const std::string &command)> answer;
+    // A command that linstub-dm itself does. `received` is a descriptor that came with it, if one
+    // did.
+    std::function<void(const qmp::Command &command, base::Fd received, Answer answer)> execute;
+    std::function<void()> before_qemu;                     // something is about to be asked of QEMU
     std::function<void()> on_ready;                        // QEMU has greeted
     std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
   };
@@ -36,6 +40,13 @@ public:
   // Starts the conversation with QEMU.
   base::Result<> connect(Channel &channel);
 
+  // Ends it: commands without a reply fail. Clients stay, and connect() may come again.
+  void disconnect();
+
+  // Asks QEMU something for linstub-dm itself; `done` as in qmp::ClientSession.
+  base::Result<> ask(std::string_view name, std::string_view arguments,
+                     qmp::ClientSession::Done done);
+
 private:
   friend class MonitorSocket;
   Monitors(base::EventLoop &loop, Owner owner);
@@ -47,14 +58,16 @@ private:
 
   void serve(qmp::Version version);
   void spread(const qmp::Event &event);
-  // `reply` is called now or later with the sender's session, if it is still there.
   void execute(MonitorSocket &socket, const qmp::Command &command);
+  static Answer answer_to(MonitorSocket &socket, const qmp::Command &command);
   void forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape);
   void flush();
 
   base::EventLoop &loop_;
   Owner owner_;
-  qmp::ClientSession qemu_;
+  std::unique_ptr<qmp::ClientSession> qemu_;                // always there; anew for each QEMU
+  std::vector<std::unique_ptr<qmp::ClientSession>> former_; // until the loop comes round
+  base::EventLoop::Handle forget_;
   std::vector<std::unique_ptr<MonitorSocket>> sockets_;
   Channel *channel_ = nullptr;
   wire::StreamId stream_ = 0;

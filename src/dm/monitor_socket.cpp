@@ -4,13 +4,16 @@
 #include "dm/monitor.hpp"
 #include "dm/sockets.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 
 namespace linstub::dm {
 namespace {
 
+constexpr size_t most_descriptors = 4;          // that a client passes before they are used
 constexpr size_t most_output = size_t{2} << 20; // bytes that a client leaves unread
 
 } // namespace
@@ -34,6 +37,8 @@ MonitorSocket::~MonitorSocket() {
 
 base::Result<> MonitorSocket::serve(qmp::Version version) {
   version_ = version;
+  if (listen_watch_)
+    return {};
   listen_watch_ = TRY(loop_.watch(listener_.get(), EPOLLIN, [this](uint32_t) { accept(); }));
   return {};
 }
@@ -63,9 +68,45 @@ void MonitorSocket::ready(uint32_t events) {
   flush();
 }
 
+base::Fd MonitorSocket::take_received() {
+  if (received_.empty())
+    return {};
+  base::Fd fd = std::move(received_.front());
+  received_.pop_front();
+  return fd;
+}
+
+// Reads bytes, and keeps the descriptors that come with them.
+ssize_t MonitorSocket::read_message(std::span<std::byte> bytes) {
+  iovec vector{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(most_descriptors * sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t got = ::recvmsg(client_.get(), &message, MSG_CMSG_CLOEXEC);
+  if (got < 0)
+    return got;
+  for (cmsghdr *header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+      continue;
+    size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+      received_.emplace_back(fd);
+      if (received_.size() > most_descriptors)
+        received_.pop_front();
+    }
+  }
+  return got;
+}
+
 void MonitorSocket::receive() {
   std::array<std::byte, 4096> buffer;
-  ssize_t got = ::read(client_.get(), buffer.data(), buffer.size());
+  ssize_t got = read_message(buffer);
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (got <= 0)
@@ -101,6 +142,7 @@ void MonitorSocket::drop_client() {
   session_.reset();
   client_.reset();
   output_.clear();
+  received_.clear();
   if (!loop_.change(listen_watch_, EPOLLIN))
     base::log_warning("monitor {}: takes no more clients", where_.path);
 }

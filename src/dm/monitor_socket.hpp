@@ -5,6 +5,7 @@
 #include "dm/plan.hpp"
 #include "qmp/session.hpp"
 
+#include <deque>
 #include <memory>
 #include <string>
 
@@ -20,11 +21,14 @@ public:
   MonitorSocket &operator=(const MonitorSocket &) = delete;
   ~MonitorSocket();
 
-  // Lets clients in. They are greeted with QEMU's version.
+  // Lets clients in, if it has not yet. They are greeted with QEMU's version.
   base::Result<> serve(qmp::Version version);
 
   // The client that is there now; replies to one that has left meanwhile find nobody.
   [[nodiscard]] std::weak_ptr<qmp::ServerSession> session() const { return session_; }
+
+  // The oldest descriptor that the client has passed and nobody has taken, if there is one.
+  base::Fd take_received();
 
   // Sends what the session has to say.
   void flush();
@@ -35,6 +39,7 @@ private:
   void accept();
   void ready(uint32_t events);
   void receive();
+  ssize_t read_message(std::span<std::byte> bytes);
   void drop_client();
 
   base::EventLoop &loop_;
@@ -44,6 +49,7 @@ private:
   base::Fd listener_;
   base::Fd client_;
   std::shared_ptr<qmp::ServerSession> session_;
+  std::deque<base::Fd> received_;
   std::string output_;
   base::EventLoop::Handle listen_watch_;
   base::EventLoop::Handle client_watch_;

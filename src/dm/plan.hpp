@@ -78,6 +78,7 @@ struct Plan {
   std::optional<xen::DomId> guest;
   std::string name;
   Start start = Start::running;
+  int incoming = -1; // the descriptor of a saved state that libxl has opened, -1 for a new guest
   std::vector<std::string> qemu; // QEMU's arguments, without argv[0]
   std::vector<Disk> disks;
   std::vector<CopiedFile> files;

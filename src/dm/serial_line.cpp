@@ -29,8 +29,7 @@ base::Result<std::unique_ptr<SerialLine>> SerialLine::open(base::EventLoop &loop
 }
 
 SerialLine::~SerialLine() {
-  if (channel_ != nullptr)
-    channel_->close(stream_);
+  disconnect();
   if (listener_)
     ::unlink(port_.path.c_str());
 }
@@ -119,7 +118,16 @@ base::Result<> SerialLine::connect(Channel &channel) {
     return {};
   stream_ = TRY(channel.open(wire::Service::serial, index_, window, *this));
   channel_ = &channel;
+  update();
   return {};
+}
+
+void SerialLine::disconnect() {
+  if (channel_ != nullptr)
+    channel_->close(stream_);
+  channel_ = nullptr;
+  unread_ = 0;
+  update();
 }
 
 void SerialLine::on_data(std::span<const std::byte> bytes) {

@@ -23,6 +23,9 @@ public:
 
   base::Result<> connect(Channel &channel);
 
+  // Leaves the channel; dom0's side stays open, and connect() may come again.
+  void disconnect();
+
   // As QEMU's query-chardev names it: "pty:/dev/pts/3".
   [[nodiscard]] const std::string &filename() const { return filename_; }
 

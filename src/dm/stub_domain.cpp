@@ -4,6 +4,7 @@
 #include "dm/departure.hpp"
 #include "dm/file_disk.hpp"
 #include "dm/status.hpp"
+#include "dm/tap_script.hpp"
 #include "wire/frame.hpp"
 
 #include <unistd.h>
@@ -112,17 +113,41 @@ Result<> StubDomains::prepare(xen::DomId domid, const Description &description) 
 Result<> StubDomains::attach(xen::DomId domid, const Description &description,
                              const std::string &hotplug) {
   for (const Disk &disk : description.disks)
-    TRY(toolstack_.add_disk(domid, {.path = disk.path,
-                                    .vdev = disk.vdev,
-                                    .writable = disk.mode == DiskMode::read_write,
-                                    .script = hotplug}));
-  for (const Nic &nic : description.nics)
+    TRY(attach_disk(domid, disk, hotplug));
+  for (const Nic &nic : description.nics) {
     TRY(toolstack_.add_nic(domid, {.index = nic.index,
                                    .interface = nic.interface,
                                    .mac = nic.mac,
                                    .bridge = nic.bridge,
                                    .script = hotplug}));
+    // At the guest's start libxl does it, after the device model is up.
+    if (description.taps == Taps::join)
+      TRY(join_tap(xenstore_, description.guest, nic));
+  }
   return {};
+}
+
+Result<> StubDomains::attach_disk(xen::DomId stub, const Disk &disk, const std::string &hotplug) {
+  return toolstack_.add_disk(stub, {.path = disk.path,
+                                    .vdev = disk.vdev,
+                                    .writable = disk.mode == DiskMode::read_write,
+                                    .script = hotplug});
+}
+
+Result<> StubDomains::detach_disk(xen::DomId stub, const std::string &vdev) {
+  return toolstack_.remove_disk(stub, vdev);
+}
+
+Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {
+  Deadline deadline = Deadline::after(longest_wait_for_name);
+  while (auto other = TRY(toolstack_.find(name))) {
+    if (*other == stub)
+      return {};
+    if (deadline.passed())
+      return base::fail("domain {} has the name {}", *other, name);
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(between_looks).count()));
+  }
+  return toolstack_.rename(stub, name);
 }
 
 Result<> StubDomains::destroy_all(xen::DomId guest) {

@@ -25,6 +25,12 @@ public:
   // If anything fails, nothing is left. `hotplug` is the path of linstub-hotplug.
   base::Result<xen::DomId> create(const Description &description, const std::string &hotplug);
 
+  base::Result<> attach_disk(xen::DomId stub, const Disk &disk, const std::string &hotplug);
+  base::Result<> detach_disk(xen::DomId stub, const std::string &vdev);
+
+  // Gives a stub domain the name, which another domain may be about to give up.
+  base::Result<> rename(xen::DomId stub, const std::string &name);
+
   // Removes every stub domain of the guest. That there is none is no error.
   base::Result<> destroy_all(xen::DomId guest);
 

@@ -2,7 +2,12 @@
 //
 //     linstub-stubdom create          description as JSON on standard input; prints the domid
 //     linstub-stubdom destroy GUEST   removes the stub domains of the guest
-//     linstub-stubdom rescue GUEST    the same, and crashes the guest: its linstub-dm has died
+//     linstub-stubdom attach STUB FILE VDEV
+//                                     plugs a file as a disk that the stub domain may write to
+//     linstub-stubdom detach STUB VDEV
+//                                     unplugs it
+//     linstub-stubdom rename STUB NAME
+//     linstub-stubdom rescue GUEST    as destroy, and crashes the guest: its linstub-dm has died
 //
 // On failure the last line of standard error says what and why.
 #include "base/fd.hpp"
@@ -23,7 +28,9 @@ namespace {
 // Whatever libxl waits for, this process does not outlive what its caller waits for it.
 constexpr unsigned longest_life = 90; // seconds
 
-base::Result<> create(dm::StubDomains &domains, const std::string &) {
+using Arguments = std::span<const std::string>;
+
+base::Result<> create(dm::StubDomains &domains, Arguments) {
   constexpr size_t longest = size_t{1} << 20;
   std::string text = TRY(base::read_file("/dev/stdin", longest));
   dm::Description description = TRY(dm::decode_description(text));
@@ -32,34 +39,51 @@ base::Result<> create(dm::StubDomains &domains, const std::string &) {
   return {};
 }
 
-base::Result<> destroy(dm::StubDomains &domains, const std::string &guest) {
-  return domains.destroy_all(TRY(xen::parse_domid(guest)));
+base::Result<> destroy(dm::StubDomains &domains, Arguments arguments) {
+  return domains.destroy_all(TRY(xen::parse_domid(arguments[0])));
 }
 
-base::Result<> rescue(dm::StubDomains &domains, const std::string &guest) {
-  return domains.rescue(TRY(xen::parse_domid(guest)));
+base::Result<> rescue(dm::StubDomains &domains, Arguments arguments) {
+  return domains.rescue(TRY(xen::parse_domid(arguments[0])));
+}
+
+base::Result<> attach(dm::StubDomains &domains, Arguments arguments) {
+  dm::Disk disk{.path = arguments[1], .vdev = arguments[2]};
+  return domains.attach_disk(TRY(xen::parse_domid(arguments[0])), disk, LINSTUB_HOTPLUG);
+}
+
+base::Result<> detach(dm::StubDomains &domains, Arguments arguments) {
+  return domains.detach_disk(TRY(xen::parse_domid(arguments[0])), arguments[1]);
+}
+
+base::Result<> rename(dm::StubDomains &domains, Arguments arguments) {
+  return domains.rename(TRY(xen::parse_domid(arguments[0])), arguments[1]);
 }
 
 struct Action {
   std::string_view name;
-  base::Result<> (*run)(dm::StubDomains &domains, const std::string &guest);
+  size_t arguments;
+  base::Result<> (*run)(dm::StubDomains &domains, Arguments arguments);
 };
-constexpr std::array<Action, 3> actions{{
-    {"create", create},
-    {"destroy", destroy},
-    {"rescue", rescue},
+constexpr std::array<Action, 6> actions{{
+    {"create", 0, create},
+    {"destroy", 1, destroy},
+    {"rescue", 1, rescue},
+    {"attach", 3, attach},
+    {"detach", 2, detach},
+    {"rename", 2, rename},
 }};
 
-base::Result<> run(std::span<const std::string> arguments) {
-  std::string name = arguments.empty() ? "" : arguments[0];
-  std::string guest = arguments.size() > 1 ? arguments[1] : "";
+base::Result<> run(Arguments arguments) {
   for (const Action &action : actions) {
-    if (action.name == name) {
+    if (!arguments.empty() && action.name == arguments[0] &&
+        action.arguments == arguments.size() - 1) {
       auto domains = TRY(dm::StubDomains::open());
-      return action.run(domains, guest);
+      return action.run(domains, arguments.subspan(1));
     }
   }
-  return base::fail("usage: linstub-stubdom create | destroy GUEST | rescue GUEST");
+  return base::fail("usage: linstub-stubdom create | destroy GUEST | rescue GUEST | attach STUB "
+                    "FILE VDEV | detach STUB VDEV | rename STUB NAME");
 }
 
 } // namespace

@@ -21,6 +21,12 @@ base::Result<> VncServer::serve(Channel &channel) {
   return {};
 }
 
+void VncServer::pause() {
+  watch_.reset();
+  clients_.clear();
+  channel_ = nullptr;
+}
+
 void VncServer::accept() {
   auto client = accept_client(listener_);
   if (!client)

@@ -24,6 +24,10 @@ public:
 
   base::Result<> serve(Channel &channel);
 
+  // Drops all clients: their conversation was with a QEMU that is gone. Those that come now wait
+  // until serve().
+  void pause();
+
   // As QEMU's query-vnc gives it.
   [[nodiscard]] std::string description() const;
   [[nodiscard]] uint16_t port() const { return port_; }

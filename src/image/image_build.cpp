@@ -2,8 +2,8 @@
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/sha256.hpp"
 #include "cache/cache.hpp"
-#include "cache/sha256.hpp"
 #include "image/contents.hpp"
 #include "image/image_inputs.hpp"
 #include "image/packages.hpp"
@@ -99,7 +99,7 @@ base::Result<Parts> compiled_parts(cache::Cache &cache, const ImageInputs &input
 
 // The compressed ramdisk; compressing takes seconds, so that it is cached too.
 base::Result<std::string> compressed(cache::Cache &cache, const std::string &archive) {
-  const auto key = cache::Key().add("archive", cache::sha256(archive)).add("recipe", "1");
+  const auto key = cache::Key().add("archive", base::sha256(archive)).add("recipe", "1");
   auto make = [&](const fs::path &directory) -> base::Result<> {
     const std::string data = TRY(compress(archive));
     return base::replace_file(directory / ramdisk_name, data);

@@ -1,7 +1,7 @@
 #include "image/manifest.hpp"
 
 #include "base/fd.hpp"
-#include "cache/sha256.hpp"
+#include "base/sha256.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -91,7 +91,7 @@ std::string describe(const Input &input) {
 } // namespace
 
 Digest digest_of(std::string_view content) {
-  return {.size = content.size(), .sha256 = cache::sha256(content)};
+  return {.size = content.size(), .sha256 = base::sha256(content)};
 }
 
 base::Result<Digest> digest_of_file(const std::filesystem::path &path) {
@@ -99,7 +99,7 @@ base::Result<Digest> digest_of_file(const std::filesystem::path &path) {
   const auto size = std::filesystem::file_size(path, error);
   if (error)
     return base::fail("size of {}: {}", path.string(), error.message());
-  return Digest{.size = size, .sha256 = TRY(cache::sha256_file(path))};
+  return Digest{.size = size, .sha256 = TRY(base::sha256_file(path))};
 }
 
 std::string to_json(const Manifest &manifest) {

@@ -169,6 +169,22 @@ std::optional<std::string> string_member(std::string_view object, std::string_vi
   return value->get<std::string>();
 }
 
+std::optional<bool> bool_member(std::string_view object, std::string_view name) {
+  auto json = parse_object(object);
+  const Json *value = json ? member(*json, name) : nullptr;
+  if (value == nullptr || !value->is_boolean())
+    return std::nullopt;
+  return value->get<bool>();
+}
+
+std::optional<uint64_t> number_member(std::string_view object, std::string_view name) {
+  auto json = parse_object(object);
+  const Json *value = json ? member(*json, name) : nullptr;
+  if (value == nullptr || !value->is_number_unsigned())
+    return std::nullopt;
+  return value->get<uint64_t>();
+}
+
 base::Result<FromQemu> parse_from_qemu(std::string_view text) {
   Json message = TRY(parse_object(text));
   if (const Json *greeting = member(message, "QMP"))

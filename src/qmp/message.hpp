@@ -57,6 +57,10 @@ base::Result<Command> parse_command(std::string_view text);
 // The string value of a member of a JSON object, if it is there and a string.
 std::optional<std::string> string_member(std::string_view object, std::string_view name);
 
+// The same for a boolean, and for a number that is not negative.
+std::optional<bool> bool_member(std::string_view object, std::string_view name);
+std::optional<uint64_t> number_member(std::string_view object, std::string_view name);
+
 struct Version {
   uint32_t major = 0;
   uint32_t minor = 0;

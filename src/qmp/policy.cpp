@@ -7,8 +7,6 @@
 namespace linstub::qmp {
 namespace {
 
-constexpr std::string_view no_state_transfer =
-    "linstub-dm cannot save or restore the state of a device model yet";
 constexpr std::string_view no_colo = "linstub-dm does not support COLO replication";
 constexpr std::string_view no_medium =
     "linstub-dm cannot change the medium of a CD-ROM drive yet: name the image in the guest's "
@@ -20,6 +18,9 @@ const std::vector<Rule> &table() {
   static const std::vector<Rule> rules{
       {.command = "query-vnc", .action = Action::answer},
       {.command = "query-chardev", .action = Action::answer},
+      {.command = "add-fd", .action = Action::answer},
+      {.command = "remove-fd", .action = Action::answer},
+      {.command = "xen-save-devices-state", .action = Action::answer},
 
       {.command = "query-status",
        .action = Action::forward,
@@ -60,11 +61,8 @@ const std::vector<Rule> &table() {
       {.command = "xen-set-global-dirty-log", .action = Action::forward},
       {.command = "human-monitor-command", .action = Action::forward, .result = {Kind::string, {}}},
 
-      {.command = "add-fd", .action = Action::refuse, .why = no_state_transfer},
-      {.command = "remove-fd", .action = Action::refuse, .why = no_state_transfer},
-      {.command = "query-fdsets", .action = Action::refuse, .why = no_state_transfer},
-      {.command = "xen-save-devices-state", .action = Action::refuse, .why = no_state_transfer},
-      {.command = "xen-load-devices-state", .action = Action::refuse, .why = no_state_transfer},
+      {.command = "xen-load-devices-state", .action = Action::refuse, .why = no_colo},
+      {.command = "query-fdsets", .action = Action::refuse, .why = no_files},
       {.command = "blockdev-change-medium", .action = Action::refuse, .why = no_medium},
       {.command = "change", .action = Action::refuse, .why = no_medium},
       {.command = "screendump", .action = Action::refuse, .why = no_files},

@@ -10,7 +10,7 @@
 namespace linstub::qmp {
 
 enum class Action {
-  answer,  // only dom0 knows: QEMU in the stub domain would say what is true there
+  answer,  // linstub-dm does it: it concerns dom0, of which QEMU in the stub domain knows nothing
   forward, // QEMU does it; the result must have the shape
   refuse,  // with a QMP error
 };

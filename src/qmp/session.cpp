@@ -83,6 +83,12 @@ base::Result<> ClientSession::receive(const FromQemu &message) {
   return receive_reply(std::get<Reply>(message));
 }
 
+void ClientSession::abandon(std::string_view why) {
+  ready_ = false;
+  for (auto &[id, done] : std::exchange(pending_, {}))
+    done({.id = id, .result = {}, .error_class = "GenericError", .error = std::string(why)});
+}
+
 base::Result<> ClientSession::receive_reply(const Reply &reply) {
   auto found = reply.id ? pending_.find(*reply.id) : pending_.end();
   if (found == pending_.end())

@@ -54,6 +54,9 @@ public:
   // An error is a breach of the protocol: QEMU, or who speaks for it, is not to be trusted.
   base::Result<> feed(std::span<const std::byte> bytes);
 
+  // QEMU is gone: every command that has no reply yet fails with `why`.
+  void abandon(std::string_view why);
+
   [[nodiscard]] bool ready() const { return ready_; }
   std::string take_output() { return std::exchange(output_, {}); }
 

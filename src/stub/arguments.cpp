@@ -1,6 +1,7 @@
 #include "stub/arguments.hpp"
 
 #include "wire/paths.hpp"
+#include "wire/state_record.hpp"
 #include "xen/domid.hpp"
 
 #include <fcntl.h>
@@ -57,6 +58,10 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
       result.push_back(base::format("tap,id=net{},fd={}", nic, fd));
     } else if (mode == Mode::libxl && previous == "-incoming" && argument == restore_argument) {
       result.push_back(base::format("fd:{}", TRY(handover.console(restore_console, O_RDONLY))));
+    } else if (mode == Mode::linstub && previous == "-incoming" &&
+               argument == wire::incoming_argument) {
+      int fd = TRY(handover.state().transform_error(base::doing("restore the saved state")));
+      result.push_back(base::format("fd:{}", fd));
     } else {
       if ((previous == "-kernel" || previous == "-initrd") && !files_here(argument))
         return base::fail(

@@ -22,15 +22,17 @@ struct Handover {
   std::function<base::Result<int>(unsigned int nic)> tap;
   // libxl's mode only. Opens /dev/hvc<console> raw, for reading or for writing.
   std::function<base::Result<int>(unsigned int console, int flags)> console;
+  // The pipe that the state on the state disk comes through.
+  std::function<base::Result<int>()> state;
 };
 
 // Both modes: `-netdev type=tap,id=net<n>,ifname=…,script=…` becomes `tap,id=net<n>,fd=<tap(n)>`.
 // A tap whose id is not net<n>, and one NIC named twice, are errors: what would be guessed wrong
 // joins a guest to another network.
-// libxl's mode (Xen's docs/misc/stubdom.txt): a monitor on wire::qmp_socket, the save console as
-// fdset 1, and the restore console in place of $STUBDOM_RESTORE_INCOMING_ARG.
-// What `files_here` denies of a direct-boot kernel (-kernel, -initrd) is an error: the path is one
-// of dom0.
+// linstub-dm's mode: wire::incoming_argument becomes the descriptor that the saved state comes
+// from. libxl's mode (Xen's docs/misc/stubdom.txt): a monitor on wire::qmp_socket, the save console
+// as fdset 1, and the restore console in place of $STUBDOM_RESTORE_INCOMING_ARG. What `files_here`
+// denies of a direct-boot kernel (-kernel, -initrd) is an error: the path is one of dom0.
 base::Result<std::vector<std::string>>
 translate(std::span<const std::string> arguments, Mode mode, const Handover &handover,
           const std::function<bool(const std::string &)> &files_here);

@@ -1,6 +1,6 @@
 #include "stub/carried_files.hpp"
 
-#include "sys/disk_reader.hpp"
+#include "sys/direct_disk.hpp"
 #include "wire/paths.hpp"
 
 #include <fcntl.h>
@@ -13,17 +13,17 @@ namespace linstub::stub {
 namespace {
 
 base::Result<> copy(const CarriedFile &file, base::Deadline deadline) {
-  sys::DiskReader reader = TRY(sys::DiskReader::open("/dev/" + file.device));
+  auto disk = TRY(sys::DirectDisk::open("/dev/" + file.device, sys::DiskAccess::read));
   // Readable for QEMU, which runs as another user.
   base::Fd target = TRY(base::open_file(file.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
-  uint64_t left = file.size;
-  while (left > 0) {
-    auto bytes = TRY(reader.next(deadline));
-    if (bytes.empty())
-      return base::fail("/dev/{} ends {} bytes before the file does", file.device, left);
-    bytes = bytes.first(std::min<uint64_t>(bytes.size(), left));
-    TRY(base::write_all(target, bytes));
-    left -= bytes.size();
+  for (uint64_t done = 0; done < file.size;) {
+    size_t got = TRY(disk.read(done, deadline));
+    if (got == 0)
+      return base::fail("/dev/{} ends {} bytes before the file does", file.device,
+                        file.size - done);
+    size_t count = std::min<uint64_t>(got, file.size - done);
+    TRY(base::write_all(target, disk.buffer().first(count)));
+    done += count;
   }
   return {};
 }

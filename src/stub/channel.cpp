@@ -71,6 +71,8 @@ void Channel::on_open(wire::StreamId stream, wire::Service service, uint8_t inde
     send_log(stream, logs_[stream]);
     return;
   }
+  if (service == wire::Service::save)
+    return start_save(stream);
   auto socket = callbacks_.connect(service, index);
   if (!socket) {
     base::log_warning("open a stream for dom0: {}", socket.error().message());
@@ -97,7 +99,35 @@ void Channel::on_credit(wire::StreamId stream) {
 void Channel::on_close(wire::StreamId stream, std::string_view) {
   sockets_.erase(stream);
   logs_.erase(stream);
+  if (save_ && stream == save_stream_)
+    save_.reset();
   mux_.close(stream);
+}
+
+void Channel::start_save(wire::StreamId stream) {
+  if (save_)
+    return mux_.close(stream, "a state is being saved already");
+  save_stream_ = stream;
+  save_ = StateSave::start(
+      loop_, callbacks_.save,
+      {.ready =
+           [this, stream] {
+             mux_.accept(stream, 1);
+             pump();
+           },
+       .ended = [this, stream](const base::Result<> &result) { save_ended(stream, result); }});
+}
+
+void Channel::save_ended(wire::StreamId stream, const base::Result<> &result) {
+  auto save = std::move(save_); // it ends after this call, which came from it
+  if (result) {
+    mux_.send(stream, std::span(&wire::committed, 1));
+    mux_.close(stream);
+  } else {
+    base::log_error("save QEMU's state: {}", result.error().message());
+    mux_.close(stream, result.error().message());
+  }
+  pump();
 }
 
 void Channel::send_log(wire::StreamId stream, uint64_t &position) {
@@ -124,6 +154,7 @@ void Channel::end(std::string_view why) {
   watch_.reset();
   sockets_.clear();
   logs_.clear();
+  save_.reset();
   callbacks_.gone(why);
 }
 

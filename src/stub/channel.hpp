@@ -5,6 +5,7 @@
 #include "base/event_loop.hpp"
 #include "stub/log_ring.hpp"
 #include "stub/socket_stream.hpp"
+#include "stub/state_streams.hpp"
 #include "stub/transport.hpp"
 #include "wire/mux.hpp"
 
@@ -23,6 +24,8 @@ public:
     std::function<void(std::string_view why)> gone;
     // Connects to the socket of a service.
     std::function<base::Result<base::Fd>(wire::Service service, uint8_t index)> connect;
+    // Where a save goes.
+    StateSave::Places save;
   };
 
   static base::Result<std::unique_ptr<Channel>> create(base::EventLoop &loop,
@@ -47,6 +50,8 @@ private:
   void pump();
   void write_output();
   void send_log(wire::StreamId stream, uint64_t &position);
+  void start_save(wire::StreamId stream);
+  void save_ended(wire::StreamId stream, const base::Result<> &result);
   void end(std::string_view why);
 
   base::EventLoop &loop_;
@@ -57,6 +62,8 @@ private:
   base::EventLoop::Handle watch_;
   std::map<wire::StreamId, std::unique_ptr<SocketStream>> sockets_;
   std::map<wire::StreamId, uint64_t> logs_; // how far each has read
+  std::unique_ptr<StateSave> save_;         // one at a time
+  wire::StreamId save_stream_ = 0;
   bool ended_ = false;
 };
 

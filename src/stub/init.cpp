@@ -9,6 +9,7 @@
 #include "sys/uevent.hpp"
 #include "sys/unix_socket.hpp"
 #include "wire/paths.hpp"
+#include "wire/state_record.hpp"
 
 #include <fcntl.h>
 #include <sys/reboot.h>
@@ -37,6 +38,8 @@ constexpr unsigned int start_seconds = 55;  // for all that comes before QEMU's 
 constexpr auto socket_interval = Milliseconds(20);
 constexpr auto log_interval = Milliseconds(20); // lines of that time go to dom0 together
 constexpr unsigned int farewell_milliseconds = 2000;
+
+std::string state_disk_path() { return base::format("/dev/{}", wire::state_disk); }
 
 void log_to_ring(void *ring, std::string_view line) { static_cast<LogRing *>(ring)->add(line); }
 
@@ -238,9 +241,21 @@ base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd
       .console = [&](unsigned int console, int flags) -> base::Result<int> {
         return hand(TRY(sys::open_raw_terminal(base::format("/dev/hvc{}", console), flags)));
       },
+      .state = [&]() -> base::Result<int> { return hand(TRY(feed_state())); },
   };
   return translate(settings_.arguments, settings_.mode, handover,
                    [](const std::string &path) { return ::access(path.c_str(), R_OK) == 0; });
+}
+
+base::Result<base::Fd> Init::feed_state() {
+  auto started = TRY(
+      StateFeed::start(*loop_, state_disk_path(), base::Deadline::after(copy_deadline),
+                       [this](const base::Result<> &end) {
+                         if (!end)
+                           tell(Event::failure, "restore QEMU's state: " + end.error().message());
+                       }));
+  feed_ = std::move(started.feed);
+  return std::move(started.for_qemu);
 }
 
 base::Result<> Init::start_qemu() {
@@ -285,16 +300,17 @@ base::Result<> Init::serve_channel() {
     return {};
   }
   auto vchan = TRY(xen::Vchan::serve(xen::dom0, wire::channel_node, channel_rings));
-  channel_ = TRY(Channel::create(
-      *loop_, std::make_unique<VchanTransport>(std::move(vchan)), log_,
-      {.connected = [this] { tell(Event::client_connected); },
-       .gone =
-           [this](std::string_view why) {
-             base::log_warning("channel: {}", why);
-             tell(Event::client_gone);
-           },
-       .connect = [this](wire::Service service,
-                         uint8_t index) { return connect_service(service, index); }}));
+  channel_ = TRY(
+      Channel::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)), log_,
+                      {.connected = [this] { tell(Event::client_connected); },
+                       .gone =
+                           [this](std::string_view why) {
+                             base::log_warning("channel: {}", why);
+                             tell(Event::client_gone);
+                           },
+                       .connect = [this](wire::Service service,
+                                         uint8_t index) { return connect_service(service, index); },
+                       .save = {.disk = state_disk_path(), .pipe = wire::save_pipe}}));
   return {};
 }
 
@@ -308,7 +324,8 @@ base::Result<base::Fd> Init::connect_service(wire::Service service, uint8_t inde
     if (index < wire::most_serial_ports)
       return sys::connect_unix(wire::serial_socket(index));
     break;
-  case wire::Service::log: // the Channel's own
+  case wire::Service::log: // these two are the Channel's own
+  case wire::Service::save:
     break;
   }
   return base::fail("there is no service {} with index {}", static_cast<int>(service), index);

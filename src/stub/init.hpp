@@ -11,6 +11,7 @@
 #include "stub/log_ring.hpp"
 #include "stub/qemu.hpp"
 #include "stub/settings.hpp"
+#include "stub/state_streams.hpp"
 #include "xen/xenstore.hpp"
 
 #include <memory>
@@ -43,6 +44,7 @@ private:
   void set_deadline();
   void look_at_devices();
   base::Result<> start_qemu();
+  base::Result<base::Fd> feed_state();
   base::Result<std::vector<std::string>> qemu_arguments(std::vector<base::Fd> &keep);
   void await_sockets();
   base::Result<> serve_channel();
@@ -64,7 +66,8 @@ private:
   std::string error_; // why the domain ends
 
   std::optional<Frontends> frontends_;
-  std::string missing_; // what devices are still awaited
+  std::string missing_;             // what devices are still awaited
+  std::unique_ptr<StateFeed> feed_; // while QEMU restores
   std::unique_ptr<Qemu> qemu_;
   LogRing last_words_; // of QEMU's
   std::vector<std::string> sockets_;

@@ -49,6 +49,9 @@ enum class Service : uint8_t {
   vnc = 2,    // a new VNC connection to QEMU
   serial = 3, // the guest's emulated serial port `index`
   log = 4,    // lines of linstub-init, the kernel and QEMU; the stub domain sends only
+  save = 5,   // from QEMU's save pipe to the state disk (state_record.hpp), which dom0 has just
+              // attached: accepted when QEMU can be told to save; one byte `committed` and a close
+              // without a reason when the state is on the disk, a close with a reason if it is not
 };
 
 using StreamId = uint16_t;

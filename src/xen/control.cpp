@@ -53,6 +53,18 @@ base::Result<> Control::crash(DomId domid) {
   return {};
 }
 
+base::Result<> Control::pause(DomId domid) {
+  if (xc_domain_pause(handle_.get(), number(domid)) < 0)
+    return base::fail_errno(errno, "pause domain {}", domid);
+  return {};
+}
+
+base::Result<> Control::unpause(DomId domid) {
+  if (xc_domain_unpause(handle_.get(), number(domid)) < 0)
+    return base::fail_errno(errno, "unpause domain {}", domid);
+  return {};
+}
+
 base::Result<> Control::set_target(DomId domid, DomId target) {
   if (xc_domain_set_target(handle_.get(), number(domid), number(target)) < 0)
     return base::fail_errno(errno, "make domain {} the device model of domain {}", domid, target);

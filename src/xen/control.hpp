@@ -38,6 +38,10 @@ public:
   // is gone or has shut down already.
   base::Result<> crash(DomId domid);
 
+  // Each pause holds the domain until one unpause more than before has come.
+  base::Result<> pause(DomId domid);
+  base::Result<> unpause(DomId domid);
+
   // Lets `domid` do to `target` what a device model has to do.
   base::Result<> set_target(DomId domid, DomId target);
 

@@ -97,6 +97,17 @@ base::Result<> Toolstack::add_disk(DomId domid, const NewDisk &disk) {
   return {};
 }
 
+base::Result<> Toolstack::remove_disk(DomId domid, const std::string &vdev) {
+  Disk device;
+  if (libxl_vdev_to_device_disk(context_.get(), number(domid), vdev.c_str(), device.get()) != 0)
+    return {};
+  if (libxl_device_disk_remove(context_.get(), number(domid), device.get(), nullptr) == 0)
+    return {};
+  if (int code = libxl_device_disk_destroy(context_.get(), number(domid), device.get(), nullptr))
+    return failed(code, base::format("detach disk {}", vdev));
+  return {};
+}
+
 base::Result<> Toolstack::add_nic(DomId domid, const NewNic &nic) {
   Nic device;
   device->backend_domid = 0;
@@ -123,6 +134,12 @@ base::Result<> Toolstack::unpause(DomId domid) {
 base::Result<> Toolstack::destroy(DomId domid) {
   if (int code = libxl_domain_destroy(context_.get(), number(domid), nullptr))
     return failed(code, base::format("destroy domain {}", domid));
+  return {};
+}
+
+base::Result<> Toolstack::rename(DomId domid, const std::string &name) {
+  if (int code = libxl_domain_rename(context_.get(), number(domid), nullptr, name.c_str()))
+    return failed(code, base::format("rename domain {} to {}", domid, name));
   return {};
 }
 

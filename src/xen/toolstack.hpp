@@ -51,12 +51,17 @@ public:
 
   // These wait until backend and hotplug script are done.
   base::Result<> add_disk(DomId domid, const NewDisk &disk);
+  // Takes a disk away, by force if the domain does not let go of it. That there is none of that
+  // name is no error.
+  base::Result<> remove_disk(DomId domid, const std::string &vdev);
   base::Result<> add_nic(DomId domid, const NewNic &nic);
 
   base::Result<> unpause(DomId domid);
 
   // Ends a domain at once and removes its devices and nodes.
   base::Result<> destroy(DomId domid);
+
+  base::Result<> rename(DomId domid, const std::string &name);
 
   base::Result<std::optional<DomId>> find(const std::string &name);
 

@@ -1,6 +1,5 @@
 #include "base/fd.hpp"
 #include "cache/cache.hpp"
-#include "cache/sha256.hpp"
 
 #include <gmock/gmock.h>
 
@@ -22,11 +21,6 @@ protected:
 
   fs::path root_;
 };
-
-TEST(Sha256, MatchesThePublishedVectors) {
-  EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-}
 
 TEST(Key, DiffersWhenAnyInputDoes) {
   EXPECT_EQ(Key().add("a", "1").text(), Key().add("a", "1").text());

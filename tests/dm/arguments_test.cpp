@@ -117,7 +117,7 @@ TEST(Translate, RefusesWithASentenceThatNamesTheOption) {
   EXPECT_THAT(refusal("-spice port=1"), HasSubstr("-spice"));
   EXPECT_THAT(refusal("-display sdl"), HasSubstr("-display sdl"));
   EXPECT_THAT(refusal("-device qxl-vga"), HasSubstr("SPICE"));
-  EXPECT_THAT(refusal("-incoming fd:8"), HasSubstr("restore"));
+  EXPECT_THAT(refusal("-incoming tcp:0:4444"), HasSubstr("fd:NUMBER"));
   EXPECT_THAT(refusal("-frobnicate"), HasSubstr("-frobnicate"));
   EXPECT_THAT(refusal("-linstub memroy=9"), HasSubstr("memroy"));
   EXPECT_THAT(refusal("-xen-attach"), HasSubstr("HVM"));

@@ -1,6 +1,6 @@
 #include "dm/life.hpp"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <algorithm>
 
@@ -17,9 +17,6 @@ Life after(std::initializer_list<Event> events) {
 }
 
 bool does(const Step &step, Action action) { return std::ranges::contains(step.actions, action); }
-
-const Event all_events[] = {created,     creation_failed, qemu_runs,  monitor_ready, deadline,
-                            stub_failed, stub_gone,       guest_gone, end_asked,     removed};
 
 TEST(Life, AnnouncesOnceQemuRunsAndAnswersInEitherOrder) {
   Step last = step(after({created, qemu_runs}), monitor_ready);
@@ -62,29 +59,116 @@ TEST(Life, IgnoresTheDeadlineOfTheStartOnceItServes) {
   EXPECT_EQ(step(serving, deadline).next, serving);
 }
 
-// Every event in every state that can be reached.
-TEST(Life, EndsFromEveryStateAndRemovesTheStubDomainOnce) {
+TEST(Life, AnUpgradeSavesRetiresRemovesAndMakesAnother) {
+  Life life = after({created, qemu_runs, monitor_ready});
+  const std::pair<Event, Action> way[] = {
+      {upgrade_asked, Action::save_state},     {state_saved, Action::retire_qemu},
+      {stub_gone, Action::remove_stub_domain}, {removed, Action::create_upgraded},
+      {created, Action::follow_stub_domain},   {qemu_runs, Action::follow_stub_domain},
+      {monitor_ready, Action::tell_upgraded},
+  };
+  for (const auto &[event, action] : way) {
+    Step next = step(life, event);
+    EXPECT_TRUE(event == qemu_runs || does(next, action)) << "event " << int(event);
+    EXPECT_FALSE(does(next, Action::announce)) << "libxl has been told before";
+    life = next.next;
+  }
+  EXPECT_EQ(life, after({created, qemu_runs, monitor_ready})) << "as if nothing had happened";
+}
+
+TEST(Life, AnUpgradeThatCannotSaveLetsTheGuestRunOn) {
+  Step failed = step(after({created, qemu_runs, monitor_ready, upgrade_asked}), save_failed);
+  EXPECT_THAT(failed.actions, testing::ElementsAre(Action::resume_qemu, Action::resume_guest,
+                                                   Action::tell_not_upgraded));
+  EXPECT_EQ(failed.next, after({created, qemu_runs, monitor_ready}));
+}
+
+TEST(Life, AnUpgradeThatFailsGoesBackToTheOldImageOnce) {
+  Life upgrading =
+      after({created, qemu_runs, monitor_ready, upgrade_asked, state_saved, stub_gone, removed});
+  for (Event event : {creation_failed, stub_failed, stub_gone, deadline}) {
+    Step failed = step(upgrading, event);
+    EXPECT_TRUE(does(failed, Action::remove_stub_domain));
+    EXPECT_FALSE(does(failed, Action::crash_guest));
+    Step again = step(failed.next, removed);
+    EXPECT_TRUE(does(again, Action::create_fallback));
+    EXPECT_TRUE(does(step(again.next, event), Action::crash_guest));
+    Life back = step(step(again.next, created).next, qemu_runs).next;
+    EXPECT_THAT(step(back, monitor_ready).actions,
+                testing::ElementsAre(Action::resume_guest, Action::tell_not_upgraded));
+  }
+}
+
+TEST(Life, CrashesAGuestWhoseStateIsLostDuringAnUpgrade) {
+  Life saving = after({created, qemu_runs, monitor_ready, upgrade_asked});
+  for (Event event : {stub_failed, stub_gone}) {
+    Step lost = step(saving, event);
+    EXPECT_TRUE(does(lost, Action::crash_guest));
+    EXPECT_TRUE(does(lost, Action::tell_not_upgraded));
+    EXPECT_EQ(lost.next.outcome, Outcome::failure);
+  }
+}
+
+// All states that can be reached, by every event in every one of them.
+std::vector<Life> all_reached() {
   std::vector<Life> reached{Life{}, Life{.qemu_runs = true}};
   for (size_t i = 0; i < reached.size(); i++) {
     for (Event event : all_events) {
-      Step next = step(reached[i], event);
-      SCOPED_TRACE(testing::Message()
-                   << "phase " << int(reached[i].phase) << " event " << int(event));
-      // The stub domain is removed exactly when the end begins, and finish comes exactly at the
-      // end.
-      bool ends = next.next.phase == Phase::ending && reached[i].phase != Phase::ending;
-      EXPECT_EQ(does(next, Action::remove_stub_domain), ends);
-      EXPECT_EQ(does(next, Action::finish),
-                next.next.phase == Phase::ended && reached[i].phase != Phase::ended);
-      EXPECT_GE(next.next.phase, reached[i].phase) << "no way back";
-      if (does(next, Action::crash_guest)) {
-        EXPECT_EQ(reached[i].phase, Phase::serving);
-      }
-      if (!std::ranges::contains(reached, next.next))
-        reached.push_back(next.next);
+      Life next = step(reached[i], event).next;
+      if (!std::ranges::contains(reached, next))
+        reached.push_back(next);
     }
   }
-  for (const Life &life : reached) {
+  return reached;
+}
+
+TEST(Life, EveryPhaseAndAttemptIsReached) {
+  std::vector<Life> reached = all_reached();
+  for (Phase phase : all_phases)
+    EXPECT_TRUE(std::ranges::contains(reached, phase, &Life::phase)) << int(phase);
+  for (Attempt attempt : all_attempts)
+    EXPECT_TRUE(std::ranges::contains(reached, attempt, &Life::attempt)) << int(attempt);
+}
+
+TEST(Life, KeepsItsPromisesForEveryEventInEveryState) {
+  for (const Life &life : all_reached()) {
+    for (Event event : all_events) {
+      SCOPED_TRACE(testing::Message() << "phase " << int(life.phase) << " attempt "
+                                      << int(life.attempt) << " event " << int(event));
+      Step next = step(life, event);
+      auto begins = [&](Phase phase) { return next.next.phase == phase && life.phase != phase; };
+      // A removal is asked for once: when the end begins, unless one is under way, and when the
+      // stub domain of an upgrade makes room for the next.
+      EXPECT_EQ(does(next, Action::remove_stub_domain),
+                (begins(Phase::ending) && life.phase != Phase::removing) ||
+                    begins(Phase::removing));
+      EXPECT_EQ(does(next, Action::finish), begins(Phase::ended));
+      bool guest_runs = life.phase == Phase::serving || life.phase == Phase::saving ||
+                        life.attempt != Attempt::first || life.phase == Phase::retiring ||
+                        life.phase == Phase::removing;
+      if (does(next, Action::crash_guest)) {
+        EXPECT_TRUE(guest_runs && next.next.phase == Phase::ending);
+      }
+      // A guest that runs and has lost its device model crashes; it is never left alone.
+      if (begins(Phase::ending) && next.next.outcome == Outcome::failure && guest_runs) {
+        EXPECT_TRUE(does(next, Action::crash_guest));
+      }
+      // Who asked for an upgrade is told the end of it, once.
+      auto upgrading = [](const Life &one) {
+        return one.phase < Phase::ending &&
+               (one.phase > Phase::serving || one.attempt != Attempt::first);
+      };
+      EXPECT_EQ(does(next, Action::tell_upgraded) || does(next, Action::tell_not_upgraded),
+                upgrading(life) && !upgrading(next.next));
+      // A guest that was paused runs again, unless it ends.
+      EXPECT_EQ(does(next, Action::resume_guest),
+                upgrading(life) && next.next.phase == Phase::serving);
+    }
+  }
+}
+
+TEST(Life, EndsFromEveryState) {
+  for (const Life &life : all_reached()) {
     Life end = step(step(life, end_asked).next, removed).next;
     EXPECT_EQ(end.phase, Phase::ended);
     EXPECT_TRUE(step(end, stub_gone).actions.empty());

@@ -22,10 +22,7 @@ std::string why(const base::Result<T> &result) {
 }
 
 class Scenario : public ::testing::Test {
-protected:
-  void SetUp() override;
-  void TearDown() override;
-
+public:
   [[nodiscard]] const Host &host() const { return stage().host(); }
 
   // Creates a guest; the test fails if it does not come up to its prompt.
@@ -41,6 +38,10 @@ protected:
   // Waits until there is nothing left of what has come since the scenario began; what is left
   // after the limit is returned.
   std::vector<std::string> left_within(base::Milliseconds limit);
+
+protected:
+  void SetUp() override;
+  void TearDown() override;
 
 private:
   Inventory before_;

@@ -1,0 +1,48 @@
+#include "dm/guest_services.hpp"
+
+namespace linstub::dm {
+
+base::Result<std::unique_ptr<GuestServices>>
+GuestServices::open(base::EventLoop &loop, const Plan &plan, Monitors::Owner owner) {
+  std::unique_ptr<GuestServices> services(new GuestServices());
+  if (plan.vnc)
+    services->vnc_ = TRY(VncServer::open(loop, *plan.vnc));
+  for (const SerialPort &port : plan.serial)
+    services->serial_.push_back(
+        TRY(SerialLine::open(loop, port, static_cast<uint8_t>(services->serial_.size()))));
+  services->monitors_ = TRY(Monitors::open(loop, plan.monitors, std::move(owner)));
+  return services;
+}
+
+base::Result<> GuestServices::connect(Channel &channel) {
+  TRY(log_.connect(channel));
+  TRY(monitors_->connect(channel));
+  for (auto &line : serial_)
+    TRY(line->connect(channel));
+  if (vnc_)
+    TRY(vnc_->serve(channel));
+  return {};
+}
+
+void GuestServices::disconnect() {
+  if (vnc_)
+    vnc_->pause();
+  for (auto &line : serial_)
+    line->disconnect();
+  monitors_->disconnect();
+  log_.disconnect();
+}
+
+std::string GuestServices::query_vnc() const {
+  return vnc_ ? vnc_->description() : R"({"enabled":false})";
+}
+
+std::string GuestServices::query_chardev() const {
+  std::string list;
+  for (size_t i = 0; i < serial_.size(); i++)
+    list += std::format(R"({}{{"label":"serial{}","filename":{},"frontend-open":true}})",
+                        list.empty() ? "" : ",", i, qmp::quoted(serial_[i]->filename()));
+  return std::format("[{}]", list);
+}
+
+} // namespace linstub::dm

@@ -1,0 +1,43 @@
+// GuestServices: what linstub-dm serves in dom0 for a guest, whatever stub domain is behind it:
+// monitor sockets, VNC, serial ports, the log. They stay when the stub domain is replaced.
+#pragma once
+
+#include "dm/log_stream.hpp"
+#include "dm/monitor.hpp"
+#include "dm/plan.hpp"
+#include "dm/serial_line.hpp"
+#include "dm/vnc_server.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace linstub::dm {
+
+class GuestServices {
+public:
+  // Opens all of dom0's side. Clients wait until connect().
+  static base::Result<std::unique_ptr<GuestServices>> open(base::EventLoop &loop, const Plan &plan,
+                                                           Monitors::Owner owner);
+
+  // Opens the streams to a stub domain. The channel must live until disconnect().
+  base::Result<> connect(Channel &channel);
+
+  // Leaves the stub domain. VNC clients are dropped, serial lines and monitor clients stay.
+  void disconnect();
+
+  [[nodiscard]] Monitors &monitors() { return *monitors_; }
+
+  // The results of the QMP commands of the same name, as JSON, as they are true in dom0.
+  [[nodiscard]] std::string query_vnc() const;
+  [[nodiscard]] std::string query_chardev() const;
+
+private:
+  GuestServices() = default;
+
+  std::unique_ptr<VncServer> vnc_;
+  std::vector<std::unique_ptr<SerialLine>> serial_;
+  std::unique_ptr<Monitors> monitors_;
+  LogStream log_;
+};
+
+} // namespace linstub::dm

@@ -1,0 +1,79 @@
+// The two ways of state between QEMU and the state disk: StateSave from the pipe that QEMU saves to
+// onto the disk, StateFeed from the disk into the pipe that QEMU restores from. Both run in the
+// event loop, at QEMU's pace, with constant memory.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "stub/state_disk.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace linstub::stub {
+
+class StateSave {
+public:
+  struct Events {
+    std::function<void()> ready;                          // QEMU can be told to save
+    std::function<void(const base::Result<> &end)> ended; // the state is committed, or why not
+  };
+  struct Places {
+    std::string disk; // a block device, which may be about to appear
+    std::string pipe; // made here, writable for everybody
+  };
+
+  // Waits for the disk and makes the pipe. Calls come from the event loop; `ended`, the last one,
+  // may destroy the StateSave.
+  static std::unique_ptr<StateSave> start(base::EventLoop &loop, Places places, Events events);
+  StateSave(const StateSave &) = delete;
+  StateSave &operator=(const StateSave &) = delete;
+  ~StateSave(); // whatever QEMU still writes fails
+
+private:
+  StateSave(base::EventLoop &loop, Places places, Events events)
+      : loop_(loop), places_(std::move(places)), events_(std::move(events)) {}
+  void open_disk(base::Deadline deadline);
+  base::Result<> open_pipe();
+  void receive();
+  void end(const base::Result<> &result);
+
+  base::EventLoop &loop_;
+  Places places_;
+  Events events_;
+  std::optional<StateWriter> writer_;
+  base::Fd pipe_;
+  base::EventLoop::Handle watch_;
+  base::EventLoop::Handle timer_;
+};
+
+class StateFeed {
+public:
+  struct Started {
+    std::unique_ptr<StateFeed> feed;
+    base::Fd for_qemu; // to be inherited
+  };
+
+  // Checks the state on the disk, whole, before anything of it can be read. `ended` is called once,
+  // from the event loop: without an error when QEMU's end has taken all bytes or has hung up, which
+  // QEMU itself gives the reason for.
+  static base::Result<Started> start(base::EventLoop &loop, const std::string &disk,
+                                     base::Deadline deadline,
+                                     std::function<void(const base::Result<> &end)> ended);
+  StateFeed(const StateFeed &) = delete;
+  StateFeed &operator=(const StateFeed &) = delete;
+
+private:
+  StateFeed(StateReader reader, base::Fd pipe, std::function<void(const base::Result<> &end)> ended)
+      : reader_(std::move(reader)), pipe_(std::move(pipe)), ended_(std::move(ended)) {}
+  void send();
+  void end(const base::Result<> &result);
+
+  StateReader reader_;
+  base::Fd pipe_;
+  std::function<void(const base::Result<> &end)> ended_;
+  std::span<const std::byte> pending_;
+  base::EventLoop::Handle watch_;
+};
+
+} // namespace linstub::stub

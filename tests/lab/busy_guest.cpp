@@ -1,0 +1,104 @@
+#include "busy_guest.hpp"
+
+#include "lab/screenshot.hpp"
+
+#include <cstdlib>
+#include <thread>
+
+namespace linstub::lab {
+
+using std::chrono::seconds;
+
+namespace {
+
+constexpr auto ask_limit = seconds(150);
+constexpr int echo_port = 7007;
+
+} // namespace
+
+BusyGuest::BusyGuest(Scenario &scenario, const std::string &name, DeviceModel device_model)
+    : scenario_(scenario),
+      config_{.name = name, .device_model = device_model, .direct_boot = true} {
+  guest_.emplace(scenario_.start(config_));
+  if (!::testing::Test::HasFailure())
+    go_to_work();
+}
+
+void BusyGuest::go_to_work() {
+  scenario_.dom0(base::format("pkill -f TCP-LISTEN:{} || true; (setsid socat TCP-LISTEN:{},fork,"
+                              "reuseaddr EXEC:cat >/dev/null 2>&1 </dev/null &)",
+                              echo_port, echo_port));
+  auto net = guest_->ask("net", ask_limit);
+  ASSERT_TRUE(net) << why(net);
+  auto begun = guest_->ask(
+      base::format("sh (i=0; while :; do i=$((i+1)); echo $i; sleep 0.3; done | nc $(cat "
+                   "/tmp/server) {} >/tmp/echo) >/dev/null 2>&1 & ",
+                   echo_port),
+      ask_limit);
+  ASSERT_TRUE(begun) << why(begun);
+  ASSERT_TRUE(guest_->ask("banner", ask_limit));
+  picture_ = picture();
+  expect_all_well("at the start");
+}
+
+// The number of lines that have come back over the connection, if none is missing or damaged.
+uint64_t BusyGuest::count() {
+  auto answer =
+      guest_->ask("sh n=0; ok=yes; while read l; do n=$((n+1)); [ \"$l\" = $n ] || ok=no; "
+                  "done </tmp/echo; echo + count $ok $n",
+                  ask_limit);
+  EXPECT_TRUE(answer) << why(answer);
+  EXPECT_THAT(answer.value_or(""), ::testing::StartsWith("+ count yes "));
+  auto ended = guest_->wait_for("+ sh", ask_limit);
+  EXPECT_TRUE(ended) << why(ended);
+  constexpr size_t prefix = std::string_view("+ count yes ").size();
+  return answer && answer->size() > prefix ? std::strtoull(answer->c_str() + prefix, nullptr, 10)
+                                           : 0;
+}
+
+std::string BusyGuest::picture() {
+  std::string port = scenario_.dom0(
+      base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port", config_.name));
+  auto local =
+      scenario_.host().forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str())));
+  EXPECT_TRUE(local) << why(local);
+  std::string file = ::testing::TempDir() + config_.name + ".png";
+  auto taken =
+      take_screenshot("127.0.0.1", local.value_or(0), file, base::Deadline::after(seconds(90)));
+  EXPECT_TRUE(taken) << why(taken);
+  constexpr size_t largest = size_t{8} << 20;
+  return base::read_file(file, largest).value_or("");
+}
+
+void BusyGuest::found_again() {
+  auto followed = guest_->follow();
+  EXPECT_TRUE(followed) << why(followed);
+}
+
+void BusyGuest::expect_all_well(const std::string &when) {
+  SCOPED_TRACE(when);
+  // The connection may have to send again what was lost while nobody served the guest.
+  uint64_t now = count();
+  for (int tries = 0; tries < 20 && now <= counted_; tries++) {
+    std::this_thread::sleep_for(seconds(1));
+    now = count();
+  }
+  EXPECT_GT(now, counted_) << "lines over the TCP connection";
+  counted_ = now;
+  auto disk = guest_->ask("disk 1", ask_limit);
+  EXPECT_TRUE(disk) << why(disk);
+  EXPECT_EQ(picture() == picture_, true) << "the screen has changed";
+}
+
+void BusyGuest::expect_alive() {
+  auto disk = guest_->ask("disk 1", ask_limit);
+  EXPECT_TRUE(disk) << why(disk);
+}
+
+std::string BusyGuest::config_of(DeviceModel device_model) const {
+  GuestConfig config = config_;
+  config.device_model = device_model;
+  return base::format("cat > /var/tmp/t.cfg <<'END'\n{}END", xl_config(config));
+}
+
+} // namespace linstub::lab

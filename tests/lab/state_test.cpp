@@ -1,0 +1,263 @@
+// Save, restore, checkpoint, migration and upgrade of a guest at work, and what can go wrong.
+#include "busy_guest.hpp"
+
+#include <cstdlib>
+
+namespace linstub::lab {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr auto save_limit = seconds(120);
+constexpr auto restore_limit = seconds(180);
+constexpr auto upgrade_limit = seconds(200);
+
+// An ordinary run makes two rounds. LINSTUB_ROUNDS=10 ./dev test lab makes the ten that are
+// promised.
+int rounds() {
+  const char *text = std::getenv("LINSTUB_ROUNDS");
+  return text != nullptr ? std::clamp(std::atoi(text), 1, 10) : 2;
+}
+
+class StateOf : public Scenario {
+protected:
+  // A command in dom0 whose failure is expected: what it says.
+  std::string fails(const std::string &command, base::Milliseconds limit) {
+    auto output = host().run(command + " 2>&1", limit);
+    if (!output) {
+      ADD_FAILURE() << why(output);
+      return {};
+    }
+    EXPECT_FALSE(output->status.success()) << command << " has succeeded";
+    return output->out + output->err;
+  }
+
+  std::string succeeds(const std::string &command, base::Milliseconds limit) {
+    auto output = host().run(command + " 2>&1", limit);
+    if (!output) {
+      ADD_FAILURE() << why(output);
+      return {};
+    }
+    EXPECT_TRUE(output->status.success()) << command << ": " << output->out << output->err;
+    return output->out;
+  }
+
+  void save(const std::string &options = "") {
+    succeeds("rm -f /var/tmp/t.save; xl save " + options + " t-state /var/tmp/t.save", save_limit);
+  }
+  void restore(BusyGuest &guest, const std::string &options = "") {
+    succeeds("xl restore " + options + " /var/tmp/t.save", restore_limit);
+    guest.found_again();
+  }
+
+  void TearDown() override {
+    host().run("rm -f /var/tmp/t.save /var/tmp/t.cfg", seconds(30)).value_or(base::Output{});
+    Scenario::TearDown();
+  }
+
+  // State disks, their loop devices, files of /run/linstub: nothing of it stays while a guest runs.
+  void expect_no_state_disk() {
+    EXPECT_TRUE(holds_within("! losetup -a | grep -q state- && ! ls /run/linstub | grep -q state-",
+                             seconds(30)))
+        << dom0("losetup -a; ls /run/linstub");
+  }
+};
+
+TEST_F(StateOf, AGuestAtWorkComesThroughRoundsOfSaveAndRestore) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  for (int i = 0; i < rounds(); i++) {
+    save();
+    restore(guest);
+    guest.expect_all_well("round " + std::to_string(i));
+  }
+  expect_no_state_disk();
+}
+
+TEST_F(StateOf, ACheckpointLetsTheGuestRunOn) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  save("-c");
+  guest.expect_all_well("after the checkpoint");
+  expect_no_state_disk();
+  // And the file is a guest: as it was then.
+  dom0("xl destroy t-state");
+  restore(guest);
+  guest.expect_alive();
+}
+
+TEST_F(StateOf, AMigrationToThisHostKeepsTheGuestAtWork) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  succeeds("xl migrate -s 'sh -c' t-state 'exec xl migrate-receive' ", seconds(240));
+  guest.found_again();
+  guest.expect_all_well("after the migration");
+  EXPECT_THAT(dom0("xl list | awk '{ print $1 }'"), HasSubstr("t-state-dm"));
+  EXPECT_THAT(dom0("linstub status"), Not(HasSubstr("incoming")));
+}
+
+TEST_F(StateOf, IsTheSameUnderQemuInDom0) {
+  BusyGuest guest(*this, "t-state", DeviceModel::dom0);
+  save();
+  dom0(guest.config_of(DeviceModel::linstub));
+  succeeds("xl restore /var/tmp/t.cfg /var/tmp/t.save", restore_limit);
+  guest.found_again();
+  guest.expect_all_well("saved in dom0, restored in a stub domain");
+  EXPECT_EQ(dom0("ps -eo comm | grep -c '^qemu' || true"), "0");
+  save();
+  dom0(guest.config_of(DeviceModel::dom0));
+  succeeds("xl restore /var/tmp/t.cfg /var/tmp/t.save", restore_limit);
+  guest.found_again();
+  guest.expect_all_well("and the other way round");
+  EXPECT_THAT(dom0("xl list"), Not(HasSubstr("t-state-dm")));
+}
+
+TEST_F(StateOf, AnUpgradeReplacesTheStubDomainUnderTheGuest) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  std::string domid = dom0("xl domid t-state");
+  std::string stub = dom0("xl domid t-state-dm");
+  for (int i = 0; i < rounds(); i++) {
+    std::string said = succeeds("linstub upgrade t-state", upgrade_limit);
+    EXPECT_THAT(said, HasSubstr("it was held for"));
+    std::printf("%s", said.c_str());
+    guest.expect_all_well("upgrade " + std::to_string(i));
+    EXPECT_EQ(dom0("xl domid t-state"), domid);
+    std::string next = dom0("xl domid t-state-dm");
+    EXPECT_NE(next, stub);
+    stub = next;
+  }
+  expect_no_state_disk();
+  EXPECT_EQ(dom0("xl list | grep -c null || true"), "0") << "a former stub domain is still held";
+}
+
+// --- faults --------------------------------------------------------------------------------------
+
+TEST_F(StateOf, AnUpgradeToABrokenImageGoesBack) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  // A sound manifest over a ramdisk that no kernel can unpack.
+  dom0("rm -rf /run/lab-image && cp -r /usr/lib/linstub/image /run/lab-image && "
+       "dd if=/dev/urandom of=/run/lab-image/ramdisk bs=4096 seek=64 count=64 conv=notrunc 2>&1");
+  std::string said = fails("linstub upgrade t-state --image /run/lab-image", upgrade_limit);
+  EXPECT_THAT(said, HasSubstr("it runs on, with the image that it had"));
+  guest.expect_all_well("after the fallback");
+  EXPECT_THAT(fails("linstub upgrade t-state --image /nowhere", seconds(60)),
+              HasSubstr("there is no stub domain image in /nowhere"));
+  guest.expect_alive();
+  dom0("rm -rf /run/lab-image");
+  expect_no_state_disk();
+}
+
+TEST_F(StateOf, ANewStubDomainThatIsKilledDuringAnUpgradeIsReplaced) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  dom0("old=$(xl domid t-state-dm); (for i in $(seq 600); do new=$(xl domid t-state-dm "
+       "2>/dev/null); if [ -n \"$new\" ] && [ $new != $old ] && xenstore-exists "
+       "/local/domain/$new/data/linstub/state; then xl destroy $new; break; fi; sleep 0.05; done "
+       ">/dev/null 2>&1 </dev/null &)");
+  EXPECT_THAT(fails("linstub upgrade t-state", upgrade_limit), HasSubstr("it runs on"));
+  guest.expect_all_well("after the fallback");
+}
+
+TEST_F(StateOf, ADamagedStateIsRefusedBeforeQemuSeesIt) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  save();
+  struct Damage {
+    const char *command; // f is the state disk's file
+    const char *says;
+  };
+  const Damage all[] = {
+      {"printf X | dd of=$f bs=1 seek=5000 conv=notrunc", "damaged"},
+      {"dd if=/dev/zero of=$f bs=512 count=1 conv=notrunc", "no complete state"},
+      {"printf '\\002' | dd of=$f bs=1 seek=8 conv=notrunc", "format 2"},
+      {"printf '\\377' | dd of=$f bs=1 seek=23 conv=notrunc", "at most"},
+      {"printf '\\0\\0\\0\\0\\0\\0\\0\\0' | dd of=$f bs=1 seek=16 conv=notrunc", "empty"},
+  };
+  for (const Damage &damage : all) {
+    // After linstub-dm has written the file, before linstub-init reads it.
+    dom0(base::format("(for i in $(seq 1200); do f=$(ls /run/linstub/*-state-* 2>/dev/null); if "
+                      "[ -n \"$f\" ] && losetup -a | grep -q state-; then {}; break; fi; "
+                      "sleep 0.05; done >/dev/null 2>&1 </dev/null &)",
+                      damage.command));
+    std::string said = fails("xl restore /var/tmp/t.save", restore_limit);
+    EXPECT_THAT(said, HasSubstr(damage.says));
+    EXPECT_THAT(left_within(seconds(60)), IsEmpty());
+  }
+  restore(guest);
+  guest.expect_alive();
+}
+
+TEST_F(StateOf, ASavedFileThatIsNotWholeIsRefused) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  save();
+  dom0("cp /var/tmp/t.save /var/tmp/t.half && truncate -s -3000 /var/tmp/t.half");
+  fails("xl restore /var/tmp/t.half", restore_limit);
+  dom0("rm /var/tmp/t.half");
+  EXPECT_THAT(left_within(seconds(60)), IsEmpty());
+  restore(guest);
+  guest.expect_alive();
+}
+
+TEST_F(StateOf, AFullDiskOfDom0LetsTheGuestRunOn) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  // Where libxl has the device model's state written.
+  dom0("mkdir -p /run/full && mount -t tmpfs -o size=4k tmpfs /run/full && "
+       "mount --bind /run/full /var/lib/xen");
+  fails("xl save t-state /var/tmp/t.save", save_limit);
+  dom0("umount /var/lib/xen && umount /run/full && rmdir /run/full");
+  guest.expect_all_well("after the save that failed");
+  expect_no_state_disk();
+}
+
+TEST_F(StateOf, AStubDomainThatNeverFinishesLetsTheGuestRunOn) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  dom0("(for i in $(seq 600); do if losetup -a | grep -q state-; then xl pause t-state-dm; sleep "
+       "12; xl unpause t-state-dm; break; fi; sleep 0.05; done >/dev/null 2>&1 </dev/null &)");
+  fails("xl save t-state /var/tmp/t.save", save_limit);
+  guest.expect_all_well("after the save that failed");
+  expect_no_state_disk();
+}
+
+struct Killed {
+  const char *name;
+  const char *command;
+};
+class WhileSaving : public StateOf, public ::testing::WithParamInterface<Killed> {};
+
+// Who has lost its device model cannot run on; it is told so, and nothing stays.
+TEST_P(WhileSaving, ADeathCrashesTheGuestAndLeavesNothing) {
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  dom0(base::format("(for i in $(seq 600); do if losetup -a | grep -q state-; then {}; break; fi; "
+                    "sleep 0.05; done >/dev/null 2>&1 </dev/null &)",
+                    GetParam().command));
+  fails("xl save t-state /var/tmp/t.save", save_limit);
+  host().run("xl destroy t-state", seconds(60)).value_or(base::Output{});
+  EXPECT_THAT(left_within(seconds(90)), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, WhileSaving,
+    ::testing::Values(Killed{"StubDomain", "xl destroy t-state-dm"},
+                      Killed{"DeviceModel", "kill -9 $(xenstore-read /local/domain/$(xl domid "
+                                            "t-state)/image/device-model-pid)"}),
+    [](const auto &test) { return test.param.name; });
+
+TEST_F(StateOf, CostsBesideQemuInDom0) {
+  for (DeviceModel device_model : {DeviceModel::linstub, DeviceModel::dom0}) {
+    BusyGuest guest(*this, "t-state", device_model);
+    auto begin = base::Clock::now();
+    save("-c");
+    auto took = std::chrono::duration<double>(base::Clock::now() - begin).count();
+    // The emulator's record of libxl's stream (libxl_sr_stream_format.h): its length stands 12
+    // bytes before QEMU's magic number, and counts 8 bytes of a header.
+    std::string bytes = dom0("python3 -c \"d=open('/var/tmp/t.save','rb').read();"
+                             "p=d.rfind(b'QEVM');"
+                             "print(int.from_bytes(d[p-12:p-8],'little')-8)\"");
+    std::printf("%-28s xl save -c: %5.1f s, state of the device model: %s bytes\n",
+                device_model == DeviceModel::linstub ? "stub domain (linstub-dm)" : "QEMU in dom0",
+                took, bytes.c_str());
+    dom0("xl destroy t-state");
+    EXPECT_THAT(left_within(seconds(60)), IsEmpty());
+  }
+}
+
+} // namespace
+} // namespace linstub::lab
