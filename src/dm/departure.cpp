@@ -48,9 +48,12 @@ Result<> await_destruction(xen::DomId domid, xen::Control &control, xen::Xenstor
                            base::Deadline deadline) {
   if (!TRY(is_being_destroyed(domid, control, xenstore)))
     return {};
-  while (TRY(control.info(domid)) && !deadline.passed())
+  for (;;) {
+    auto info = TRY(control.info(domid));
+    if (!info || info->dying || deadline.passed())
+      return {};
     ::usleep(between_looks);
-  return {};
+  }
 }
 
 } // namespace linstub::dm

@@ -17,8 +17,9 @@ namespace linstub::dm {
 base::Result<bool> is_being_destroyed(xen::DomId domid, xen::Control &control,
                                       xen::Xenstore &xenstore);
 
-// Waits until a domain that is being destroyed has gone; returns at once for any other. That it
-// is still there when the deadline passes is no error.
+// Waits until a domain that is being destroyed is dead; returns at once for any other. That it
+// still lives when the deadline passes is no error. A dead one may linger for as long as somebody
+// maps its memory, as its linstub-dm does.
 base::Result<> await_destruction(xen::DomId domid, xen::Control &control, xen::Xenstore &xenstore,
                                  base::Deadline deadline);
 

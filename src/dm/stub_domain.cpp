@@ -156,13 +156,12 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
     auto domid = xen::parse_domid(name);
     if (!domid || *domid == xen::dom0)
       continue;
-    auto owner = TRY(
-        xenstore_.read_if_there(std::format("{}/{}", xen::domain_path(*domid), owner_node), 16));
-    if (owner != number)
+    std::string owner = std::format("{}/{}", xen::domain_path(*domid), owner_node);
+    if (TRY(xenstore_.read_if_there(owner, 16)) != number)
       continue;
     // Two toolstacks that destroy one domain would get in each other's way.
     TRY(await_destruction(*domid, control_, xenstore_, Deadline::after(longest_other_destruction)));
-    if (TRY(control_.info(*domid)))
+    if (TRY(xenstore_.read_if_there(owner, 16)))
       TRY(toolstack_.destroy(*domid));
   }
   return {};
