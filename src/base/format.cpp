@@ -54,3 +54,10 @@ std::string format_arguments(std::string_view text, std::span<const Argument> ar
 }
 
 } // namespace linstub::base::detail
+
+std::string linstub::base::join(std::span<const std::string> items, std::string_view between) {
+  std::string text;
+  for (const std::string &item : items)
+    text.append(&item == items.data() ? "" : between).append(item);
+  return text;
+}

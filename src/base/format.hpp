@@ -88,10 +88,8 @@ constexpr bool parse_spec(std::string_view text, Spec &spec) {
 
 constexpr bool all_plain_specs(std::string_view text) {
   for (size_t at = 0; at < text.size(); at++) {
-    if (text[at] == '}') {
-      at++; // "}}": the standard's check has made sure
-    } else if (text[at] == '{' && text[at + 1] == '{') {
-      at++;
+    if (text[at] == '}' || text.substr(at).starts_with("{{")) {
+      at++; // a brace that is meant: the standard's check has made sure that it is doubled
     } else if (text[at] == '{') {
       size_t end = text.find('}', at);
       Spec spec;
@@ -134,5 +132,7 @@ template <class... Args>
     return std::format(text.text, std::forward<Args>(args)...);
   }
 }
+
+std::string join(std::span<const std::string> items, std::string_view between);
 
 } // namespace linstub::base

@@ -23,13 +23,6 @@ std::vector<char *> pointers(const std::vector<std::string> &strings) {
   return result;
 }
 
-std::string join(const std::vector<std::string> &argv) {
-  std::string text;
-  for (const std::string &argument : argv)
-    text.append(text.empty() ? "" : " ").append(argument);
-  return text;
-}
-
 // After fork, before exec: system calls only.
 int prepare(const Command &command, std::array<int, 3> standard) {
   for (int signal = 1; signal < NSIG; signal++)
@@ -172,7 +165,7 @@ Result<Child> start(const Command &command) {
 }
 
 Result<Output> run(Command command, Deadline deadline, std::string_view input, size_t limit) {
-  std::string name = join(command.argv);
+  std::string name = join(command.argv, " ");
   Pipe in = TRY(make_pipe());
   Pipe out = TRY(make_pipe());
   Pipe err = TRY(make_pipe());
@@ -237,7 +230,7 @@ Result<Output> run(Command command, Deadline deadline, std::string_view input, s
 }
 
 Result<std::string> run_checked(Command command, Deadline deadline, std::string_view input) {
-  std::string name = join(command.argv);
+  std::string name = join(command.argv, " ");
   Output output = TRY(run(std::move(command), deadline, input));
   if (!output.status.success()) {
     std::string_view said = output.err.empty() ? output.out : output.err;

@@ -14,6 +14,7 @@ void add_image_command(CLI::App &program);
 #if LINSTUB_LAB
 void add_lab_command(CLI::App &program);
 void add_demo_command(CLI::App &program);
+void add_soak_command(CLI::App &lab); // below lab
 #endif
 
 inline constexpr auto commands = std::to_array<AddCommand>({

@@ -53,12 +53,8 @@ base::Result<> show(const lab::Host &host, const DemoSettings &settings) {
   std::puts("\n== what the guest has said on its console");
   std::puts(TRY(guest.said()).c_str());
 
-  std::string port = TRY(
-      host.check(base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port", name),
-                 seconds(60)));
-  uint16_t local = TRY(host.forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str()))));
-  auto picture = TRY(lab::take_screenshot("127.0.0.1", local, settings.picture,
-                                          base::Deadline::after(seconds(60))));
+  auto picture =
+      TRY(lab::take_screenshot(host, name, settings.picture, base::Deadline::after(seconds(60))));
   std::printf("== its screen is in %s (%dx%d)\n\n", settings.picture.c_str(), picture.width,
               picture.height);
 

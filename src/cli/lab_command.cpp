@@ -43,13 +43,6 @@ base::Result<lab::Host> find_host(const LabSettings &settings) {
   return state->host();
 }
 
-std::string join(const std::vector<std::string> &words) {
-  std::string text;
-  for (const std::string &word : words)
-    text.append(text.empty() ? "" : " ").append(word);
-  return text;
-}
-
 base::Result<> up(const LabSettings &settings) {
   lab::LabOptions options{.name = settings.name, .life = minutes(settings.life)};
   if (!lab::parse_shape(settings.shape, options.shape))
@@ -93,7 +86,7 @@ base::Result<> status(const LabSettings &settings) {
 
 int run(const LabSettings &settings) {
   auto output = find_host(settings).and_then([&](const lab::Host &host) {
-    return host.run(join(settings.words), seconds(settings.limit));
+    return host.run(base::join(settings.words, " "), seconds(settings.limit));
   });
   if (!output) {
     finish(std::unexpected(output.error()), infrastructure_failed);
@@ -131,13 +124,8 @@ base::Result<> console(const LabSettings &settings) {
 
 base::Result<> screenshot(const LabSettings &settings) {
   auto host = TRY(find_host(settings));
-  std::string port =
-      TRY(host.check(base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port",
-                                  lab::quote(settings.from)),
-                     seconds(30)));
-  uint16_t local = TRY(host.forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str()))));
-  lab::Picture picture = TRY(
-      lab::take_screenshot("127.0.0.1", local, settings.to, base::Deadline::after(seconds(60))));
+  auto picture = TRY(
+      lab::take_screenshot(host, settings.from, settings.to, base::Deadline::after(minutes(1))));
   std::printf("%s: %dx%d\n", settings.to.c_str(), picture.width, picture.height);
   return {};
 }
@@ -204,6 +192,7 @@ void add_lab_command(CLI::App &program) {
     if (copy.to != nullptr)
       sub->add_option(copy.to, settings->to)->required();
   }
+  add_soak_command(*command);
 }
 
 } // namespace linstub::cli

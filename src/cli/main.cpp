@@ -2,6 +2,7 @@
 #include "base/log.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
+#include "cli/complete.hpp"
 
 #include <cstdio>
 
@@ -26,6 +27,14 @@ int main(int argc, char **argv) {
 
   for (const cli::AddCommand add : cli::commands)
     add(program);
+
+  // Asked by the shell (config/completion.bash), not by people: before CLI11 reads the words.
+  if (argc > 1 && std::string_view(argv[1]) == "complete") {
+    for (const std::string &name :
+         cli::completions(program, std::vector<std::string>(argv + 2, argv + argc)))
+      std::puts(name.c_str());
+    return 0;
+  }
 
   try {
     program.parse(argc, argv);

@@ -1,6 +1,7 @@
 #include "dm/device_model.hpp"
 
 #include "base/log.hpp"
+#include "dm/departure.hpp"
 #include "dm/stub_plan.hpp"
 
 #include <signal.h>
@@ -236,6 +237,7 @@ Result<> DeviceModel::follow_stub_domain() {
   status_.stub_domain = stub_;
   std::string home = xen::domain_path(*stub_);
   TRY(xenstore_.watch(home + "/data/linstub", "stub"));
+  TRY(xenstore_.watch(home + "/device", "domains")); // the first to go when it is destroyed
   return xenstore_.watch(std::format("{}/device-model/{}/state", home, guest_), "stub");
 }
 
@@ -387,6 +389,8 @@ Result<> DeviceModel::look_at_domains() {
   else if (stub->shutdown)
     happened(Event::stub_gone,
              std::format("the stub domain has ended ({})", xen::shutdown_text(*stub->shutdown)));
+  else if (TRY(is_being_destroyed(*stub_, control_, xenstore_)))
+    happened(Event::stub_gone, "somebody destroys the stub domain");
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "dm/stub_domain.hpp"
 
 #include "base/deadline.hpp"
+#include "dm/departure.hpp"
 #include "dm/file_disk.hpp"
 #include "dm/status.hpp"
 #include "dm/tap_script.hpp"
@@ -19,6 +20,7 @@ using base::Milliseconds;
 using base::Result;
 
 constexpr Milliseconds longest_wait_for_name{25'000};
+constexpr Milliseconds longest_other_destruction{40'000};
 constexpr Milliseconds between_looks{100};
 // The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
 constexpr uint32_t overhead = 4; // MiB
@@ -160,13 +162,17 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
     auto domid = xen::parse_domid(name);
     if (!domid || *domid == xen::dom0)
       continue;
-    auto owner = TRY(
-        xenstore_.read_if_there(std::format("{}/{}", xen::domain_path(*domid), owner_node), 16));
-    if (owner != number)
+    std::string home = xen::domain_path(*domid);
+    std::string owner = std::format("{}/{}", home, owner_node);
+    if (TRY(xenstore_.read_if_there(owner, 16)) != number)
+      continue;
+    // Two toolstacks that destroy one domain would get in each other's way.
+    TRY(await_destruction(*domid, control_, xenstore_, Deadline::after(longest_other_destruction)));
+    if (!TRY(xenstore_.read_if_there(owner, 16)))
       continue;
     // libxl would take it for one of its own, and remove the guest's monitor sockets, which are
     // linstub-dm's (libxl_domain.c, stubdom_destroy_callback).
-    TRY(xenstore_.remove(xen::domain_path(*domid) + "/target"));
+    TRY(xenstore_.remove(home + "/target"));
     TRY(toolstack_.destroy(*domid));
   }
   return {};

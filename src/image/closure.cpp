@@ -25,13 +25,6 @@ std::string chain_text(const std::vector<std::string> &chain) {
   return text;
 }
 
-std::string join(const std::vector<std::string> &parts, std::string_view separator) {
-  std::string text;
-  for (const std::string &part : parts)
-    text.append(text.empty() ? "" : separator).append(part);
-  return text;
-}
-
 fs::path below(const fs::path &root, std::string_view path) {
   return root / fs::path(path).relative_path();
 }
@@ -128,7 +121,8 @@ private:
       pending_.push_back({*std::move(object), directory, std::move(chain)});
       return {};
     }
-    return base::fail("{}: no such library in {}{}", chain_text(chain), join(tried, ", "), unfit);
+    return base::fail("{}: no such library in {}{}", chain_text(chain), base::join(tried, ", "),
+                      unfit);
   }
 
   fs::path root_;

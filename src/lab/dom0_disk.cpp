@@ -29,13 +29,6 @@ base::Result<std::string> run(std::vector<std::string> argv, base::Milliseconds 
   return base::run_checked({.argv = std::move(argv)}, Deadline::after(limit));
 }
 
-std::string join(const std::vector<std::string> &items) {
-  std::string text;
-  for (const std::string &item : items)
-    text.append(text.empty() ? "" : ",").append(item);
-  return text;
-}
-
 // The archives that apt knows here, at the suite.
 base::Result<> write_sources(const std::string &suite, const fs::path &path) {
   std::string targets =
@@ -52,7 +45,8 @@ base::Result<> write_sources(const std::string &suite, const fs::path &path) {
 
 base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, const fs::path &work) {
   std::string suite = list_items(TRY(read_config(config / "suite"))).at(0);
-  std::string packages = join(list_items(TRY(read_config(config / "packages/dom0.list"))));
+  std::string packages =
+      base::join(list_items(TRY(read_config(config / "packages/dom0.list"))), ",");
   TRY(write_sources(suite, work / "sources.list"));
   // In a mount namespace of its own: if it is killed, its mounts of /proc and /sys go with it.
   std::vector<std::string> argv{"unshare",           "--mount",

@@ -60,6 +60,8 @@ public:
 
 private:
   GuestRun(Host host, std::string name) : host_(std::move(host)), name_(std::move(name)) {}
+  // What it has said as soon as that is more than `size` bytes, or the limit has passed.
+  [[nodiscard]] base::Result<std::string> said_beyond(size_t size, base::Milliseconds limit) const;
   [[nodiscard]] std::string serial_log() const { return "/run/lab-" + name_ + ".serial"; }
 
   Host host_;

@@ -107,12 +107,19 @@ base::Result<Picture> write_png(const rfbClient &client, const std::filesystem::
 
 } // namespace
 
-base::Result<Picture> take_screenshot(const std::string &host, uint16_t port,
+base::Result<Picture> take_screenshot(const Host &host, const std::string &guest,
                                       const std::filesystem::path &png, base::Deadline deadline) {
-  const Client client =
-      TRY(connect(host, port, deadline).transform_error(base::doing("take a screenshot")));
-  TRY(wait_for_picture(client.get(), deadline).transform_error(base::doing("take a screenshot")));
-  return write_png(*client, png);
+  auto take = [&]() -> base::Result<Picture> {
+    const std::string port = TRY(host.check(
+        base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port", quote(guest)),
+        deadline.left()));
+    const uint16_t ours =
+        TRY(host.forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str()))));
+    const Client client = TRY(connect("127.0.0.1", ours, deadline));
+    TRY(wait_for_picture(client.get(), deadline));
+    return write_png(*client, png);
+  };
+  return take().transform_error(base::doing("take a screenshot of guest {}", guest));
 }
 
 } // namespace linstub::lab

@@ -1,10 +1,10 @@
-// What a VNC server shows, as a PNG file.
+// What a guest's VNC server shows, as a PNG file.
 #pragma once
 
 #include "base/deadline.hpp"
 #include "base/result.hpp"
+#include "lab/host.hpp"
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -16,7 +16,8 @@ struct Picture {
   double lit = 0; // the share of pixels that are not black: 0 is an empty screen
 };
 
-base::Result<Picture> take_screenshot(const std::string &host, uint16_t port,
+// Of a guest of the host, through the port that xenstore names.
+base::Result<Picture> take_screenshot(const Host &host, const std::string &guest,
                                       const std::filesystem::path &png, base::Deadline deadline);
 
 } // namespace linstub::lab

@@ -44,13 +44,6 @@ std::string state_disk_path() { return base::format("/dev/{}", wire::state_disk)
 
 void log_to_ring(void *ring, std::string_view line) { static_cast<LogRing *>(ring)->add(line); }
 
-std::string join(const std::vector<std::string> &items, std::string_view between) {
-  std::string text;
-  for (const std::string &item : items)
-    text.append(text.empty() ? "" : between).append(item);
-  return text;
-}
-
 // Writes back what QEMU had cached of the disks, unless a disk does not answer.
 void sync_disks() {
   pid_t child = ::fork();
@@ -230,7 +223,7 @@ void Init::set_deadline() {
     if (phase == Phase::devices)
       why.append(": ").append(missing_);
     if (phase == Phase::qemu)
-      why.append(": ").append(join(sockets_, ", ")).append(" not there");
+      why.append(": ").append(base::join(sockets_, ", ")).append(" not there");
     if (phase != Phase::leaving)
       why.append(base::format(", for {} s", facts(phase).deadline.count() / 1000));
     tell(Event::deadline, std::move(why));
@@ -243,7 +236,7 @@ void Init::look_at_devices() {
   auto missing = frontends_->scan();
   if (!missing)
     return tell(Event::failure, std::move(missing).error().message());
-  missing_ = join(*missing, "; ");
+  missing_ = base::join(*missing, "; ");
   if (missing->empty())
     tell(Event::devices_ready);
 }
@@ -285,7 +278,7 @@ base::Result<> Init::start_qemu() {
   std::vector<std::string> arguments = TRY(qemu_arguments(keep));
   sockets_ = sockets_of(arguments);
   if (base::log_enabled(base::LogLevel::debug))
-    base::log_debug("{} {}", qemu_program, join(arguments, " "));
+    base::log_debug("{} {}", qemu_program, base::join(arguments, " "));
   std::vector<int> numbers;
   for (const base::Fd &fd : keep)
     numbers.push_back(fd.get());

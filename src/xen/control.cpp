@@ -59,6 +59,7 @@ base::Result<std::optional<DomainInfo>> Control::info(DomId domid) {
   }
   DomainInfo result{.domid = domid,
                     .dying = (info.flags & XEN_DOMINF_dying) != 0,
+                    .paused = (info.flags & XEN_DOMINF_paused) != 0,
                     .shutdown = std::nullopt,
                     .memory = info.tot_pages * XC_PAGE_SIZE};
   if ((info.flags & XEN_DOMINF_shutdown) != 0)

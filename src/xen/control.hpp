@@ -17,6 +17,7 @@ namespace linstub::xen {
 struct DomainInfo {
   DomId domid{};
   bool dying = false;
+  bool paused = false;             // by the toolstack
   std::optional<uint8_t> shutdown; // why it has shut down: SHUTDOWN_* of Xen's public/sched.h
   uint64_t memory = 0;             // bytes that it has now
 };

@@ -25,5 +25,11 @@ TEST(Format, LeavesTheRestToTheStandard) {
   EXPECT_EQ(base::format("{:.1f} {}", 1.25, "x"), "1.2 x");
 }
 
+TEST(Join, PutsSomethingBetweenItems) {
+  EXPECT_EQ(join({}, ", "), "");
+  EXPECT_EQ(join(std::vector<std::string>{"a"}, ", "), "a");
+  EXPECT_EQ(join(std::vector<std::string>{"", "a", "b"}, ", "), ", a, b");
+}
+
 } // namespace
 } // namespace linstub::base

@@ -15,6 +15,8 @@ using ::testing::StartsWith;
 
 constexpr auto ask_limit = seconds(120);
 constexpr auto end_limit = seconds(60);
+// Five seconds are promised on hardware; the lab is several times slower.
+constexpr base::Milliseconds crash_limit{10'000};
 
 class LifeCycle : public Scenario {
 protected:
@@ -43,10 +45,7 @@ TEST_F(LifeCycle, BootsFromItsDiskTalksOnSerialUsesDiskAndNetwork) {
 
 TEST_F(LifeCycle, ShowsItsScreenOverVncInDom0) {
   GuestRun guest = start(quick());
-  std::string port = dom0("xenstore-read /local/domain/$(xl domid t-life)/console/vnc-port");
-  auto local = host().forward("127.0.0.1", static_cast<uint16_t>(std::stoi(port)));
-  ASSERT_TRUE(local) << why(local);
-  auto picture = take_screenshot("127.0.0.1", *local, ::testing::TempDir() + "t-life.png",
+  auto picture = take_screenshot(host(), "t-life", ::testing::TempDir() + "t-life.png",
                                  base::Deadline::after(seconds(60)));
   ASSERT_TRUE(picture) << why(picture);
   EXPECT_GE(picture->width, 640);
@@ -110,10 +109,15 @@ TEST_P(SomethingDies, CrashesTheGuestSoThatOnCrashDecides) {
   GuestConfig config = quick();
   config.extra = {"on_crash = \"preserve\""};
   GuestRun guest = start(config);
-  dom0(GetParam().command);
-  // Five seconds on hardware; the lab is an order of magnitude slower, and so is this limit.
-  EXPECT_TRUE(holds_within("xl list t-life | awk 'NR == 2 { print $5 }' | grep -q c", seconds(30)))
-      << dom0("xl list");
+  // In dom0, so that ssh does not count. What kills may take longer than the guest to crash.
+  std::string took = dom0(base::format("begin=$(date +%s%3N); ( {} ) >/dev/null 2>&1 & "
+                                       "for i in $(seq 200); do "
+                                       "xl list t-life | awk 'NR == 2 {{ print $5 }}' | grep -q c "
+                                       "&& break; sleep 0.1; done; "
+                                       "echo $(($(date +%s%3N) - begin)); wait",
+                                       GetParam().command));
+  std::printf("the guest crashed after %s ms\n", took.c_str());
+  EXPECT_LE(std::stoi(took), crash_limit.count()) << dom0("xl list");
   dom0("xl destroy t-life");
 }
 

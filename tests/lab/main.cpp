@@ -76,6 +76,7 @@ int main(int argc, char **argv) {
   ::testing::InitGoogleTest(&argc, argv);
   lab::StageOptions options;
   options.lab = "test";
+  options.life = std::chrono::minutes(120);
   bool keep = false;
   CLI::App program("Linstub's lab scenarios", "linstub-lab-tests");
   program.add_option("--tree", options.tree, "An installed Linstub, to be put into dom0");
