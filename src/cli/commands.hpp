@@ -9,6 +9,7 @@ namespace linstub::cli {
 using AddCommand = void (*)(CLI::App &program);
 
 void add_status_command(CLI::App &program);
+void add_pci_command(CLI::App &program);
 void add_image_command(CLI::App &program);
 #if LINSTUB_LAB
 void add_lab_command(CLI::App &program);
@@ -17,6 +18,7 @@ void add_demo_command(CLI::App &program);
 
 inline constexpr auto commands = std::to_array<AddCommand>({
     add_status_command,
+    add_pci_command,
     add_image_command,
 #if LINSTUB_LAB
     add_lab_command,

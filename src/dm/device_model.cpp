@@ -120,11 +120,7 @@ Result<> DeviceModel::prepare() {
     vnc_ = TRY(VncServer::open(loop_, *plan_.vnc));
   for (const SerialPort &port : plan_.serial)
     serial_.push_back(TRY(SerialLine::open(loop_, port, static_cast<uint8_t>(serial_.size()))));
-  monitors_ = TRY(Monitors::open(
-      loop_, plan_.monitors,
-      {.answer = [this](const std::string &command) { return answer(command); },
-       .on_ready = [this] { happened(Event::monitor_ready); },
-       .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); }}));
+  monitors_ = TRY(Monitors::open(loop_, plan_.monitors, monitors_owner()));
   TRY(xenstore_.watch("@releaseDomain", "domains"));
   xenstore_watch_ =
       TRY(loop_.watch(xenstore_.fd(), EPOLLIN, [this](uint32_t) { xenstore_ready(); }));
@@ -390,6 +386,38 @@ Result<> DeviceModel::connect_services() {
   if (vnc_)
     TRY(vnc_->serve(*channel_));
   return {};
+}
+
+Monitors::Owner DeviceModel::monitors_owner() {
+  return {.answer = [this](const std::string &command) { return answer(command); },
+          .on_ready = [this] { happened(Event::monitor_ready); },
+          .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
+          .attach =
+              [this](const std::string &arguments, PciDevices::Done done) {
+                auto devices = pci();
+                if (!devices)
+                  return done(std::unexpected(std::move(devices).error()));
+                (*devices)->attach(arguments, std::move(done));
+              },
+          .give_back =
+              [this](const std::string &id) {
+                if (pci_)
+                  pci_->give_back(id);
+              },
+          .when_settled =
+              [this](std::function<void()> settled) {
+                if (pci_)
+                  return pci_->when_settled(std::move(settled));
+                settled();
+              }};
+}
+
+Result<PciDevices *> DeviceModel::pci() {
+  if (!stub_)
+    return base::fail("there is no stub domain yet");
+  if (!pci_)
+    pci_ = TRY(PciDevices::open(loop_, control_, guest_, *stub_));
+  return pci_.get();
 }
 
 std::string DeviceModel::answer(const std::string &command) {

@@ -11,6 +11,7 @@
 #include "dm/life.hpp"
 #include "dm/log_stream.hpp"
 #include "dm/monitor.hpp"
+#include "dm/pci_devices.hpp"
 #include "dm/plan.hpp"
 #include "dm/serial_line.hpp"
 #include "dm/status.hpp"
@@ -57,6 +58,8 @@ private:
   base::Result<> connect_channel();
   base::Result<> connect_services();
   std::string answer(const std::string &command);
+  Monitors::Owner monitors_owner();
+  base::Result<PciDevices *> pci();
   void tell_status();
 
   base::EventLoop &loop_;
@@ -81,6 +84,7 @@ private:
   std::unique_ptr<Channel> channel_;
   std::unique_ptr<VncServer> vnc_;
   std::vector<std::unique_ptr<SerialLine>> serial_;
+  std::unique_ptr<PciDevices> pci_; // from the first one on
   std::unique_ptr<Monitors> monitors_;
   LogStream log_;
   base::EventLoop::Handle signals_;

@@ -2,6 +2,7 @@
 
 #include "base/deadline.hpp"
 #include "dm/file_disk.hpp"
+#include "dm/pci_release.hpp"
 #include "dm/status.hpp"
 #include "wire/frame.hpp"
 
@@ -64,9 +65,11 @@ Result<> StubDomains::wait_for_name(const std::string &name) {
                         name, *other);
     auto old_guest = xen::parse_domid(*guest);
     // One whose guest is gone and whose device model does not end it is ours to end.
-    if (deadline.left() < longest_wait_for_name / 2 && old_guest && !TRY(control_.info(*old_guest)))
-        [[maybe_unused]]
-      auto destroyed = toolstack_.destroy(*other);
+    if (deadline.left() < longest_wait_for_name / 2 && old_guest &&
+        !TRY(control_.info(*old_guest))) {
+      release_pci(control_, xenstore_, *other);
+      [[maybe_unused]] auto destroyed = toolstack_.destroy(*other);
+    }
     if (deadline.passed())
       return base::fail("the stub domain {} of a former guest {} does not end: xl destroy {}", name,
                         *guest, *other);
@@ -131,8 +134,10 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
       continue;
     auto owner = TRY(
         xenstore_.read_if_there(std::format("{}/{}", xen::domain_path(*domid), owner_node), 16));
-    if (owner == number)
-      TRY(toolstack_.destroy(*domid));
+    if (owner != number)
+      continue;
+    release_pci(control_, xenstore_, *domid);
+    TRY(toolstack_.destroy(*domid));
   }
   return {};
 }

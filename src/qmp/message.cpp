@@ -169,6 +169,15 @@ std::optional<std::string> string_member(std::string_view object, std::string_vi
   return value->get<std::string>();
 }
 
+std::optional<std::string> data_member(const Event &event, std::string_view name) {
+  auto json = parse_object(event.text);
+  const Json *data = json ? member(*json, "data") : nullptr;
+  const Json *value = data != nullptr && data->is_object() ? member(*data, name) : nullptr;
+  if (value == nullptr || !value->is_string())
+    return std::nullopt;
+  return value->get<std::string>();
+}
+
 base::Result<FromQemu> parse_from_qemu(std::string_view text) {
   Json message = TRY(parse_object(text));
   if (const Json *greeting = member(message, "QMP"))

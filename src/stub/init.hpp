@@ -9,6 +9,7 @@
 #include "stub/lifecycle.hpp"
 #include "stub/line_reader.hpp"
 #include "stub/log_ring.hpp"
+#include "stub/pci.hpp"
 #include "stub/qemu.hpp"
 #include "stub/settings.hpp"
 #include "xen/xenstore.hpp"
@@ -42,6 +43,7 @@ private:
   void report_state();
   void set_deadline();
   void look_at_devices();
+  void look_at_pci();
   base::Result<> start_qemu();
   base::Result<std::vector<std::string>> qemu_arguments(std::vector<base::Fd> &keep);
   void await_sockets();
@@ -65,6 +67,8 @@ private:
 
   std::optional<Frontends> frontends_;
   std::string missing_; // what devices are still awaited
+  std::optional<PciDevices> pci_;
+  std::optional<std::string> pci_told_; // what dom0 has been told of it
   std::unique_ptr<Qemu> qemu_;
   LogRing last_words_; // of QEMU's
   std::vector<std::string> sockets_;
