@@ -65,7 +65,9 @@ std::vector<std::string> command_line(const Machine &machine) {
   std::string xen = xen_options;
   if (machine.shape == Shape::iommu) {
     xen += " iommu=on";
-    line.insert(line.end(), {"-device", "amd-iommu,intremap=on"}); // must be the first device
+    // The first device. Without dma-remap, which is off by default, it does not translate the
+    // addresses of what devices read and write: a guest's device would reach into dom0's memory.
+    line.insert(line.end(), {"-device", "amd-iommu,intremap=on,dma-remap=on"});
   }
   line.insert(line.end(), {"-kernel", machine.dom0.xen().string(), "-append", xen});
   // Multiboot modules are separated by commas.
