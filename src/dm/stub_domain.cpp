@@ -139,7 +139,9 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
     release_pci(control_, xenstore_, *domid);
     TRY(toolstack_.destroy(*domid));
   }
-  return {};
+  // libxl makes a directory of xen-pciback for the guest as well, to which xen-pciback has to say
+  // that the device is in use; libxl removes the directory, but not what was said.
+  return xenstore_.remove(std::format("/local/domain/0/error/backend/pci/{}", guest));
 }
 
 Result<> StubDomains::rescue(xen::DomId guest) {
