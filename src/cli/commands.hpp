@@ -10,6 +10,7 @@ using AddCommand = void (*)(CLI::App &program);
 
 void add_status_command(CLI::App &program);
 void add_upgrade_command(CLI::App &program);
+void add_pci_command(CLI::App &program);
 void add_image_command(CLI::App &program);
 #if LINSTUB_LAB
 void add_lab_command(CLI::App &program);
@@ -20,6 +21,7 @@ void add_soak_command(CLI::App &lab); // below lab
 inline constexpr auto commands = std::to_array<AddCommand>({
     add_status_command,
     add_upgrade_command,
+    add_pci_command,
     add_image_command,
 #if LINSTUB_LAB
     add_lab_command,

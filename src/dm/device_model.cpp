@@ -95,15 +95,7 @@ Result<> DeviceModel::prepare() {
     state_.emplace(TRY(
         StateFile::fill(guest_, saved).transform_error(base::doing("restore the device model"))));
   }
-  services_ = TRY(GuestServices::open(
-      loop_, plan_,
-      {.execute =
-           [this](const qmp::Command &command, base::Fd received, const Monitors::Answer &answer) {
-             execute(command, std::move(received), answer);
-           },
-       .before_qemu = [this] { wake(); },
-       .on_ready = [this] { happened(Event::monitor_ready); },
-       .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); }}));
+  services_ = TRY(GuestServices::open(loop_, plan_, monitors_owner()));
   requests_ = TRY(ControlSocket::open(
       loop_, guest_, [this](const UpgradeRequest &request) { upgrade_asked(request); }));
   TRY(xenstore_.watch("@releaseDomain", "domains"));
@@ -253,6 +245,7 @@ Result<> DeviceModel::announce() {
 // Also called from inside the channel: it goes when the loop comes round.
 void DeviceModel::forget_stub_domain() {
   deadline_.reset();
+  pci_.reset();
   mover_->abandon();
   services_->disconnect();
   if (channel_) {
@@ -438,6 +431,43 @@ Result<> DeviceModel::connect_channel() {
                       std::format("the channel to the stub domain is broken: {}", why));
            }}));
   return {};
+}
+
+Monitors::Owner DeviceModel::monitors_owner() {
+  return {
+      .execute =
+          [this](const qmp::Command &command, base::Fd received, const Monitors::Answer &answer) {
+            execute(command, std::move(received), answer);
+          },
+      .before_qemu = [this] { wake(); },
+      .on_ready = [this] { happened(Event::monitor_ready); },
+      .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
+      .attach =
+          [this](const std::string &arguments, PciDevices::Done done) {
+            auto devices = pci();
+            if (!devices)
+              return done(std::unexpected(std::move(devices).error()));
+            (*devices)->attach(arguments, std::move(done));
+          },
+      .give_back =
+          [this](const std::string &id) {
+            if (pci_)
+              pci_->give_back(id);
+          },
+      .when_settled =
+          [this](std::function<void()> settled) {
+            if (pci_)
+              return pci_->when_settled(std::move(settled));
+            settled();
+          }};
+}
+
+Result<PciDevices *> DeviceModel::pci() {
+  if (!stub_)
+    return base::fail("there is no stub domain yet");
+  if (!pci_)
+    pci_ = TRY(PciDevices::open(loop_, control_, guest_, *stub_));
+  return pci_.get();
 }
 
 void DeviceModel::tell_status() {

@@ -14,6 +14,7 @@
 #include "dm/image.hpp"
 #include "dm/keeper.hpp"
 #include "dm/life.hpp"
+#include "dm/pci_devices.hpp"
 #include "dm/plan.hpp"
 #include "dm/state_mover.hpp"
 #include "dm/status.hpp"
@@ -57,6 +58,8 @@ private:
   base::Result<> look_at_domains();
   base::Result<> look_at_name();
   base::Result<> connect_channel();
+  Monitors::Owner monitors_owner();
+  base::Result<PciDevices *> pci();
   void tell_status();
 
   // device_model_state.cpp
@@ -108,6 +111,7 @@ private:
   // The channel comes before, and so goes after, those that have streams in it.
   std::unique_ptr<Channel> channel_;
   std::vector<std::unique_ptr<Channel>> former_channels_; // until the loop comes round
+  std::unique_ptr<PciDevices> pci_;                       // from the first one on
   std::unique_ptr<GuestServices> services_;
   std::unique_ptr<StateMover> mover_;
   std::unique_ptr<ControlSocket> requests_;

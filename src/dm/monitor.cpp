@@ -71,6 +71,8 @@ void Monitors::serve(qmp::Version version) {
 
 void Monitors::spread(const qmp::Event &event) {
   base::log_debug("QEMU: event {}", event.name);
+  if (event.name == "DEVICE_DELETED")
+    owner_.give_back(qmp::data_member(event, "device").value_or(""));
   if (!qmp::passes(event))
     return;
   for (auto &socket : sockets_) {
@@ -90,6 +92,13 @@ void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
     return owner_.execute(command, socket.take_received(), answer_to(socket, command));
   case qmp::Action::forward:
     return forward(socket, command, rule.result);
+  case qmp::Action::settle:
+    return owner_.when_settled([this, &socket, command, &rule, client = socket.session()] {
+      if (client.lock())
+        forward(socket, command, rule.result);
+    });
+  case qmp::Action::attach:
+    return attach(socket, command, rule.result);
   case qmp::Action::refuse:
     base::log_warning("QMP command {}: {}", command.name, rule.why);
     bool unknown = rule.command.empty();
@@ -110,11 +119,41 @@ Monitors::Answer Monitors::answer_to(MonitorSocket &socket, const qmp::Command &
   };
 }
 
-void Monitors::forward(MonitorSocket &socket, const qmp::Command &command,
-                       const qmp::Shape &shape) {
-  auto done = [&socket, command, shape, client = socket.session(),
+void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape) {
+  std::string id = qmp::string_member(command.arguments, "id").value_or("");
+  // What QEMU does not take, or nobody waits for any more, is given back.
+  auto after = [this, id](bool succeeded, bool client_there) {
+    if (!succeeded)
+      return owner_.give_back(id);
+    if (client_there)
+      return;
+    base::log_warning("who asked for device {} has given up waiting: it is removed again", id);
+    auto sent = ask("device_del", std::format(R"({{"id":{}}})", qmp::quoted(id)),
+                    [](const qmp::Reply &) {}); // DEVICE_DELETED gives it back
+    if (!sent)
+      base::log_error("{}", sent.error().message());
+  };
+  owner_.attach(command.arguments, [this, &socket, command, shape, after, id,
+                                    client = socket.session()](const base::Result<> &ready) {
+    auto session = client.lock();
+    if (!session && ready)
+      return owner_.give_back(id);
+    if (!session)
+      return;
+    if (ready)
+      return forward(socket, command, shape, after);
+    base::log_error("{}", ready.error().message());
+    answer_to(socket, command)(std::unexpected(ready.error()));
+  });
+}
+
+void Monitors::forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
+                       const After &after) {
+  auto done = [&socket, command, shape, after, client = socket.session(),
                answer = answer_to(socket, command)](const qmp::Reply &reply) {
     auto session = client.lock();
+    if (after)
+      after(!reply.failed(), session != nullptr);
     if (!session)
       return;
     if (reply.failed()) { // with QEMU's class of error, which libxl looks at
@@ -127,8 +166,12 @@ void Monitors::forward(MonitorSocket &socket, const qmp::Command &command,
     base::log_error("QEMU's reply to {}: {}", command.name, right.error().message());
     answer(base::fail("QEMU's reply was not fit to be passed on: {}", right.error().message()));
   };
-  if (auto sent = ask(command.name, command.arguments, done); !sent)
-    answer_to(socket, command)(std::unexpected(std::move(sent).error()));
+  auto sent = ask(command.name, command.arguments, done);
+  if (sent)
+    return;
+  answer_to(socket, command)(std::unexpected(std::move(sent).error()));
+  if (after)
+    after(false, true);
 }
 
 void Monitors::on_data(std::span<const std::byte> bytes) {

@@ -29,6 +29,12 @@ public:
     std::function<void()> before_qemu;                     // something is about to be asked of QEMU
     std::function<void()> on_ready;                        // QEMU has greeted
     std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
+    // PCI devices (pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments; after
+    // it has let go of the one with that id; and to be told when none is on its way back.
+    std::function<void(const std::string &arguments, std::function<void(base::Result<>)> done)>
+        attach;
+    std::function<void(const std::string &id)> give_back;
+    std::function<void(std::function<void()> settled)> when_settled;
   };
   // Opens the sockets. Clients wait until QEMU has greeted.
   static base::Result<std::unique_ptr<Monitors>>
@@ -60,7 +66,10 @@ private:
   void spread(const qmp::Event &event);
   void execute(MonitorSocket &socket, const qmp::Command &command);
   static Answer answer_to(MonitorSocket &socket, const qmp::Command &command);
-  void forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape);
+  using After = std::function<void(bool succeeded, bool client_there)>;
+  void forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
+               const After &after = nullptr);
+  void attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape);
   void flush();
 
   base::EventLoop &loop_;

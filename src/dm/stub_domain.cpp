@@ -3,6 +3,7 @@
 #include "base/deadline.hpp"
 #include "dm/departure.hpp"
 #include "dm/file_disk.hpp"
+#include "dm/pci_release.hpp"
 #include "dm/status.hpp"
 #include "dm/tap_script.hpp"
 #include "wire/frame.hpp"
@@ -68,9 +69,11 @@ Result<> StubDomains::wait_for_name(const std::string &name) {
                         name, *other);
     auto old_guest = xen::parse_domid(*guest);
     // One whose guest is gone and whose device model does not end it is ours to end.
-    if (deadline.left() < longest_wait_for_name / 2 && old_guest && !TRY(control_.info(*old_guest)))
-        [[maybe_unused]]
-      auto destroyed = toolstack_.destroy(*other);
+    if (deadline.left() < longest_wait_for_name / 2 && old_guest &&
+        !TRY(control_.info(*old_guest))) {
+      release_pci(control_, xenstore_, *other);
+      [[maybe_unused]] auto destroyed = toolstack_.destroy(*other);
+    }
     if (deadline.passed())
       return base::fail("the stub domain {} of a former guest {} does not end: xl destroy {}", name,
                         *guest, *other);
@@ -173,9 +176,12 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
     // libxl would take it for one of its own, and remove the guest's monitor sockets, which are
     // linstub-dm's (libxl_domain.c, stubdom_destroy_callback).
     TRY(xenstore_.remove(home + "/target"));
+    release_pci(control_, xenstore_, *domid);
     TRY(toolstack_.destroy(*domid));
   }
-  return {};
+  // libxl makes a directory of xen-pciback for the guest as well, to which xen-pciback has to say
+  // that the device is in use; libxl removes the directory, but not what was said.
+  return xenstore_.remove(std::format("/local/domain/0/error/backend/pci/{}", guest));
 }
 
 Result<> StubDomains::rescue(xen::DomId guest) {

@@ -45,6 +45,13 @@ base::Result<> make_overlay(const fs::path &base, const fs::path &overlay) {
   return {};
 }
 
+base::Result<> make_spare_disk(const Machine &machine) {
+  base::Fd file = TRY(base::open_file(machine.spare_disk(), O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  if (::ftruncate(file.get(), static_cast<off_t>(spare_disk_size)) != 0)
+    return base::fail_errno(errno, "make {}", machine.spare_disk().string());
+  return {};
+}
+
 // Starts the emulator in a session of its own, under a time limit that ends it in any case.
 base::Result<base::Child> start_machine(const Machine &machine, minutes life) {
   base::Command command{.argv = {"timeout", "--kill-after=5", base::format("{}m", life.count())}};
@@ -184,6 +191,8 @@ base::Result<LabState> Labs::start(const LabOptions &options, const Dom0 &dom0,
                   .directory = state.directory,
                   .ssh_port = state.ssh_port};
   TRY(make_overlay(loading ? snapshot / "disk.qcow2" : dom0.disk(), machine.disk));
+  if (options.shape == Shape::iommu)
+    TRY(make_spare_disk(machine));
   base::Child child = TRY(start_machine(machine, options.life));
   state.pid = child.pid();
   TRY(save_state(state));

@@ -32,25 +32,15 @@ constexpr const char *linux_options =
 
 // Spare devices of the iommu shape, to be passed through. Their own networks lead nowhere but to
 // each other's hub, so that a guest can send through one and receive on another.
-constexpr std::array<const char *, 18> spare_devices{
-    "-netdev",
-    "hubport,id=spare0,hubid=1",
-    "-device",
-    "e1000e,netdev=spare0,mac=52:54:00:6c:62:01,romfile=,addr=10.0",
-    "-netdev",
-    "hubport,id=spare1,hubid=1",
-    "-device",
-    "e1000e,netdev=spare1,mac=52:54:00:6c:62:02,romfile=,addr=11.0",
-    "-netdev",
-    "hubport,id=spare2,hubid=1",
-    "-device",
-    "rtl8139,netdev=spare2,mac=52:54:00:6c:62:03,romfile=,addr=12.0",
-    "-drive",
-    "if=none,id=spare3,format=raw,file=null-co://,file.size=67108864,file.read-zeroes=on",
-    "-device",
-    "nvme,drive=spare3,serial=linstub,addr=13.0",
-    "-global",
-    "ICH9-LPC.disable_s3=1",
+constexpr std::array<const char *, 16> spare_devices{
+    "-netdev", "hubport,id=spare0,hubid=1",
+    "-device", "e1000e,netdev=spare0,mac=52:54:00:6c:62:01,romfile=,addr=10.0",
+    "-netdev", "hubport,id=spare1,hubid=1",
+    "-device", "e1000e,netdev=spare1,mac=52:54:00:6c:62:02,romfile=,addr=11.0",
+    "-netdev", "hubport,id=spare2,hubid=1",
+    "-device", "rtl8139,netdev=spare2,mac=52:54:00:6c:62:03,romfile=,addr=12.0",
+    "-device", "nvme,drive=spare3,serial=linstub,addr=13.0",
+    "-global", "ICH9-LPC.disable_s3=1",
 };
 
 } // namespace
@@ -75,7 +65,9 @@ std::vector<std::string> command_line(const Machine &machine) {
   std::string xen = xen_options;
   if (machine.shape == Shape::iommu) {
     xen += " iommu=on";
-    line.insert(line.end(), {"-device", "amd-iommu,intremap=on"}); // must be the first device
+    // The first device. Without dma-remap, which is off by default, it does not translate the
+    // addresses of what devices read and write: a guest's device would reach into dom0's memory.
+    line.insert(line.end(), {"-device", "amd-iommu,intremap=on,dma-remap=on"});
   }
   line.insert(line.end(), {"-kernel", machine.dom0.xen().string(), "-append", xen});
   // Multiboot modules are separated by commas.
@@ -89,8 +81,12 @@ std::vector<std::string> command_line(const Machine &machine) {
                                                   "romfile=",
                                                   nic_address)});
   line.insert(line.end(), {"-device", "virtio-rng-pci"});
-  if (machine.shape == Shape::iommu)
+  if (machine.shape == Shape::iommu) {
+    line.insert(line.end(),
+                {"-drive", std::format("if=none,id=spare3,format=raw,cache=unsafe,file={}",
+                                       machine.spare_disk().string())});
     line.insert(line.end(), spare_devices.begin(), spare_devices.end());
+  }
   line.insert(line.end(), {"-serial", std::format("file:{}", machine.console().string())});
   line.insert(line.end(),
               {"-qmp", std::format("unix:{},server=on,wait=off", machine.monitor().string())});

@@ -23,6 +23,8 @@ std::string_view shape_name(Shape shape);
 
 enum class Begin : uint8_t { boot, snapshot };
 
+constexpr uint64_t spare_disk_size = uint64_t{64} << 20;
+
 struct Machine {
   Dom0 dom0;
   Shape shape = Shape::warm;
@@ -33,6 +35,8 @@ struct Machine {
 
   [[nodiscard]] std::filesystem::path console() const { return directory / "xen.log"; }
   [[nodiscard]] std::filesystem::path monitor() const { return directory / "monitor"; }
+  // Of the iommu shape: what its NVMe disk holds. Of spare_disk_size bytes.
+  [[nodiscard]] std::filesystem::path spare_disk() const { return directory / "nvme.raw"; }
 };
 
 // The emulator and its arguments. The same for boot and snapshot but for where it begins, which is

@@ -17,8 +17,8 @@ base::Result<Stage> Stage::prepare(const StageOptions &wanted) {
     return stage;
   }
   auto labs = TRY(Labs::open(options.config));
-  LabState state = TRY(
-      labs.up({.name = options.lab, .life = options.life}).transform_error(base::doing("lab up")));
+  LabState state = TRY(labs.up({.name = options.lab, .shape = options.shape, .life = options.life})
+                           .transform_error(base::doing("lab up")));
   Stage stage(options, state.host());
   stage.console_ = state.console();
   TRY(stage.fill().transform_error(base::doing("prepare the lab")));

@@ -15,6 +15,7 @@ struct StageOptions {
   std::filesystem::path config = "config"; // the project's
   std::filesystem::path tree;              // an installed Linstub (DESTDIR)
   std::string lab = "main";
+  Shape shape = Shape::warm;
   std::chrono::minutes life{60}; // of the lab
   std::string host;              // user@host of a real Xen host; empty: the nested lab
   bool debian = false;           // Debian's guest too: 60 MB to copy

@@ -185,6 +185,15 @@ std::optional<uint64_t> number_member(std::string_view object, std::string_view 
   return value->get<uint64_t>();
 }
 
+std::optional<std::string> data_member(const Event &event, std::string_view name) {
+  auto json = parse_object(event.text);
+  const Json *data = json ? member(*json, "data") : nullptr;
+  const Json *value = data != nullptr && data->is_object() ? member(*data, name) : nullptr;
+  if (value == nullptr || !value->is_string())
+    return std::nullopt;
+  return value->get<std::string>();
+}
+
 base::Result<FromQemu> parse_from_qemu(std::string_view text) {
   Json message = TRY(parse_object(text));
   if (const Json *greeting = member(message, "QMP"))

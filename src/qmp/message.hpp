@@ -93,6 +93,9 @@ struct Event {
   std::string name; // capital letters, digits and underscores
   std::string text; // the whole event as JSON
 };
+// The string value of a member of an event's "data", if it is there and a string.
+std::optional<std::string> data_member(const Event &event, std::string_view name);
+
 using FromQemu = std::variant<Version, Reply, Event>; // Version: of the greeting
 
 base::Result<FromQemu> parse_from_qemu(std::string_view text);

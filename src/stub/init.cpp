@@ -163,6 +163,9 @@ base::Result<> Init::watch_world() {
           .read = [this](const std::string &node) { return xenstore_->read(node, 32); },
       },
       qemu_uid, consoles_of(settings_.arguments, settings_.mode));
+  pci_.emplace(PciDevices::World{
+      .read = [this](const std::string &node) { return xenstore_->read_if_there(node, 256); },
+      .mount = settings_.mode == Mode::linstub}); // QEMU looks by itself where libxl started us
   return {};
 }
 
@@ -239,6 +242,22 @@ void Init::look_at_devices() {
   missing_ = base::join(*missing, "; ");
   if (missing->empty())
     tell(Event::devices_ready);
+  look_at_pci();
+}
+
+// Comes and goes while QEMU runs. That a device is not usable is for dom0 to say, which waits for
+// it: the guest goes on without.
+void Init::look_at_pci() {
+  if (state_.phase != Phase::running || settings_.mode != Mode::linstub || !pci_->possible())
+    return;
+  if (auto looked = pci_->look(); !looked)
+    return base::log_error("PCI devices: {}", looked.error().message());
+  std::string ready = pci_->ready();
+  if (pci_told_ == ready)
+    return;
+  pci_told_ = ready;
+  if (auto written = xenstore_->write(wire::pci_node, ready); !written)
+    base::log_error("{}", written.error().message());
 }
 
 base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd> &keep) {
@@ -289,7 +308,8 @@ base::Result<> Init::start_qemu() {
                                  last_words_.add(line);
                                  log_grew();
                                },
-                           .ended = [this](base::ExitStatus status) { on_qemu_end(status); }}));
+                           .ended = [this](base::ExitStatus status) { on_qemu_end(status); },
+                           .open = [this](const std::string &path) { return pci_->open(path); }}));
   base::log_info("QEMU is started, as process {}", qemu_->pid());
   await_sockets();
   return {};
@@ -312,6 +332,7 @@ base::Result<> Init::serve_channel() {
                                  [] { return sys::connect_unix(wire::qmp_socket); }));
     return {};
   }
+  look_at_pci();
   auto vchan = TRY(xen::Vchan::serve(xen::dom0, wire::channel_node, channel_rings));
   channel_ = TRY(
       Channel::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)), log_,

@@ -9,6 +9,7 @@
 #include "stub/lifecycle.hpp"
 #include "stub/line_reader.hpp"
 #include "stub/log_ring.hpp"
+#include "stub/pci.hpp"
 #include "stub/qemu.hpp"
 #include "stub/settings.hpp"
 #include "stub/state_streams.hpp"
@@ -43,6 +44,7 @@ private:
   void report_state();
   void set_deadline();
   void look_at_devices();
+  void look_at_pci();
   base::Result<> start_qemu();
   base::Result<base::Fd> feed_state();
   base::Result<std::vector<std::string>> qemu_arguments(std::vector<base::Fd> &keep);
@@ -66,8 +68,10 @@ private:
   std::string error_; // why the domain ends
 
   std::optional<Frontends> frontends_;
-  std::string missing_;             // what devices are still awaited
-  std::unique_ptr<StateFeed> feed_; // while QEMU restores
+  std::string missing_; // what devices are still awaited
+  std::optional<PciDevices> pci_;
+  std::optional<std::string> pci_told_; // what dom0 has been told of it
+  std::unique_ptr<StateFeed> feed_;     // while QEMU restores
   std::unique_ptr<Qemu> qemu_;
   LogRing last_words_; // of QEMU's
   std::vector<std::string> sockets_;

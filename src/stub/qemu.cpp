@@ -1,7 +1,9 @@
 #include "stub/qemu.hpp"
 
+#include "base/log.hpp"
 #include "sys/confine.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -40,19 +42,38 @@ base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
   command.standard_output = output.write.get();
   command.standard_error = output.write.get();
   command.keep = keep;
-  command.before_exec = [] {
-    return sys::confine({.uid = qemu_uid, .gid = qemu_uid, .oom_score = "0", .limits = limits});
+  std::array<int, 2> sockets{};
+  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sockets.data()) != 0)
+    return base::fail_errno(errno, "make a socket pair");
+  base::Fd ours(sockets[0]);
+  base::Fd theirs(sockets[1]);
+  command.before_exec = [socket = theirs.get()] {
+    int error =
+        sys::confine({.uid = qemu_uid, .gid = qemu_uid, .oom_score = "0", .limits = limits});
+    return error != 0 ? error : sys::hand_over_opens(socket);
   };
   sys::close_all_on_exec();
 
   std::unique_ptr<Qemu> qemu(new Qemu(std::move(callbacks)));
   qemu->child_ = TRY(base::start(command));
+  TRY(qemu->serve_opens(loop, ours));
   qemu->output_ = std::move(output.read);
   qemu->output_watch_ = TRY(loop.watch(qemu->output_.get(), EPOLLIN,
                                        [self = qemu.get()](uint32_t) { self->read_output(); }));
   qemu->end_watch_ = TRY(loop.watch(qemu->child_.pidfd().get(), EPOLLIN,
                                     [self = qemu.get()](uint32_t) { self->check_end(); }));
   return qemu;
+}
+
+base::Result<> Qemu::serve_opens(base::EventLoop &loop, const base::Fd &socket) {
+  opens_ = TRY(sys::OpenRequests::receive(socket));
+  opens_watch_ = TRY(loop.watch(opens_->fd(), EPOLLIN, [this](uint32_t events) {
+    if ((events & EPOLLIN) == 0) // it has ended
+      return opens_watch_.reset();
+    if (auto served = opens_->serve(callbacks_.open); !served)
+      base::log_error("QEMU opens a file: {}", served.error().message());
+  }));
+  return {};
 }
 
 void Qemu::read_output() {

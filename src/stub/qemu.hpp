@@ -4,11 +4,13 @@
 #include "base/event_loop.hpp"
 #include "base/process.hpp"
 #include "stub/line_reader.hpp"
+#include "sys/open_requests.hpp"
 
 #include <signal.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,7 @@ public:
   struct Callbacks {
     std::function<void(std::string_view line)> said;    // a line on its standard output or error
     std::function<void(base::ExitStatus status)> ended; // once
+    sys::OpenRequests::Decide open; // on files that it opens for reading and writing
   };
 
   // Gives QEMU the device nodes that it needs, and starts it. It inherits `keep` under their own
@@ -40,6 +43,7 @@ public:
 
 private:
   explicit Qemu(Callbacks callbacks) : callbacks_(std::move(callbacks)), lines_(callbacks_.said) {}
+  base::Result<> serve_opens(base::EventLoop &loop, const base::Fd &socket);
   void read_output();
   void check_end();
 
@@ -49,6 +53,8 @@ private:
   base::Child child_;
   base::EventLoop::Handle output_watch_;
   base::EventLoop::Handle end_watch_;
+  std::optional<sys::OpenRequests> opens_;
+  base::EventLoop::Handle opens_watch_;
 };
 
 } // namespace linstub::stub

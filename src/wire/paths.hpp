@@ -16,6 +16,10 @@
 //                                                  failed. Hostile: for people to read, cleaned
 //   data/linstub/channel/{ring-ref,event-channel}  stub  the vchan of frame.hpp, served by the
 //                                                  stub domain, once QEMU's sockets are there
+//   data/linstub/pci                   stub        once QEMU runs, if the image can serve PCI
+//                                                  devices: the real addresses of those that QEMU
+//                                                  can use now, with blanks between, at most
+//                                                  longest_pci bytes. Hostile: compared, no more
 //
 // QEMU's arguments are where libxl's own Linux stub domain mode puts them (Xen's
 // docs/misc/stubdom.txt): /vm/<uuid of the stub domain>/image/dm-argv/<nnn>, in order.
@@ -35,6 +39,8 @@ constexpr const char *files_node = "linstub/files";
 constexpr const char *state_node = "data/linstub/state";
 constexpr const char *error_node = "data/linstub/error";
 constexpr const char *channel_node = "data/linstub/channel";
+constexpr const char *pci_node = "data/linstub/pci";
+constexpr size_t longest_pci = 512;
 constexpr size_t longest_error = 512;
 
 // QEMU's unix sockets in the stub domain: linstub-dm names them in QEMU's arguments, linstub-init

@@ -34,6 +34,11 @@ base::Result<> resume(DomId domid) {
   return {};
 }
 
+std::string words(Right right, DomId domid) {
+  return right == Right::give ? base::format("let domain {} use", domid)
+                              : base::format("take from domain {} the right to", domid);
+}
+
 } // namespace
 
 std::string shutdown_text(uint8_t reason) {
@@ -78,7 +83,7 @@ base::Result<> Control::crash(DomId domid) {
 }
 
 base::Result<> Control::pause(DomId domid) {
-  if (xc_domain_pause(handle_.get(), number(domid)) < 0)
+  if (xc_domain_pause(handle_.get(), number(domid)) < 0 && errno != ESRCH)
     return base::fail_errno(errno, "pause domain {}", domid);
   return {};
 }
@@ -116,6 +121,36 @@ base::Result<> Control::unpause(DomId domid) {
 base::Result<> Control::set_target(DomId domid, DomId target) {
   if (xc_domain_set_target(handle_.get(), number(domid), number(target)) < 0)
     return base::fail_errno(errno, "make domain {} the device model of domain {}", domid, target);
+  return {};
+}
+
+base::Result<> Control::ports(DomId domid, uint32_t first, uint32_t count, Right right) {
+  if (xc_domain_ioport_permission(handle_.get(), number(domid), first, count,
+                                  std::to_underlying(right)) < 0)
+    return base::fail_errno(errno, "{} I/O ports {:#x} to {:#x}", words(right, domid), first,
+                            first + count - 1);
+  return {};
+}
+
+base::Result<> Control::memory(DomId domid, uint64_t first_page, uint64_t pages, Right right) {
+  if (xc_domain_iomem_permission(handle_.get(), number(domid), first_page, pages,
+                                 std::to_underlying(right)) < 0)
+    return base::fail_errno(errno, "{} {} pages of memory from page {:#x}", words(right, domid),
+                            pages, first_page);
+  return {};
+}
+
+base::Result<> Control::interrupt(DomId domid, uint32_t interrupt, Right right) {
+  auto irq = static_cast<int>(interrupt);
+  // A PV domain knows an interrupt by a number of its own: the same one. It is mapped first, and
+  // unmapped last; that it is not mapped any more is no error.
+  int pirq = irq;
+  if (right == Right::give && xc_physdev_map_pirq(handle_.get(), number(domid), irq, &pirq) < 0)
+    return base::fail_errno(errno, "map interrupt {} to domain {}", interrupt, domid);
+  if (xc_domain_irq_permission(handle_.get(), number(domid), interrupt, right == Right::give) < 0)
+    return base::fail_errno(errno, "{} interrupt {}", words(right, domid), interrupt);
+  if (right == Right::take)
+    xc_physdev_unmap_pirq(handle_.get(), number(domid), irq);
   return {};
 }
 

@@ -25,6 +25,9 @@ struct DomainInfo {
 constexpr uint8_t shutdown_poweroff = 0;
 constexpr uint8_t shutdown_crash = 3;
 
+// What is done to a right of a domain.
+enum class Right : uint8_t { take, give };
+
 // "poweroff", "reboot", "crash", ...
 std::string shutdown_text(uint8_t reason);
 
@@ -50,6 +53,11 @@ public:
 
   // Lets `domid` do to `target` what a device model has to do.
   base::Result<> set_target(DomId domid, DomId target);
+
+  // Rights to what a passed-through device has: I/O ports, pages of memory, an interrupt.
+  base::Result<> ports(DomId domid, uint32_t first, uint32_t count, Right right);
+  base::Result<> memory(DomId domid, uint64_t first_page, uint64_t pages, Right right);
+  base::Result<> interrupt(DomId domid, uint32_t number, Right right);
 
   // "4.20": the release of the running hypervisor.
   base::Result<std::string> release();

@@ -1,5 +1,4 @@
 #include "dm/control_socket.hpp"
-
 #include "sys/unix_socket.hpp"
 
 #include <gmock/gmock.h>
@@ -26,9 +25,10 @@ TEST(ControlSocketLines, ComeBackAsTheyWere) {
 }
 
 TEST(ControlSocketLines, AreRefusedIfTheyAreAnythingElse) {
-  for (const char *line : {"", "{}", "[]", "{\"command\":\"upgrade\"}", "{\"command\":1,\"image\":\"\"}",
-                           "{\"command\":\"destroy\",\"image\":\"\"}",
-                           "{\"command\":\"upgrade\",\"image\":1}", "{\"command\":\"upgrade\",\"image\":\"\"} x"})
+  for (const char *line :
+       {"", "{}", "[]", "{\"command\":\"upgrade\"}", "{\"command\":1,\"image\":\"\"}",
+        "{\"command\":\"destroy\",\"image\":\"\"}", "{\"command\":\"upgrade\",\"image\":1}",
+        "{\"command\":\"upgrade\",\"image\":\"\"} x"})
     EXPECT_FALSE(decode_request(line)) << line;
   EXPECT_FALSE(decode_reply("{\"text\":\"x\"}"));
 }
@@ -42,17 +42,14 @@ protected:
     auto loop = base::EventLoop::create();
     ASSERT_TRUE(loop);
     loop_ = std::move(*loop);
-    auto socket = ControlSocket::open(*loop_, guest, [this](const UpgradeRequest &request) {
-      asked_.push_back(request.image);
-    });
+    auto socket = ControlSocket::open(
+        *loop_, guest, [this](const UpgradeRequest &request) { asked_.push_back(request.image); });
     ASSERT_TRUE(socket) << socket.error().message();
     socket_ = std::move(*socket);
   }
 
   base::Fd client() { return sys::connect_unix(control_path(guest)).value_or(base::Fd()); }
-  void turn() {
-    ASSERT_TRUE(loop_->run_until(base::Deadline::after(base::Milliseconds(50))));
-  }
+  void turn() { ASSERT_TRUE(loop_->run_until(base::Deadline::after(base::Milliseconds(50)))); }
   static std::string read(const base::Fd &fd) {
     std::array<char, 4096> buffer;
     ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());

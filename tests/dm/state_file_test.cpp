@@ -1,6 +1,6 @@
-// The file behind a state disk. It lies in /run/linstub, so these tests need to be root, as dom0 is.
+// The file behind a state disk. It lies in /run/linstub, so these tests need to be root, as dom0
+// is.
 #include "dm/state_file.hpp"
-
 #include "wire/state_record.hpp"
 
 #include <fcntl.h>

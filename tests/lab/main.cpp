@@ -1,6 +1,10 @@
 // linstub-lab-tests: the scenarios, on a nested lab or on a real Xen host.
 //
-//     linstub-lab-tests --tree DIR [--config DIR] [--host user@xen] [gtest's options]
+//     linstub-lab-tests --tree DIR [--config DIR] [--shape iommu] [--host user@xen]
+//                       [gtest's options]
+//
+// Each scenario belongs to one shape of the lab: those whose names begin with Pci to the one with
+// an IOMMU and spare devices, all others to the warm one. One run is of one shape.
 //
 // Exit status 0: all passed; 1: one failed; 69: the lab itself could not be had or broke. A test
 // that fails while the emulator shows one of its known failures (or the lab does not answer any
@@ -16,6 +20,8 @@ namespace linstub::lab {
 namespace {
 
 constexpr int infrastructure_failed = 69;
+
+const char *scenarios_of(Shape shape) { return shape == Shape::iommu ? "Pci*" : "-Pci*"; }
 
 std::optional<Stage> the_stage;
 
@@ -81,10 +87,18 @@ int main(int argc, char **argv) {
   CLI::App program("Linstub's lab scenarios", "linstub-lab-tests");
   program.add_option("--tree", options.tree, "An installed Linstub, to be put into dom0");
   program.add_option("--config", options.config, "The project's config directory");
+  std::string shape(lab::shape_name(options.shape));
+  program.add_option("--shape", shape, "warm, or iommu: which lab, and the scenarios for it");
   program.add_option("--host", options.host, "A real Xen host, user@host[:port]");
   program.add_option("--lab", options.lab, "Name of the lab");
   program.add_flag("--keep", keep, "Leave the lab running at the end");
   CLI11_PARSE(program, argc, argv);
+  if (!lab::parse_shape(shape, options.shape)) {
+    std::printf("there is no shape \"%s\": warm, iommu\n", shape.c_str());
+    return 2;
+  }
+  if (GTEST_FLAG_GET(filter) == "*")
+    GTEST_FLAG_SET(filter, lab::scenarios_of(options.shape));
   if (GTEST_FLAG_GET(list_tests))
     return RUN_ALL_TESTS();
 

@@ -34,7 +34,8 @@ TEST(Policy, RefusesWhatItDoesNotKnow) {
 
 TEST(Policy, LooksAtTheDriverOfADevice) {
   EXPECT_EQ(action("device_add", R"({"driver":"usb-tablet"})"), Action::forward);
-  EXPECT_EQ(action("device_add", R"({"driver":"xen-pci-passthrough"})"), Action::refuse);
+  EXPECT_EQ(action("device_add", R"({"driver":"xen-pci-passthrough"})"), Action::attach);
+  EXPECT_EQ(action("device_add", R"({"driver":"usb-host"})"), Action::refuse);
 }
 
 TEST(Policy, KeepsVncEventsBack) {

@@ -1,0 +1,81 @@
+// linstub pci: which PCI devices are passed through to guests that have a stub domain.
+#include "cli/command.hpp"
+#include "cli/commands.hpp"
+#include "dm/pci_list.hpp"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace linstub::cli {
+namespace {
+
+enum class Format { table, json };
+
+std::string_view space_name(dm::PciSpace space) {
+  return space == dm::PciSpace::ports ? "ports" : "memory";
+}
+
+void print_table(const std::vector<dm::AssignedPci> &all) {
+  if (all.empty()) {
+    std::puts("No stub domain has a PCI device.");
+    return;
+  }
+  std::printf("%-12s %-9s %-20s %6s %6s %-10s %s\n", "DEVICE", "ID", "GUEST", "DOMID", "STUB",
+              "INTERRUPT", "RANGES");
+  for (const dm::AssignedPci &one : all) {
+    std::string ranges;
+    for (const dm::PciRange &range : one.host.ranges)
+      ranges += std::format("{}{} {:x}-{:x}", ranges.empty() ? "" : ", ", space_name(range.space),
+                            range.first, range.first + range.size - 1);
+    std::printf("%-12s %-9s %-20s %6s %6s %-10s %s\n", xen::text(one.host.address).c_str(),
+                std::format("{:04x}:{:04x}", one.host.vendor, one.host.device).c_str(),
+                one.guest_name.empty() ? "(gone)" : one.guest_name.c_str(),
+                std::format("{}", one.guest).c_str(), std::format("{}", one.stub).c_str(),
+                std::string(dm::interrupt_name(one.interrupt)).c_str(), ranges.c_str());
+    if (!one.interrupt_control)
+      std::puts("  warning: xen-pciback does not let its interrupts be switched: MSI and MSI-X do "
+                "not work");
+  }
+}
+
+void print_json(const std::vector<dm::AssignedPci> &all) {
+  using Json = nlohmann::json;
+  Json list = Json::array();
+  for (const dm::AssignedPci &one : all) {
+    Json ranges = Json::array();
+    for (const dm::PciRange &range : one.host.ranges)
+      ranges.push_back(
+          {{"space", space_name(range.space)}, {"first", range.first}, {"size", range.size}});
+    list.push_back({{"device", xen::text(one.host.address)},
+                    {"vendor-id", one.host.vendor},
+                    {"device-id", one.host.device},
+                    {"guest", one.guest_name},
+                    {"domid", xen::number(one.guest)},
+                    {"stub-domain", xen::number(one.stub)},
+                    {"interrupt", dm::interrupt_name(one.interrupt)},
+                    {"interrupt-line", one.host.interrupt},
+                    {"interrupt-control", one.interrupt_control},
+                    {"ranges", std::move(ranges)}});
+  }
+  constexpr int indent = 2;
+  std::puts(list.dump(indent).c_str());
+}
+
+base::Result<> show(Format format) {
+  auto xenstore = TRY(xen::Xenstore::connect());
+  auto all = TRY(dm::assigned_pci(xenstore));
+  format == Format::json ? print_json(all) : print_table(all);
+  return {};
+}
+
+} // namespace
+
+void add_pci_command(CLI::App &program) {
+  auto *command = program.add_subcommand(
+      "pci", "Show the PCI devices that are passed through by way of stub domains");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "As JSON, for programs");
+  command->callback([json] { finish(show(*json ? Format::json : Format::table)); });
+}
+
+} // namespace linstub::cli

@@ -1,0 +1,44 @@
+#include "dm/pci_change.hpp"
+
+#include "dm/pci_backend.hpp"
+
+namespace linstub::dm {
+namespace {
+
+bool closed(unsigned state) { return state == xenbus_closing || state == xenbus_closed; }
+
+PciNext connecting(const PciFacts &facts) {
+  if (closed(facts.backend) || closed(facts.frontend))
+    return PciNext::refused;
+  if (facts.backend == xenbus_connected && facts.frontend == xenbus_connected && facts.listed)
+    return PciNext::attached;
+  return facts.late ? PciNext::timed_out : PciNext::wait;
+}
+
+// A domain that has closed its end has let go as well: pciback takes back what it had. But only
+// pciback's word counts.
+PciNext leaving(const PciFacts &facts) {
+  if (facts.backend == xenbus_connected && !facts.held)
+    return PciNext::detached;
+  if (closed(facts.backend) || facts.backend == 0)
+    return PciNext::stuck;
+  return facts.late ? PciNext::stuck : PciNext::wait;
+}
+
+} // namespace
+
+PciNext next(PciStage stage, const PciFacts &facts) {
+  switch (stage) {
+  case PciStage::waiting:
+    if (!facts.held)
+      return PciNext::connect;
+    return facts.late ? PciNext::in_use : PciNext::wait;
+  case PciStage::connecting:
+    return connecting(facts);
+  case PciStage::leaving:
+    break;
+  }
+  return leaving(facts);
+}
+
+} // namespace linstub::dm

@@ -1,0 +1,48 @@
+#include "dm/pci_release.hpp"
+
+#include "base/deadline.hpp"
+#include "base/log.hpp"
+#include "dm/host_pci.hpp"
+#include "dm/pci_backend.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace linstub::dm {
+namespace {
+
+constexpr base::Milliseconds longest_release{6'000};
+constexpr useconds_t between_looks = 50'000;
+
+} // namespace
+
+void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domid) {
+  PciBackend backend(xenstore, domid);
+  auto devices = backend.devices();
+  auto log = [](const base::Result<> &done) {
+    if (!done)
+      base::log_warning("{}", done.error().message());
+  };
+  if (devices && !devices->empty())
+    log(control.pause(domid));
+  if (!devices)
+    base::log_warning("PCI devices of domain {}: {}", domid, devices.error().message());
+  log(backend.remove_all());
+  if (!devices)
+    return;
+  HostPciBus bus;
+  auto held = [&](const xen::PciAddress &address) { return bus.has_interrupt_control(address); };
+  auto deadline = base::Deadline::after(longest_release);
+  while (std::ranges::any_of(*devices, held) && !deadline.passed())
+    ::usleep(between_looks);
+  for (const xen::PciAddress &address : *devices) {
+    if (held(address))
+      base::log_warning("PCI device {} was not given back by xen-pciback in time",
+                        xen::text(address));
+    else
+      log(bus.clear_interrupts(address));
+  }
+}
+
+} // namespace linstub::dm

@@ -1,0 +1,15 @@
+// Giving back the PCI devices of a stub domain that is about to be destroyed, whatever state it is
+// in: libxl would first ask its pcifront, and wait for an answer.
+#pragma once
+
+#include "xen/control.hpp"
+#include "xen/xenstore.hpp"
+
+namespace linstub::dm {
+
+// Stops the domain, lets xen-pciback take its devices back and reset them, and waits for that, at
+// most some seconds. Does nothing for a domain without PCI devices. What goes wrong is logged: the
+// domain is to be destroyed in any case.
+void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domid);
+
+} // namespace linstub::dm

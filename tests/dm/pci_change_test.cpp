@@ -1,0 +1,75 @@
+#include "dm/pci_backend.hpp"
+#include "dm/pci_change.hpp"
+
+#include <gtest/gtest.h>
+
+namespace linstub::dm {
+namespace {
+
+constexpr PciFacts connected{.held = false,
+                             .backend = xenbus_connected,
+                             .frontend = xenbus_connected,
+                             .listed = true,
+                             .late = false};
+
+PciFacts with(PciFacts facts, auto change) {
+  change(facts);
+  return facts;
+}
+
+TEST(PciChange, WaitsForADeviceThatSomebodyHolds) {
+  EXPECT_EQ(next(PciStage::waiting, {.held = true}), PciNext::wait);
+  EXPECT_EQ(next(PciStage::waiting, {.held = false}), PciNext::connect);
+  EXPECT_EQ(next(PciStage::waiting, {.held = true, .late = true}), PciNext::in_use);
+}
+
+TEST(PciChange, IsAttachedOnlyWhenBothEndsAndLinstubInitSaySo) {
+  EXPECT_EQ(next(PciStage::connecting, connected), PciNext::attached);
+  EXPECT_EQ(next(PciStage::connecting, with(connected, [](auto &f) { f.listed = false; })),
+            PciNext::wait);
+  for (unsigned state : {0U, 1U, 2U, 3U, 7U, 8U}) {
+    EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.backend = state; })),
+              PciNext::wait)
+        << state;
+    EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.frontend = state; })),
+              PciNext::wait)
+        << state;
+  }
+}
+
+TEST(PciChange, FailsAtOnceWhenAnEndCloses) {
+  for (unsigned state : {xenbus_closing, xenbus_closed}) {
+    EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.backend = state; })),
+              PciNext::refused);
+    EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.frontend = state; })),
+              PciNext::refused);
+  }
+}
+
+TEST(PciChange, DoesNotWaitForEver) {
+  for (PciStage stage : {PciStage::waiting, PciStage::connecting, PciStage::leaving})
+    for (unsigned backend = 0; backend <= 8; backend++)
+      for (bool held : {false, true})
+        EXPECT_NE(next(stage, {.held = held, .backend = backend, .late = true}), PciNext::wait);
+}
+
+TEST(PciChange, IsDetachedWhenPcibackHasLetGo) {
+  EXPECT_EQ(next(PciStage::leaving, connected), PciNext::detached);
+  EXPECT_EQ(next(PciStage::leaving, with(connected, [](auto &f) { f.held = true; })),
+            PciNext::wait);
+  EXPECT_EQ(next(PciStage::leaving, with(connected, [](auto &f) { f.backend = 7; })),
+            PciNext::wait);
+  EXPECT_EQ(next(PciStage::leaving, with(connected, [](auto &f) { f.backend = xenbus_closed; })),
+            PciNext::stuck);
+}
+
+TEST(PciChange, ListensToNothingThatTheStubDomainSaysWhenADeviceLeaves) {
+  for (unsigned frontend = 0; frontend <= 8; frontend++)
+    for (bool listed : {false, true})
+      EXPECT_EQ(next(PciStage::leaving,
+                     {.held = true, .backend = 7, .frontend = frontend, .listed = listed}),
+                PciNext::wait);
+}
+
+} // namespace
+} // namespace linstub::dm
