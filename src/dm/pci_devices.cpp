@@ -17,6 +17,7 @@ using base::Result;
 
 // libxl waits for 10 s for all that has to do with one device.
 constexpr Milliseconds longest_attach{8'500};
+constexpr Milliseconds longest_overdue{600'000};
 constexpr Milliseconds longest_leave{8'000};
 constexpr Milliseconds between_looks{100};
 // How long xen-pciback may take to get a device ready again after it was given back.
@@ -165,8 +166,7 @@ void PciDevices::begin(PciStage stage, std::vector<xen::PciAddress> addresses, D
                                             .addresses = std::move(addresses),
                                             .timer = {},
                                             .deadline = deadline,
-                                            .begin = base::Clock::now(),
-                                            .why = {}});
+                                            .begin = base::Clock::now()});
   look();
 }
 
@@ -255,8 +255,7 @@ void PciDevices::act(PciNext what) {
                              failure.empty() ? "its kernel has closed the PCI frontend" : failure));
   }
   case PciNext::timed_out:
-    return undo(base::format("PCI device {} was not ready in the stub domain within {} s", which,
-                             longest_attach.count() / 1000));
+    return overdue();
   case PciNext::detached:
     return finish_leave(true);
   case PciNext::stuck:
@@ -274,6 +273,25 @@ Result<> PciDevices::connect() {
   TRY(backend_.add(change_->addresses));
   change_->stage = PciStage::connecting;
   return {};
+}
+
+// To take the device away now would be worse than to go on: pcifront asks pciback for each of 256
+// possible functions, waits 2 s for an answer that does not come, and meanwhile nothing else runs
+// in the stub domain. So who has asked is told, and the device, once it is there, is given back
+// unless somebody has asked again.
+void PciDevices::overdue() {
+  std::string why =
+      base::format("PCI device {} was not ready in the stub domain within {} s; try again",
+                   join(change_->addresses), longest_attach.count() / 1000);
+  if (change_->overdue)
+    return undo(why);
+  change_->overdue = true;
+  change_->deadline = Deadline::after(longest_overdue);
+  look_again();
+  for (const xen::PciAddress &address : std::vector(change_->addresses)) {
+    devices_.at(address).id.clear();
+    answer(address, fail("{}", why));
+  }
 }
 
 // Gives back what a failed attach has done so far.

@@ -53,7 +53,7 @@ private:
     base::EventLoop::Handle timer;
     base::Deadline deadline;
     base::Clock::time_point begin;
-    std::string why; // of a leaving: the failure that it undoes
+    bool overdue = false; // of connecting: who asked has been told that it takes too long
   };
   struct Request {
     xen::PciAddress address;
@@ -76,6 +76,7 @@ private:
   void act(PciNext what);
   base::Result<> connect();
   void undo(const std::string &why);
+  void overdue();
   void finish_attach(const base::Result<> &result);
   void finish_leave(bool gone);
   void next_change();

@@ -15,11 +15,11 @@ constexpr auto save_limit = seconds(120);
 constexpr auto restore_limit = seconds(180);
 constexpr auto upgrade_limit = seconds(200);
 
-// An ordinary run makes two rounds. LINSTUB_ROUNDS=10 ./dev test lab makes the ten that are
+// An ordinary run makes one. LINSTUB_ROUNDS=10 ./dev test lab makes the ten that are
 // promised.
 int rounds() {
   const char *text = std::getenv("LINSTUB_ROUNDS");
-  return text != nullptr ? std::clamp(std::atoi(text), 1, 10) : 2;
+  return text != nullptr ? std::clamp(std::atoi(text), 1, 10) : 1;
 }
 
 class StateOf : public Scenario {
@@ -132,6 +132,12 @@ TEST_F(StateOf, AnUpgradeReplacesTheStubDomainUnderTheGuest) {
   EXPECT_EQ(dom0("xl list | grep -c null || true"), "0") << "a former stub domain is still held";
 }
 
+// The faults take half an hour in the lab: LINSTUB_THOROUGH=1 ./dev test lab runs them too.
+bool thorough() { return std::getenv("LINSTUB_THOROUGH") != nullptr; }
+#define ONLY_WHEN_THOROUGH()                                                                       \
+  if (!thorough())                                                                                 \
+  GTEST_SKIP() << "only with LINSTUB_THOROUGH=1"
+
 // --- faults --------------------------------------------------------------------------------------
 
 TEST_F(StateOf, AnUpgradeToABrokenImageGoesBack) {
@@ -150,6 +156,7 @@ TEST_F(StateOf, AnUpgradeToABrokenImageGoesBack) {
 }
 
 TEST_F(StateOf, ANewStubDomainThatIsKilledDuringAnUpgradeIsReplaced) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   dom0("old=$(xl domid t-state-dm); (for i in $(seq 600); do new=$(xl domid t-state-dm "
        "2>/dev/null); if [ -n \"$new\" ] && [ $new != $old ] && xenstore-exists "
@@ -160,6 +167,7 @@ TEST_F(StateOf, ANewStubDomainThatIsKilledDuringAnUpgradeIsReplaced) {
 }
 
 TEST_F(StateOf, ADamagedStateIsRefusedBeforeQemuSeesIt) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   save();
   struct Damage {
@@ -188,6 +196,7 @@ TEST_F(StateOf, ADamagedStateIsRefusedBeforeQemuSeesIt) {
 }
 
 TEST_F(StateOf, ASavedFileThatIsNotWholeIsRefused) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   save();
   dom0("cp /var/tmp/t.save /var/tmp/t.half && truncate -s -3000 /var/tmp/t.half");
@@ -199,6 +208,7 @@ TEST_F(StateOf, ASavedFileThatIsNotWholeIsRefused) {
 }
 
 TEST_F(StateOf, AFullDiskOfDom0LetsTheGuestRunOn) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   // Where libxl has the device model's state written.
   dom0("mkdir -p /run/full && mount -t tmpfs -o size=4k tmpfs /run/full && "
@@ -210,6 +220,7 @@ TEST_F(StateOf, AFullDiskOfDom0LetsTheGuestRunOn) {
 }
 
 TEST_F(StateOf, AStubDomainThatNeverFinishesLetsTheGuestRunOn) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   dom0("(for i in $(seq 600); do if losetup -a | grep -q state-; then xl pause t-state-dm; sleep "
        "12; xl unpause t-state-dm; break; fi; sleep 0.05; done >/dev/null 2>&1 </dev/null &)");
@@ -226,6 +237,7 @@ class WhileSaving : public StateOf, public ::testing::WithParamInterface<Killed>
 
 // Who has lost its device model cannot run on; it is told so, and nothing stays.
 TEST_P(WhileSaving, ADeathCrashesTheGuestAndLeavesNothing) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   dom0(base::format("(for i in $(seq 600); do if losetup -a | grep -q state-; then {}; break; fi; "
                     "sleep 0.05; done >/dev/null 2>&1 </dev/null &)",
@@ -243,6 +255,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto &test) { return test.param.name; });
 
 TEST_F(StateOf, CostsBesideQemuInDom0) {
+  ONLY_WHEN_THOROUGH();
   for (DeviceModel device_model : {DeviceModel::linstub, DeviceModel::dom0}) {
     BusyGuest guest(*this, "t-state", device_model);
     auto begin = base::Clock::now();
