@@ -76,6 +76,8 @@ base::Result<> compare(const lab::Host &host) {
 base::Result<> demo(DemoSettings settings) {
   settings.stage.lab = "demo";
   settings.stage.debian = true;
+  std::setvbuf(stdout, nullptr, _IOLBF, 0); // to be followed through a pipe too
+  std::puts("== a Xen host in an emulator: start it, install Linstub, copy the guests");
   auto stage = TRY(lab::Stage::prepare(settings.stage));
   auto shown = show(stage.host(), settings);
   if (shown && !settings.quick)
