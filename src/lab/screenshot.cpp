@@ -3,10 +3,12 @@
 #include <png.h>
 #include <rfb/rfbclient.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace linstub::lab {
@@ -15,6 +17,7 @@ namespace {
 constexpr int bits_per_sample = 8;
 constexpr int samples = 3;
 constexpr int bytes_per_pixel = 4;
+constexpr base::Milliseconds longest_black{15'000};
 constexpr int largest_side = 8192;
 constexpr int poll_microseconds = 100'000;
 
@@ -58,21 +61,37 @@ base::Result<Client> connect(const std::string &host, uint16_t port, base::Deadl
   return client;
 }
 
-base::Result<> wait_for_picture(rfbClient *client, base::Deadline deadline) {
+bool is_black(const rfbClient &client) {
+  const size_t size = static_cast<size_t>(client.width) * static_cast<size_t>(client.height);
+  const std::span bytes(client.frameBuffer, size * bytes_per_pixel);
+  return std::ranges::all_of(bytes, [](uint8_t byte) { return byte == 0; });
+}
+
+// Asks for the screen, or for what has changed of it, and reads the answer. False when none has
+// come by the deadline.
+base::Result<bool> update(rfbClient *client, rfbBool incremental, base::Deadline deadline) {
   bool whole = false;
   rfbClientSetClientData(client, nullptr, &whole);
   client->FinishedFrameBufferUpdate = note_update;
-  const int width = client->width;
-  const int height = client->height;
-  if (SendFramebufferUpdateRequest(client, 0, 0, width, height, FALSE) == FALSE)
+  if (SendFramebufferUpdateRequest(client, 0, 0, client->width, client->height, incremental) ==
+      FALSE)
     return base::fail("ask for the picture: the connection broke");
-  while (!whole) {
-    if (deadline.passed())
-      return base::fail_errno(ETIMEDOUT, "wait for the picture");
+  while (!whole && !deadline.passed()) {
     const int ready = WaitForMessage(client, poll_microseconds);
     if (ready < 0 || (ready > 0 && HandleRFBServerMessage(client) == FALSE))
       return base::fail("the VNC server closed the connection before it sent the picture");
   }
+  return whole;
+}
+
+base::Result<> wait_for_picture(rfbClient *client, base::Deadline deadline) {
+  if (!TRY(update(client, FALSE, deadline)))
+    return base::fail_errno(ETIMEDOUT, "wait for the picture");
+  // QEMU answers its first client before it has looked at the guest's screen for the first time. A
+  // screen that stays black is one.
+  const auto until = deadline.or_earlier(base::Deadline::after(longest_black));
+  while (is_black(*client) && !until.passed())
+    TRY(update(client, TRUE, until));
   return {};
 }
 
