@@ -60,9 +60,18 @@ void Channel::pump() {
   if (ended_ || transport_->state() == State::waiting)
     return;
   write_output();
+  look_for_talk();
   std::erase_if(sockets_, [](const auto &entry) { return entry.second->finished(); });
   for (auto &[id, socket] : sockets_)
     socket->update();
+}
+
+void Channel::look_for_talk() {
+  auto monitor = sockets_.find(monitor_);
+  if (monitor == sockets_.end() || !monitor->second->has_received())
+    return;
+  monitor_ = 0;
+  callbacks_.qemu_talks();
 }
 
 void Channel::on_open(wire::StreamId stream, wire::Service service, uint8_t index) {
@@ -83,6 +92,8 @@ void Channel::on_open(wire::StreamId stream, wire::Service service, uint8_t inde
     mux_.close(stream, socket.error().message());
     return;
   }
+  if (service == wire::Service::qmp)
+    monitor_ = stream;
   mux_.accept(stream, SocketStream::window);
   sockets_[stream] =
       std::make_unique<SocketStream>(loop_, mux_, stream, std::move(*socket), [this] { pump(); });

@@ -24,8 +24,10 @@ public:
     std::function<void(std::string_view why)> gone;
     // Connects to the socket of a service.
     std::function<base::Result<base::Fd>(wire::Service service, uint8_t index)> connect;
+    // QEMU has said something on its monitor, for the first time: it has begun to serve.
+    std::function<void()> qemu_talks = [] {};
     // dom0 wants QEMU to end.
-    std::function<void()> retire;
+    std::function<void()> retire = [] {};
     // Where a save goes.
     StateSave::Places save;
   };
@@ -51,6 +53,7 @@ private:
   void ready();
   void pump();
   void write_output();
+  void look_for_talk();
   void send_log(wire::StreamId stream, uint64_t &position);
   void start_save(wire::StreamId stream);
   void save_ended(wire::StreamId stream, const base::Result<> &result);
@@ -64,6 +67,7 @@ private:
   base::EventLoop::Handle watch_;
   std::map<wire::StreamId, std::unique_ptr<SocketStream>> sockets_;
   std::map<wire::StreamId, uint64_t> logs_; // how far each has read
+  wire::StreamId monitor_ = 0;              // the first stream to QEMU's monitor, until it talks
   std::unique_ptr<StateSave> save_;         // one at a time
   wire::StreamId save_stream_ = 0;
   bool ended_ = false;

@@ -344,6 +344,7 @@ base::Result<> Init::serve_channel() {
                            },
                        .connect = [this](wire::Service service,
                                          uint8_t index) { return connect_service(service, index); },
+                       .qemu_talks = [this] { tell(Event::qemu_talks); },
                        .retire = [this] { qemu_->kill(); },
                        .save = {.disk = state_disk_path(), .pipe = wire::save_pipe}}));
   return {};

@@ -48,9 +48,9 @@ Step advance(State state, Event event) {
     if (state.phase != Phase::qemu)
       break;
     // libxl connects when it likes, and ends us itself: no deadline there.
-    return enter(state, Phase::running,
-                 {state.mode == Mode::linstub ? set_deadline : clear_deadline, serve_channel,
-                  report_state, forget_files});
+    return enter(
+        state, Phase::running,
+        {state.mode == Mode::linstub ? set_deadline : clear_deadline, serve_channel, report_state});
   default:
     break;
   }
@@ -78,6 +78,10 @@ Step step(State state, Event event) {
       return stay(state);
     state.client = true;
     return {.state = state, .actions = {clear_deadline}};
+  case Event::qemu_talks: // not earlier: its sockets are there before it reads a kernel
+    if (state.phase != Phase::running)
+      return stay(state);
+    return {.state = state, .actions = {forget_files}};
   case Event::client_gone:
     if (state.phase != Phase::running)
       return stay(state);

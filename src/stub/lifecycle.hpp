@@ -31,13 +31,14 @@ enum class Event : uint8_t {
   sockets_ready,    // QEMU listens on its sockets
   client_connected, // dom0's side of the channel has come
   client_gone,      // and has gone
+  qemu_talks,       // QEMU has greeted on its monitor: it has read all its files
   qemu_ended,       // for whatever reason
   failure,          // something that cannot be helped has happened
   deadline,         // the phase has lasted too long
 };
 constexpr std::array all_events{Event::settings_read,    Event::devices_ready, Event::sockets_ready,
-                                Event::client_connected, Event::client_gone,   Event::qemu_ended,
-                                Event::failure,          Event::deadline};
+                                Event::client_connected, Event::client_gone,   Event::qemu_talks,
+                                Event::qemu_ended,       Event::failure,       Event::deadline};
 
 enum class Action : uint8_t {
   report_state, // write the phase's name to xenstore

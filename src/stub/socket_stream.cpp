@@ -43,12 +43,14 @@ void SocketStream::receive() {
   if (room == 0 || mux_.output().size() > congested)
     return;
   ssize_t got = ::read(socket_.get(), buffer.data(), room);
-  if (got > 0)
+  if (got > 0) {
+    has_received_ = true;
     mux_.send(id_, std::span(buffer).first(static_cast<size_t>(got)));
-  else if (got == 0)
+  } else if (got == 0) {
     finish({});
-  else if (errno != EAGAIN && errno != EINTR)
+  } else if (errno != EAGAIN && errno != EINTR) {
     finish(base::errno_text(errno));
+  }
 }
 
 void SocketStream::finish(std::string_view reason) {
