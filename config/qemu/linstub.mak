@@ -33,3 +33,8 @@ CONFIG_USB_HUB=y
 CONFIG_AC97=y
 CONFIG_ES1370=y
 CONFIG_HDA=y
+
+# No guest needs these two of a stub domain (Xen has the HPET), but Debian's QEMU in dom0 has them,
+# and a guest that was saved there has their state, which a QEMU without them refuses.
+CONFIG_HPET=y
+CONFIG_FDC_ISA=y
