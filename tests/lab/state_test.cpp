@@ -141,6 +141,7 @@ bool thorough() { return std::getenv("LINSTUB_THOROUGH") != nullptr; }
 // --- faults --------------------------------------------------------------------------------------
 
 TEST_F(StateOf, AnUpgradeToABrokenImageGoesBack) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   // A sound manifest over a ramdisk that no kernel can unpack.
   dom0("rm -rf /run/lab-image && cp -r /usr/lib/linstub/image /run/lab-image && "
