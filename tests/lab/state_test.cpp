@@ -22,6 +22,13 @@ int rounds() {
   return text != nullptr ? std::clamp(std::atoi(text), 1, 10) : 1;
 }
 
+// All of them take most of an hour in the lab; an ordinary run makes the first one.
+// LINSTUB_THOROUGH=1 ./dev test lab runs all.
+bool thorough() { return std::getenv("LINSTUB_THOROUGH") != nullptr; }
+#define ONLY_WHEN_THOROUGH()                                                                       \
+  if (!thorough())                                                                                 \
+  GTEST_SKIP() << "only with LINSTUB_THOROUGH=1"
+
 class StateOf : public Scenario {
 protected:
   // A command in dom0 whose failure is expected: what it says.
@@ -77,6 +84,7 @@ TEST_F(StateOf, AGuestAtWorkComesThroughRoundsOfSaveAndRestore) {
 }
 
 TEST_F(StateOf, ACheckpointLetsTheGuestRunOn) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   save("-c");
   guest.expect_all_well("after the checkpoint");
@@ -88,6 +96,7 @@ TEST_F(StateOf, ACheckpointLetsTheGuestRunOn) {
 }
 
 TEST_F(StateOf, AMigrationToThisHostKeepsTheGuestAtWork) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   // With an empty ssh command the host is a command that carries the stream: here without the ssh
   // whose encryption takes minutes in the lab.
@@ -99,6 +108,7 @@ TEST_F(StateOf, AMigrationToThisHostKeepsTheGuestAtWork) {
 }
 
 TEST_F(StateOf, IsTheSameUnderQemuInDom0) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::dom0);
   save();
   dom0(guest.config_of(DeviceModel::linstub));
@@ -115,6 +125,7 @@ TEST_F(StateOf, IsTheSameUnderQemuInDom0) {
 }
 
 TEST_F(StateOf, AnUpgradeReplacesTheStubDomainUnderTheGuest) {
+  ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   std::string domid = dom0("xl domid t-state");
   std::string stub = dom0("xl domid t-state-dm");
@@ -131,12 +142,6 @@ TEST_F(StateOf, AnUpgradeReplacesTheStubDomainUnderTheGuest) {
   expect_no_state_disk();
   EXPECT_EQ(dom0("xl list | grep -c null || true"), "0") << "a former stub domain is still held";
 }
-
-// The faults take half an hour in the lab: LINSTUB_THOROUGH=1 ./dev test lab runs them too.
-bool thorough() { return std::getenv("LINSTUB_THOROUGH") != nullptr; }
-#define ONLY_WHEN_THOROUGH()                                                                       \
-  if (!thorough())                                                                                 \
-  GTEST_SKIP() << "only with LINSTUB_THOROUGH=1"
 
 // --- faults --------------------------------------------------------------------------------------
 
