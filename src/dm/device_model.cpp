@@ -140,7 +140,7 @@ Result<> DeviceModel::create_stub_domain() {
 }
 
 void DeviceModel::happened(Event event, const std::string &why) {
-  // A QEMU that was told to quit takes its channel with it.
+  // A QEMU that is ended takes its channel with it.
   if (!why.empty() && life_.phase == Phase::retiring) {
     base::log_debug("{}", why);
   } else if (!why.empty()) {
@@ -207,30 +207,37 @@ void DeviceModel::perform(Action action) {
 
 void DeviceModel::created(Result<std::string> output) {
   creation_.reset();
+  // Found again by whose it is; the next one must not be taken for it.
+  if (std::exchange(remove_after_creation_, false))
+    return remove_stub_domain();
   Result<xen::DomId> domid = output.and_then([](std::string text) -> Result<xen::DomId> {
     if (text.ends_with('\n'))
       text.pop_back();
     return xen::parse_domid(text);
   });
-  if (domid)
-    stub_ = *domid;
-  if (remove_after_creation_)
-    return remove_stub_domain();
   if (!domid)
     return happened(Event::creation_failed,
                     std::format("make the stub domain: {}", domid.error().message()));
+  stub_ = *domid;
   files_.clear(); // loop devices hold what was copied
   base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub_, status_.memory,
                  image_.directory, image_.manifest.version);
   happened(Event::created);
 }
 
+// The nodes of the stub domain that are watched, with the tokens.
+std::array<DeviceModel::Watched, 3> DeviceModel::watched() const {
+  std::string home = xen::domain_path(*stub_);
+  return {{{home + "/data/linstub", "stub"},
+           {home + "/device", "domains"}, // the first to go when it is destroyed
+           {std::format("{}/device-model/{}/state", home, guest_), "stub"}}};
+}
+
 Result<> DeviceModel::follow_stub_domain() {
   status_.stub_domain = stub_;
-  std::string home = xen::domain_path(*stub_);
-  TRY(xenstore_.watch(home + "/data/linstub", "stub"));
-  TRY(xenstore_.watch(home + "/device", "domains")); // the first to go when it is destroyed
-  return xenstore_.watch(std::format("{}/device-model/{}/state", home, guest_), "stub");
+  for (const Watched &one : watched())
+    TRY(xenstore_.watch(one.path, one.token));
+  return {};
 }
 
 Result<> DeviceModel::announce() {
@@ -253,11 +260,10 @@ void DeviceModel::forget_stub_domain() {
     former_channels_.push_back(std::move(channel_));
     forget_ = loop_.at(Deadline::after(Milliseconds::zero()), [this] { former_channels_.clear(); });
   }
-  if (stub_) {
-    std::string home = xen::domain_path(*stub_);
-    for (const std::string &path :
-         {home + "/data/linstub", std::format("{}/device-model/{}/state", home, guest_)}) {
-      if (auto ended = xenstore_.unwatch(path, "stub"); !ended)
+  // One that was never followed, because it could not be made, has no watches.
+  if (status_.stub_domain) {
+    for (const Watched &one : watched()) {
+      if (auto ended = xenstore_.unwatch(one.path, one.token); !ended)
         base::log_warning("{}", ended.error().message());
     }
   }

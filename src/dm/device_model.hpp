@@ -21,6 +21,7 @@
 #include "xen/control.hpp"
 #include "xen/xenstore.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,11 @@ private:
   void happened(Event event, const std::string &why = {});
   void perform(Action action);
   void created(base::Result<std::string> output);
+  struct Watched {
+    std::string path;
+    const char *token;
+  };
+  [[nodiscard]] std::array<Watched, 3> watched() const;
   base::Result<> follow_stub_domain();
   base::Result<> announce();
   void forget_stub_domain();

@@ -246,8 +246,7 @@ void DeviceModel::resume_guest() {
     if (auto resumed = control_.unpause(guest_); !resumed)
       base::log_error("{}", resumed.error().message());
   }
-  if (state_)
-    state_arrived();
+  state_arrived();
 }
 
 void DeviceModel::tell_upgraded() {
