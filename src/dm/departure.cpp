@@ -9,20 +9,12 @@ using base::Result;
 
 constexpr useconds_t between_looks = 100'000;
 
-// The children of a node of libxl's, which may go at any time.
-Result<std::vector<std::string>> list_if_there(xen::Xenstore &xenstore, const std::string &path) {
-  auto names = xenstore.list(path);
-  if (!names && names.error().code() == ENOENT)
-    return std::vector<std::string>();
-  return names;
-}
-
 // libxl keeps a list of its own of the devices that it has made, with the place of each frontend.
 Result<bool> has_lost_a_device(xen::DomId domid, xen::Xenstore &xenstore) {
   std::string devices = std::format("/libxl/{}/device", domid);
-  for (const std::string &kind : TRY(list_if_there(xenstore, devices))) {
+  for (const std::string &kind : TRY(xenstore.list_if_there(devices))) {
     std::string of_kind = std::format("{}/{}", devices, kind);
-    for (const std::string &device : TRY(list_if_there(xenstore, of_kind))) {
+    for (const std::string &device : TRY(xenstore.list_if_there(of_kind))) {
       auto frontend =
           TRY(xenstore.read_if_there(std::format("{}/{}/frontend", of_kind, device), 256));
       if (frontend && !TRY(xenstore.read_if_there(*frontend)))

@@ -21,8 +21,6 @@ constexpr Milliseconds longest_creation{44'000};
 constexpr Milliseconds longest_removal{60'000};
 constexpr Milliseconds longest_renaming{60'000};
 
-constexpr const char *helper_program = LINSTUB_STUBDOM;
-
 // The words of linstub-init (wire/paths.hpp), and what it is doing meanwhile.
 struct StubState {
   std::string_view word;
@@ -62,7 +60,7 @@ DeviceModel::DeviceModel(base::EventLoop &loop, Plan plan, Image image, xen::Con
                          xen::Xenstore xenstore, Keeper keeper, Status status)
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), control_(std::move(control)),
       xenstore_(std::move(xenstore)), keeper_(std::move(keeper)), status_(std::move(status)),
-      guest_(*plan_.guest), mover_(std::make_unique<StateMover>(loop, helper_program)) {
+      guest_(*plan_.guest), mover_(std::make_unique<StateMover>(loop)) {
   // With -S QEMU says "running" only when libxl lets it go on.
   life_.qemu_runs = plan_.start == Start::paused;
 }

@@ -13,8 +13,6 @@ using base::Milliseconds;
 using base::Result;
 using std::chrono::duration_cast;
 
-constexpr const char *helper_program = LINSTUB_STUBDOM;
-
 // libxl gives each QMP command 10 s.
 constexpr Milliseconds longest_save{9'000};
 // Nobody but the guest waits here.
@@ -71,7 +69,6 @@ StateSave::Context DeviceModel::save_context() {
   return {.loop = loop_,
           .channel = *channel_,
           .monitors = services_->monitors(),
-          .helper = helper_program,
           .guest = guest_,
           .stub = *stub_};
 }

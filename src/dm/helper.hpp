@@ -10,6 +10,8 @@
 
 namespace linstub::dm {
 
+constexpr const char *helper_program = LINSTUB_STUBDOM;
+
 class Helper {
 public:
   using Done = std::function<void(base::Result<std::string> output)>;

@@ -146,12 +146,12 @@ PciInterrupt interrupt_of(std::span<const std::byte> config) {
   return intx ? PciInterrupt::intx : PciInterrupt::none;
 }
 
-bool lists_pci(std::string_view lines, const xen::PciAddress &address) {
+bool lists_pci(std::string_view list, const xen::PciAddress &address, char between) {
   const std::string wanted = xen::text(address);
-  while (!lines.empty()) {
-    std::string_view line = lines.substr(0, lines.find('\n'));
-    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
-    if (line == wanted)
+  while (!list.empty()) {
+    std::string_view one = list.substr(0, list.find(between));
+    list.remove_prefix(std::min(list.size(), one.size() + 1));
+    if (one == wanted)
       return true;
   }
   return false;

@@ -50,8 +50,8 @@ size_t find_pci_capability(std::span<const std::byte> config, uint8_t id);
 
 PciInterrupt interrupt_of(std::span<const std::byte> config);
 
-// Whether a list of addresses, one a line, has this one.
-bool lists_pci(std::string_view lines, const xen::PciAddress &address);
+// Whether a list of addresses, with `between` between them, has this one.
+bool lists_pci(std::string_view list, const xen::PciAddress &address, char between = '\n');
 
 // --- The host -----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ namespace {
 using base::Result;
 
 constexpr size_t most_devices = 32; // slots of pcifront's bus
+constexpr size_t most_nodes = 4096;
 constexpr const char *backends = "/local/domain/0/backend/pci";
 constexpr const char *libxl_devices = "/libxl/pci";
 
@@ -21,14 +22,6 @@ Result<unsigned> read_state(xen::Xenstore &xenstore, const std::string &node) {
   auto text = TRY(xenstore.read_if_there(node, 16));
   auto state = text ? xen::parse_number(*text, 8) : Result<uint64_t>(0);
   return static_cast<unsigned>(state.value_or(0));
-}
-
-// The children of a node; none if it is not there.
-Result<std::vector<std::string>> children(xen::Xenstore &xenstore, const std::string &node) {
-  auto names = xenstore.list(node, 4096);
-  if (!names && names.error().code() == ENOENT)
-    return std::vector<std::string>();
-  return names;
 }
 
 } // namespace
@@ -160,7 +153,7 @@ Result<> PciBackend::remove_all() {
 
 Result<std::vector<xen::DomId>> domains_with_pci(xen::Xenstore &xenstore) {
   std::vector<xen::DomId> all;
-  for (const std::string &name : TRY(children(xenstore, backends))) {
+  for (const std::string &name : TRY(xenstore.list_if_there(backends, most_nodes))) {
     if (auto domid = xen::parse_domid(name))
       all.push_back(*domid);
   }
@@ -180,7 +173,7 @@ Result<std::vector<xen::DomId>> users_of_pci(xen::Xenstore &xenstore,
 
 Result<std::vector<xen::PciAddress>> pci_of_guest(xen::Xenstore &xenstore, xen::DomId guest) {
   std::vector<xen::PciAddress> all;
-  for (std::string name : TRY(children(xenstore, libxl_devices))) {
+  for (std::string name : TRY(xenstore.list_if_there(libxl_devices, most_nodes))) {
     auto owner = TRY(xenstore.read_if_there(base::format("{}/{}/domid", libxl_devices, name), 16));
     if (owner != std::to_string(xen::number(guest)))
       continue;

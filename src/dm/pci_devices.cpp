@@ -27,17 +27,6 @@ constexpr Milliseconds longest_unwanted{20'000};
 
 constexpr size_t longest_id = 128;
 
-bool names(std::string_view list, const xen::PciAddress &address) {
-  const std::string wanted = xen::text(address);
-  while (!list.empty()) {
-    std::string_view one = list.substr(0, list.find(' '));
-    list.remove_prefix(std::min(list.size(), one.size() + 1));
-    if (one == wanted)
-      return true;
-  }
-  return false;
-}
-
 std::string join(const std::vector<xen::PciAddress> &addresses) {
   std::string text;
   for (const xen::PciAddress &address : addresses)
@@ -197,7 +186,7 @@ Result<PciFacts> PciDevices::facts() {
   std::string list = ready && *ready ? **ready : std::string();
   bool may_reset = base::Clock::now() - change_->begin < longest_reset;
   for (const xen::PciAddress &address : change_->addresses) {
-    facts.listed = facts.listed && names(list, address);
+    facts.listed = facts.listed && lists_pci(list, address, ' ');
     if (change_->stage == PciStage::leaving) {
       facts.held = facts.held || bus_.has_interrupt_control(address);
     } else if (change_->stage == PciStage::waiting) {

@@ -2,22 +2,18 @@
 
 #include "base/log.hpp"
 #include "dm/pci_backend.hpp"
+#include "wire/paths.hpp"
 
 #include <algorithm>
 
 namespace linstub::dm {
-namespace {
-
-constexpr const char *owner_node = "linstub/guest"; // of a stub domain: stub_domain.hpp
-
-} // namespace
 
 base::Result<std::vector<AssignedPci>> assigned_pci(xen::Xenstore &xenstore) {
   std::vector<AssignedPci> all;
   HostPciBus bus;
   for (xen::DomId stub : TRY(domains_with_pci(xenstore))) {
-    auto owner =
-        TRY(xenstore.read_if_there(base::format("{}/{}", xen::domain_path(stub), owner_node), 16));
+    auto owner = TRY(xenstore.read_if_there(
+        base::format("{}/{}", xen::domain_path(stub), wire::owner_node), 16));
     auto guest = owner ? xen::parse_domid(*owner) : base::fail("no stub domain of ours");
     if (!guest)
       continue;

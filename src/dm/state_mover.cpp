@@ -24,11 +24,11 @@ base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
 }
 
 void StateMover::detach(xen::DomId stub, std::function<void()> done) {
-  run(StateSave::detach_command(helper_, stub), std::move(done));
+  run(StateSave::detach_command(stub), std::move(done));
 }
 
 void StateMover::settle(xen::DomId stub, uint32_t memory) {
-  run({helper_, "settle", base::format("{}", stub), std::to_string(memory)}, [] {});
+  run({helper_program, "settle", base::format("{}", stub), std::to_string(memory)}, [] {});
 }
 
 void StateMover::run(std::vector<std::string> command, std::function<void()> done) {

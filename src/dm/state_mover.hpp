@@ -7,7 +7,7 @@ namespace linstub::dm {
 
 class StateMover {
 public:
-  StateMover(base::EventLoop &loop, const char *helper) : loop_(loop), helper_(helper) {}
+  explicit StateMover(base::EventLoop &loop) : loop_(loop) {}
 
   // A save, or the detaching after it, is under way.
   [[nodiscard]] bool busy() const { return save_ || detach_; }
@@ -34,7 +34,6 @@ private:
   void idle();
 
   base::EventLoop &loop_;
-  const char *helper_;
   std::unique_ptr<StateSave> save_;
   std::unique_ptr<Helper> detach_;
   std::function<void()> when_idle_;

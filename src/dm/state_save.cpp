@@ -19,7 +19,7 @@ base::Result<std::unique_ptr<StateSave>> StateSave::start(Context context, SaveF
   auto *raw = save.get();
   save->attach_ =
       TRY(Helper::start(context.loop,
-                        {context.helper, "attach", base::format("{}", context.stub),
+                        {helper_program, "attach", base::format("{}", context.stub),
                          save->file_.path(), wire::state_disk},
                         {}, -1, deadline, [raw](auto output) { raw->attached(output); }));
   save->deadline_ = context.loop.at(deadline, [raw] {
@@ -33,8 +33,8 @@ StateSave::~StateSave() {
     context_.channel.close(stream_);
 }
 
-std::vector<std::string> StateSave::detach_command(const char *helper, xen::DomId stub) {
-  return {helper, "detach", base::format("{}", stub), wire::state_disk};
+std::vector<std::string> StateSave::detach_command(xen::DomId stub) {
+  return {helper_program, "detach", base::format("{}", stub), wire::state_disk};
 }
 
 void StateSave::attached(const base::Result<std::string> &output) {

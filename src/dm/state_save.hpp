@@ -29,7 +29,6 @@ public:
     base::EventLoop &loop;
     Channel &channel;
     Monitors &monitors;
-    const char *helper; // linstub-stubdom
     xen::DomId guest{};
     xen::DomId stub{};
   };
@@ -43,7 +42,7 @@ public:
   ~StateSave() override;
 
   // Takes the disk away from the stub domain, used or not; none being there is no error.
-  static std::vector<std::string> detach_command(const char *helper, xen::DomId stub);
+  static std::vector<std::string> detach_command(xen::DomId stub);
 
 private:
   StateSave(Context context, SaveFor purpose, StateFile file, Done done)

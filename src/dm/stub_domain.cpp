@@ -7,6 +7,7 @@
 #include "dm/status.hpp"
 #include "dm/tap_script.hpp"
 #include "wire/frame.hpp"
+#include "wire/paths.hpp"
 #include "wire/state_record.hpp"
 
 #include <unistd.h>
@@ -38,13 +39,13 @@ Result<StubDomains> StubDomains::open() {
 Result<xen::DomId> StubDomains::create(const Description &description, const std::string &hotplug) {
   TRY(wait_for_name(description.name));
   TRY(toolstack_.make_room(description.memory + overhead));
-  xen::DomId domid = TRY(
-      toolstack_.create({.name = description.name,
-                         .kernel = description.kernel,
-                         .ramdisk = description.ramdisk,
-                         .command_line = description.command_line,
-                         .memory = description.memory,
-                         .nodes = {{owner_node, std::to_string(xen::number(description.guest))}}}));
+  xen::DomId domid = TRY(toolstack_.create(
+      {.name = description.name,
+       .kernel = description.kernel,
+       .ramdisk = description.ramdisk,
+       .command_line = description.command_line,
+       .memory = description.memory,
+       .nodes = {{wire::owner_node, std::to_string(xen::number(description.guest))}}}));
   auto finish = [&]() -> Result<> {
     TRY(prepare(domid, description));
     TRY(attach(domid, description, hotplug));
@@ -61,7 +62,7 @@ Result<xen::DomId> StubDomains::create(const Description &description, const std
 Result<> StubDomains::wait_for_name(const std::string &name) {
   Deadline deadline = Deadline::after(longest_wait_for_name);
   while (auto other = TRY(toolstack_.find(name))) {
-    std::string owner = std::format("{}/{}", xen::domain_path(*other), owner_node);
+    std::string owner = std::format("{}/{}", xen::domain_path(*other), wire::owner_node);
     auto guest = TRY(xenstore_.read_if_there(owner, 16));
     if (!guest)
       return base::fail("a domain named {} exists already (domain {}), and is no stub domain: "
@@ -166,7 +167,7 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
     if (!domid || *domid == xen::dom0)
       continue;
     std::string home = xen::domain_path(*domid);
-    std::string owner = std::format("{}/{}", home, owner_node);
+    std::string owner = std::format("{}/{}", home, wire::owner_node);
     if (TRY(xenstore_.read_if_there(owner, 16)) != number)
       continue;
     // Two toolstacks that destroy one domain would get in each other's way.

@@ -15,8 +15,6 @@
 
 namespace linstub::dm {
 
-constexpr const char *owner_node = "linstub/guest";
-
 class StubDomains {
 public:
   static base::Result<StubDomains> open();

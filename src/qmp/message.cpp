@@ -40,6 +40,12 @@ const Json *member(const Json &object, std::string_view name) {
   return found == object.end() ? nullptr : &*found;
 }
 
+std::optional<Json> member_of(std::string_view object, std::string_view name) {
+  auto json = parse_object(object);
+  const Json *value = json ? member(*json, name) : nullptr;
+  return value != nullptr ? std::optional(*value) : std::nullopt;
+}
+
 base::Result<uint32_t> version_part(const Json &qemu, std::string_view name) {
   const Json *value = member(qemu, name);
   constexpr uint64_t most = 1'000'000;
@@ -162,36 +168,29 @@ base::Result<Command> parse_command(std::string_view text) {
 }
 
 std::optional<std::string> string_member(std::string_view object, std::string_view name) {
-  auto json = parse_object(object);
-  const Json *value = json ? member(*json, name) : nullptr;
-  if (value == nullptr || !value->is_string())
+  auto value = member_of(object, name);
+  if (!value || !value->is_string())
     return std::nullopt;
   return value->get<std::string>();
 }
 
 std::optional<bool> bool_member(std::string_view object, std::string_view name) {
-  auto json = parse_object(object);
-  const Json *value = json ? member(*json, name) : nullptr;
-  if (value == nullptr || !value->is_boolean())
+  auto value = member_of(object, name);
+  if (!value || !value->is_boolean())
     return std::nullopt;
   return value->get<bool>();
 }
 
 std::optional<uint64_t> number_member(std::string_view object, std::string_view name) {
-  auto json = parse_object(object);
-  const Json *value = json ? member(*json, name) : nullptr;
-  if (value == nullptr || !value->is_number_unsigned())
+  auto value = member_of(object, name);
+  if (!value || !value->is_number_unsigned())
     return std::nullopt;
   return value->get<uint64_t>();
 }
 
 std::optional<std::string> data_member(const Event &event, std::string_view name) {
-  auto json = parse_object(event.text);
-  const Json *data = json ? member(*json, "data") : nullptr;
-  const Json *value = data != nullptr && data->is_object() ? member(*data, name) : nullptr;
-  if (value == nullptr || !value->is_string())
-    return std::nullopt;
-  return value->get<std::string>();
+  auto data = member_of(event.text, "data");
+  return data ? string_member(text_of(*data), name) : std::nullopt;
 }
 
 base::Result<FromQemu> parse_from_qemu(std::string_view text) {

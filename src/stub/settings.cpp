@@ -45,11 +45,8 @@ base::Result<CarriedFile> read_file_node(xen::Xenstore &xenstore, const std::str
 // The children of a node, sorted; none if there is no such node.
 base::Result<std::vector<std::string>> children(xen::Xenstore &xenstore, const std::string &node,
                                                 size_t limit) {
-  auto names = xenstore.list(node, limit);
-  if (!names && names.error().code() == ENOENT)
-    return std::vector<std::string>();
-  if (names)
-    std::ranges::sort(*names);
+  auto names = TRY(xenstore.list_if_there(node, limit));
+  std::ranges::sort(names);
   return names;
 }
 

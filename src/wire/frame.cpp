@@ -1,5 +1,7 @@
 #include "wire/frame.hpp"
 
+#include "wire/numbers.hpp"
+
 #include <algorithm>
 
 namespace linstub::wire {
@@ -7,21 +9,6 @@ namespace {
 
 constexpr std::array<std::byte, 4> magic{std::byte{'L'}, std::byte{'S'}, std::byte{'T'},
                                          std::byte{'B'}};
-
-template <class Number>
-void put(std::span<std::byte> at, Number number) {
-  for (size_t i = 0; i < sizeof(Number); i++)
-    at[i] = static_cast<std::byte>(number >> (8 * i));
-}
-
-template <class Number>
-Number get(std::span<const std::byte> at) {
-  Number number = 0;
-  for (size_t i = 0; i < sizeof(Number); i++)
-    number = static_cast<Number>(number |
-                                 static_cast<Number>(std::to_integer<Number>(at[i]) << (8 * i)));
-  return number;
-}
 
 // The payload sizes that each type may have.
 struct Limits {

@@ -6,6 +6,9 @@
 //   target                             dom0        domid of the guest (Xen's own protocol)
 //   linstub/version                    dom0        protocol_version (frame.hpp). Its absence means
 //                                                  libxl's own stub domain mode
+//   linstub/guest                      dom0        whose stub domain it is: a domid; from the
+//   domain's
+//                                                  first moment, for dom0 itself to find it
 //   linstub/log-level                  dom0        error, warning, info or debug
 //   linstub/files/<n>/device           dom0        vdev name (xvdX) of a disk that holds a file
 //   linstub/files/<n>/size             dom0        its size in bytes, decimal
@@ -34,6 +37,7 @@
 namespace linstub::wire {
 
 constexpr const char *version_node = "linstub/version";
+constexpr const char *owner_node = "linstub/guest";
 constexpr const char *log_level_node = "linstub/log-level";
 constexpr const char *files_node = "linstub/files";
 constexpr const char *state_node = "data/linstub/state";

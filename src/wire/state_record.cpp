@@ -1,5 +1,7 @@
 #include "wire/state_record.hpp"
 
+#include "wire/numbers.hpp"
+
 #include <algorithm>
 
 namespace linstub::wire {
@@ -11,20 +13,6 @@ constexpr size_t reserved_at = 12;
 constexpr size_t length_at = 16;
 constexpr size_t digest_at = 24;
 constexpr size_t rest_at = digest_at + SHA256_DIGEST_SIZE;
-
-template <class Number>
-void put(std::span<std::byte> bytes, Number number) {
-  for (size_t i = 0; i < sizeof(Number); i++)
-    bytes[i] = static_cast<std::byte>(number >> (8 * i));
-}
-
-template <class Number>
-Number get(std::span<const std::byte> bytes) {
-  Number number = 0;
-  for (size_t i = 0; i < sizeof(Number); i++)
-    number |= std::to_integer<Number>(bytes[i]) << (8 * i);
-  return number;
-}
 
 bool all_zero(std::span<const std::byte> bytes) {
   return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });

@@ -172,6 +172,14 @@ base::Result<std::vector<std::string>> Xenstore::list(const std::string &path, s
   return children;
 }
 
+base::Result<std::vector<std::string>> Xenstore::list_if_there(const std::string &path,
+                                                               size_t limit) {
+  auto names = list(path, limit);
+  if (!names && names.error().code() == ENOENT)
+    return std::vector<std::string>();
+  return names;
+}
+
 base::Result<> Xenstore::write(const std::string &path, std::string_view value) {
   TRY(request(XS_WRITE, terminated(path).append(value))
           .transform_error(base::doing("write xenstore node {}", path)));

@@ -59,6 +59,10 @@ public:
   // more than `limit`. Empty for a node without children; code ENOENT for no such node.
   base::Result<std::vector<std::string>> list(const std::string &path, size_t limit = 1024);
 
+  // The same; none if there is no such node.
+  base::Result<std::vector<std::string>> list_if_there(const std::string &path,
+                                                       size_t limit = 1024);
+
   // Writes a value, making the nodes above it as needed.
   base::Result<> write(const std::string &path, std::string_view value);
 

@@ -2,8 +2,6 @@
 #include "lab/screenshot.hpp"
 #include "scenario.hpp"
 
-#include <cstdlib>
-
 namespace linstub::lab {
 namespace {
 
@@ -24,8 +22,6 @@ protected:
   static GuestConfig quick(const std::string &name = "t-life") {
     return {.name = name, .direct_boot = true};
   }
-
-  std::string qemus() { return dom0("ps -eo comm | grep -c '^qemu' || true"); }
 
   bool gone_within(const std::string &name, base::Milliseconds limit) {
     return holds_within(base::format("! xl domid {} >/dev/null 2>&1", name), limit);
@@ -83,13 +79,8 @@ TEST_F(LifeCycle, RebootsFiveTimes) {
 
 // A round takes half a minute in the lab, so an ordinary run makes five. LINSTUB_ROUNDS=20 ./dev
 // test lab makes the twenty that are promised.
-int rounds() {
-  const char *text = std::getenv("LINSTUB_ROUNDS");
-  return text != nullptr ? std::max(1, std::atoi(text)) : 5;
-}
-
 TEST_F(LifeCycle, SurvivesRoundsOfCreateAndDestroy) {
-  for (int i = 0; i < rounds(); i++) {
+  for (int i = 0; i < rounds(5, 1000); i++) {
     auto guest = GuestRun::create(host(), quick(), seconds(120));
     ASSERT_TRUE(guest) << "round " << i << ": " << why(guest);
     dom0("xl destroy t-life");

@@ -1,5 +1,7 @@
 #include "scenario.hpp"
 
+#include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 namespace linstub::lab {
@@ -16,6 +18,11 @@ constexpr auto boot_limit = seconds(240);
 constexpr auto cleanup_limit = seconds(60);
 
 } // namespace
+
+int rounds(int usual, int most) {
+  const char *text = std::getenv("LINSTUB_ROUNDS");
+  return text != nullptr ? std::clamp(std::atoi(text), 1, most) : usual;
+}
 
 void Scenario::SetUp() {
   auto before = Inventory::take(host());

@@ -21,6 +21,9 @@ std::string why(const base::Result<T> &result) {
   return result ? "" : result.error().message();
 }
 
+// How many rounds a test makes: LINSTUB_ROUNDS, from 1 to `most`; `usual` if it is not set.
+int rounds(int usual, int most);
+
 class Scenario : public ::testing::Test {
 public:
   [[nodiscard]] const Host &host() const { return stage().host(); }
@@ -31,6 +34,9 @@ public:
   // Runs a command in dom0; the test fails if it fails. Returns what it prints, without the last
   // newline.
   std::string dom0(const std::string &command);
+
+  // How many QEMUs run in dom0.
+  std::string qemus() { return dom0("ps -eo comm | grep -c '^qemu' || true"); }
 
   // Waits until a shell condition holds in dom0.
   bool holds_within(const std::string &condition, base::Milliseconds limit);
