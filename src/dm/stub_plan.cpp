@@ -15,9 +15,10 @@ uint32_t mebibytes(uint64_t bytes) {
 }
 
 std::string kernel_command_line(const Settings &settings) {
+  // Persistent grants would cost 4 MiB for each disk from its start, and a copy of all its data.
   std::string line = "console=hvc0 rootfstype=ramfs sysctl.vm.overcommit_memory=1 clocksource=tsc "
                      "tsc=reliable xen_privcmd.unrestricted=1 "
-                     "swiotlb=noforce";
+                     "swiotlb=noforce xen_blkfront.feature_persistent=0";
   if (settings.log_level != base::LogLevel::debug)
     line += " quiet";
   if (!settings.kernel_options.empty())

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -21,8 +22,7 @@ constexpr base::Milliseconds longest_black{15'000};
 constexpr int largest_side = 8192;
 constexpr int poll_microseconds = 100'000;
 
-// libvncclient owns what belongs to a client, except for the frame buffer, which the default
-// allocation hook takes from malloc.
+// libvncclient owns what belongs to a client, except for the frame buffer.
 struct EndClient {
   void operator()(rfbClient *client) const {
     std::free(client->frameBuffer); // NOLINT(cppcoreguidelines-no-malloc)
@@ -32,14 +32,35 @@ struct EndClient {
 };
 using Client = std::unique_ptr<rfbClient, EndClient>;
 
+// What the hooks below note.
+struct Progress {
+  bool updated = false; // an update has been read to its end
+  bool resized = false; // the frame buffer is new: nothing of the screen is in it yet
+};
+
+Progress &progress_of(rfbClient *client) {
+  return *static_cast<Progress *>(rfbClientGetClientData(client, nullptr));
+}
+
 // Rectangles may come in any number: the update is whole when the last one has been read.
-void note_update(rfbClient *client) {
-  *static_cast<bool *>(rfbClientGetClientData(client, nullptr)) = true;
+void note_update(rfbClient *client) { progress_of(client).updated = true; }
+
+rfbBool allocate_black(rfbClient *client) {
+  if (client->width < 1 || client->height < 1 || client->width > largest_side ||
+      client->height > largest_side)
+    return FALSE;
+  std::free(client->frameBuffer); // NOLINT(cppcoreguidelines-no-malloc)
+  client->frameBuffer = static_cast<uint8_t *>(
+      std::calloc(static_cast<size_t>(client->width) * static_cast<size_t>(client->height),
+                  bytes_per_pixel)); // NOLINT(cppcoreguidelines-no-malloc)
+  progress_of(client).resized = true;
+  return client->frameBuffer != nullptr ? TRUE : FALSE;
 }
 
 void drop_log(const char * /*format*/, ...) {} // NOLINT(cert-dcl50-cpp): libvncclient's hook
 
-base::Result<Client> connect(const std::string &host, uint16_t port, base::Deadline deadline) {
+base::Result<Client> connect(const std::string &host, uint16_t port, Progress *progress,
+                             base::Deadline deadline) {
   rfbClientLog = drop_log;
   rfbClientErr = drop_log;
   rfbClient *raw = rfbGetClient(bits_per_sample, samples, bytes_per_pixel);
@@ -49,16 +70,16 @@ base::Result<Client> connect(const std::string &host, uint16_t port, base::Deadl
   raw->serverHost = strdup(host.c_str());
   raw->serverPort = port;
   raw->appData.encodingsString = "raw";
+  raw->MallocFrameBuffer = allocate_black;
+  raw->FinishedFrameBufferUpdate = note_update;
+  rfbClientSetClientData(raw, nullptr, progress);
   raw->connectTimeout = static_cast<unsigned>(deadline.left().count() / 1000 + 1);
   raw->readTimeout = raw->connectTimeout;
   // Frees the client itself when it fails.
   if (rfbInitClient(raw, nullptr, nullptr) == FALSE)
-    return base::fail("no VNC server answers at {} port {}", host, port);
-  Client client(raw);
-  if (client->width < 1 || client->height < 1 || client->width > largest_side ||
-      client->height > largest_side)
-    return base::fail("a screen of {} by {} pixels", client->width, client->height);
-  return client;
+    return base::fail("no VNC server answers at {} port {}, or it has no screen of a usual size",
+                      host, port);
+  return Client(raw);
 }
 
 bool is_black(const rfbClient &client) {
@@ -70,23 +91,24 @@ bool is_black(const rfbClient &client) {
 // Asks for the screen, or for what has changed of it, and reads the answer. False when none has
 // come by the deadline.
 base::Result<bool> update(rfbClient *client, rfbBool incremental, base::Deadline deadline) {
-  bool whole = false;
-  rfbClientSetClientData(client, nullptr, &whole);
-  client->FinishedFrameBufferUpdate = note_update;
+  progress_of(client) = {};
   if (SendFramebufferUpdateRequest(client, 0, 0, client->width, client->height, incremental) ==
       FALSE)
     return base::fail("ask for the picture: the connection broke");
-  while (!whole && !deadline.passed()) {
+  while (!progress_of(client).updated && !deadline.passed()) {
     const int ready = WaitForMessage(client, poll_microseconds);
     if (ready < 0 || (ready > 0 && HandleRFBServerMessage(client) == FALSE))
       return base::fail("the VNC server closed the connection before it sent the picture");
   }
-  return whole;
+  return progress_of(client).updated;
 }
 
 base::Result<> wait_for_picture(rfbClient *client, base::Deadline deadline) {
-  if (!TRY(update(client, FALSE, deadline)))
-    return base::fail_errno(ETIMEDOUT, "wait for the picture");
+  // An update may only say that the screen has another size: then it is asked for once more.
+  do {
+    if (!TRY(update(client, FALSE, deadline)))
+      return base::fail_errno(ETIMEDOUT, "wait for the picture");
+  } while (progress_of(client).resized);
   // QEMU answers its first client before it has looked at the guest's screen for the first time. A
   // screen that stays black is one.
   const auto until = deadline.or_earlier(base::Deadline::after(longest_black));
@@ -102,6 +124,7 @@ base::Result<Picture> write_png(const rfbClient &client, const std::filesystem::
   pixels.reserve(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) *
                  samples);
   size_t lit = 0;
+  std::set<std::array<png_byte, samples>> colours;
   const size_t count = static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height);
   for (size_t i = 0; i < count; i++) {
     uint32_t pixel = 0;
@@ -110,8 +133,10 @@ base::Result<Picture> write_png(const rfbClient &client, const std::filesystem::
                                                static_cast<png_byte>(pixel >> format.greenShift),
                                                static_cast<png_byte>(pixel >> format.blueShift)};
     lit += colour != std::array<png_byte, samples>{} ? 1 : 0;
+    colours.insert(colour);
     pixels.insert(pixels.end(), colour.begin(), colour.end());
   }
+  picture.colours = colours.size();
   picture.lit = static_cast<double>(lit) / static_cast<double>(count);
 
   png_image image{};
@@ -134,7 +159,8 @@ base::Result<Picture> take_screenshot(const Host &host, const std::string &guest
         deadline.left()));
     const uint16_t ours =
         TRY(host.forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str()))));
-    const Client client = TRY(connect("127.0.0.1", ours, deadline));
+    Progress progress;
+    const Client client = TRY(connect("127.0.0.1", ours, &progress, deadline));
     TRY(wait_for_picture(client.get(), deadline));
     return write_png(*client, png);
   };

@@ -13,7 +13,8 @@ namespace linstub::lab {
 struct Picture {
   int width = 0;
   int height = 0;
-  double lit = 0; // the share of pixels that are not black: 0 is an empty screen
+  double lit = 0;     // the share of pixels that are not black: 0 is an empty screen
+  size_t colours = 0; // different ones: a screen of text has no more than 16
 };
 
 // Of a guest of the host, through the port that xenstore names.

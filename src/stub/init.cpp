@@ -104,6 +104,8 @@ base::Result<> Init::prepare_kernel() {
       // The CPU's own lists of free pages grow to an eighth of all memory, and are not looked into
       // before the kernel kills QEMU for lack of memory (mm/page_alloc.c).
       Tuning{"/proc/sys/vm/percpu_pagelist_high_fraction", "500\n"},
+      // Against fragmentation, the kernel would set aside some 4 MiB for a while.
+      Tuning{"/proc/sys/vm/watermark_boost_factor", "0\n"},
   };
   for (const Tuning &tuning : tunings) {
     if (auto file = base::open_file(tuning.file, O_WRONLY))

@@ -75,6 +75,7 @@ std::string BusyGuest::picture() {
       take_screenshot(scenario_.host(), config_.name, file, base::Deadline::after(seconds(90)));
   EXPECT_TRUE(taken) << why(taken);
   EXPECT_GT(taken.value_or(Picture{}).lit, 0.0) << "the screen is black";
+  EXPECT_LE(taken.value_or(Picture{}).colours, 16U) << "not a screen of text";
   constexpr size_t largest = size_t{8} << 20;
   return base::read_file(file, largest).value_or("");
 }

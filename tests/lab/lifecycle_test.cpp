@@ -46,6 +46,7 @@ TEST_F(LifeCycle, ShowsItsScreenOverVncInDom0) {
   ASSERT_TRUE(picture) << why(picture);
   EXPECT_GE(picture->width, 640);
   EXPECT_GT(picture->lit, 0.0) << "the screen is black";
+  EXPECT_LE(picture->colours, 16U) << "not a screen of text";
 }
 
 TEST_F(LifeCycle, PowersOffAndLeavesNothing) {
