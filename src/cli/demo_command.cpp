@@ -46,11 +46,11 @@ base::Result<> show(const lab::Host &host, const DemoSettings &settings) {
   std::puts("\n== xl create: a Debian guest whose QEMU runs in a stub domain");
   auto begin = base::Clock::now();
   auto guest = TRY(lab::GuestRun::create(
-      host, {.name = name, .disk = "/lab/debian.img", .memory = 256}, seconds(120)));
+      host, {.name = name, .disk = "/lab/debian.img", .cdrom = "/lab/debian.iso", .memory = 256},
+      seconds(120)));
   auto elapsed = [&] { return std::chrono::duration<double>(base::Clock::now() - begin).count(); };
   std::printf("created after %.1f s; its BIOS and boot loader now read Debian's kernel from an "
-              "emulated\nIDE disk, a word at a time, which takes a minute or two here. Its own "
-              "words:\n",
+              "emulated\nCD drive, a word at a time, which takes a minute here. Its own words:\n",
               elapsed());
   for (const char *step : steps) {
     const std::string said = TRY(guest.wait_for(step, seconds(400)));

@@ -19,16 +19,22 @@ constexpr size_t code_size = 440;
 constexpr size_t table_offset = 446;
 constexpr size_t signature_offset = 510;
 constexpr char fat_lba = 0x0c;
+constexpr const char *sectors_per_cluster = "4"; // SYSLINUX reads a cluster at a time
 
-// Debian's syslinux-common.
+// Debian's syslinux-common and isolinux.
 constexpr const char *boot_code = "/usr/lib/syslinux/mbr/mbr.bin";
-
-// FAT16 has between 4085 and 65524 clusters; large ones make SYSLINUX read in large pieces.
-uint32_t sectors_per_cluster(uint32_t mebibytes) { return mebibytes > 32 ? 16 : 4; }
+constexpr const char *cd_loader = "/usr/lib/ISOLINUX/isolinux.bin";
+constexpr const char *cd_loader_library = "/usr/lib/syslinux/modules/bios/ldlinux.c32";
 
 void put_word(std::string &bytes, size_t at, uint32_t value) {
   for (size_t i = 0; i < sizeof value; i++)
     bytes[at + i] = static_cast<char>(value >> (8 * i));
+}
+
+std::string loader_settings(const Boot &boot) {
+  return base::format("DEFAULT guest\nPROMPT 0\nTIMEOUT 0\nLABEL guest\n"
+                      "  KERNEL /linux\n  INITRD /initrd\n  APPEND {}\n",
+                      boot.command_line);
 }
 
 base::Result<> run(std::vector<std::string> argv) {
@@ -36,7 +42,7 @@ base::Result<> run(std::vector<std::string> argv) {
   return {};
 }
 
-base::Result<> make_empty(const fs::path &image, uint32_t mebibytes) {
+base::Result<> make_partition(const fs::path &image, uint32_t mebibytes) {
   const std::string code = TRY(base::read_file(boot_code, code_size));
   const std::string sector = boot_sector(code, first_sector, mebibytes * sectors_per_mebibyte);
   TRY(base::replace_file(image, sector));
@@ -63,22 +69,52 @@ std::string boot_sector(std::string_view code, uint32_t first, uint32_t sectors)
   return sector;
 }
 
-base::Result<> write_boot_disk(const BootDisk &disk, const fs::path &image, const fs::path &work) {
-  TRY(make_empty(image, disk.mebibytes));
+base::Result<> write_disk(uint32_t mebibytes, const fs::path &image) {
+  TRY(make_partition(image, mebibytes));
   const std::string first = std::to_string(first_sector);
-  TRY(run({"mkfs.vfat", "--invariant", "-F", "16", "-s",
-           std::to_string(sectors_per_cluster(disk.mebibytes)), "--offset", first, "-h", first,
-           "-n", "GUEST", image.string(), std::to_string((disk.mebibytes - 1) * 1024)}));
+  return run({"mkfs.vfat", "--invariant", "-F", "16", "-s", sectors_per_cluster, "--offset", first,
+              "-h", first, "-n", "GUEST", image.string(), std::to_string((mebibytes - 1) * 1024)});
+}
+
+base::Result<> write_boot_disk(const Boot &boot, uint32_t mebibytes, const fs::path &image,
+                               const fs::path &work) {
+  TRY(write_disk(mebibytes, image));
   const fs::path settings = work / "syslinux.cfg";
-  TRY(base::replace_file(settings, base::format("DEFAULT guest\nPROMPT 0\nTIMEOUT 0\nLABEL guest\n"
-                                                "  KERNEL /linux\n  INITRD /initrd\n  APPEND {}\n",
-                                                disk.command_line)));
+  TRY(base::replace_file(settings, loader_settings(boot)));
   const std::string partition = image.string() + "@@1M";
-  TRY(run({"mcopy", "-i", partition, disk.kernel.string(), "::/linux"}));
-  TRY(run({"mcopy", "-i", partition, disk.initrd.string(), "::/initrd"}));
+  TRY(run({"mcopy", "-i", partition, boot.kernel.string(), "::/linux"}));
+  TRY(run({"mcopy", "-i", partition, boot.initrd.string(), "::/initrd"}));
   TRY(run({"mcopy", "-i", partition, settings.string(), "::/syslinux.cfg"}));
   return run({"syslinux", "--offset", std::to_string(first_sector * sector_size), "--install",
               image.string()});
+}
+
+base::Result<> write_boot_cd(const Boot &boot, const fs::path &image, const fs::path &work) {
+  const fs::path settings = work / "isolinux.cfg";
+  TRY(base::replace_file(settings, loader_settings(boot)));
+  // Graft points: where it is on the CD = where it is here.
+  return run({"xorriso",
+              "-as",
+              "mkisofs",
+              "-quiet",
+              "-o",
+              image.string(),
+              "-V",
+              "GUEST",
+              "-b",
+              "isolinux.bin",
+              "-c",
+              "boot.cat",
+              "-no-emul-boot",
+              "-boot-load-size",
+              "4",
+              "-boot-info-table",
+              "-graft-points",
+              base::format("/isolinux.bin={}", cd_loader),
+              base::format("/ldlinux.c32={}", cd_loader_library),
+              base::format("/isolinux.cfg={}", settings.string()),
+              base::format("/linux={}", boot.kernel.string()),
+              base::format("/initrd={}", boot.initrd.string())});
 }
 
 } // namespace linstub::lab

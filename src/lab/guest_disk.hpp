@@ -1,5 +1,5 @@
-// A disk that a PC's BIOS boots from: MBR, one FAT partition, SYSLINUX, a kernel and an initrd.
-// Made without mounts and loop devices.
+// Disks and CDs of guests, made without mounts and loop devices. A disk has an MBR and one FAT
+// partition. What a PC's BIOS boots from has SYSLINUX (on a CD, ISOLINUX), a kernel and an initrd.
 #pragma once
 
 #include "base/result.hpp"
@@ -10,16 +10,24 @@
 
 namespace linstub::lab {
 
-struct BootDisk {
+struct Boot {
   std::filesystem::path kernel;
   std::filesystem::path initrd;
   std::string command_line;
-  uint32_t mebibytes = 16; // the whole disk
 };
 
-// Writes the disk as a raw image; `work` is a directory for scratch files.
-base::Result<> write_boot_disk(const BootDisk &disk, const std::filesystem::path &image,
+// A disk without anything in its partition, as a raw image.
+base::Result<> write_disk(uint32_t mebibytes, const std::filesystem::path &image);
+
+// `work` is a directory for scratch files.
+base::Result<> write_boot_disk(const Boot &boot, uint32_t mebibytes,
+                               const std::filesystem::path &image,
                                const std::filesystem::path &work);
+
+// The BIOS reads a CD four times faster than a disk: in sectors of 2 KiB, each with as many exits
+// as one of a disk's 512 bytes.
+base::Result<> write_boot_cd(const Boot &boot, const std::filesystem::path &image,
+                             const std::filesystem::path &work);
 
 // The boot sector: SYSLINUX's code and one active FAT partition from `first` to the disk's end
 // (both in sectors).

@@ -53,15 +53,20 @@ std::string xl_config(const GuestConfig &config) {
   case DeviceModel::dom0:
     break;
   }
+  std::string disks;
   if (!config.disk.empty())
-    text += base::format("disk = [ \"format=raw,vdev=hda,access=rw,backendtype=phy,target={}\" ]\n",
-                         config.disk);
+    disks =
+        base::format("\"format=raw,vdev=hda,access=rw,backendtype=phy,target={}\", ", config.disk);
+  if (!config.cdrom.empty())
+    disks +=
+        base::format("\"format=raw,vdev=hdc,devtype=cdrom,access=ro,target={}\", ", config.cdrom);
+  text += base::format("disk = [ {}]\nboot = \"{}\"\n", disks, config.cdrom.empty() ? "c" : "d");
   text += "vif = [ \"bridge=xenbr0,model=e1000,mac=00:16:3e:6c:00:01\" ]\n";
   if (config.direct_boot)
     text += base::format("kernel = \"/lab/tiny.kernel\"\nramdisk = \"/lab/tiny.initrd\"\n"
                          "cmdline = \"console=ttyS0 quiet linstub.run={}\"\n",
                          config.run);
-  text += "boot = \"c\"\nserial = \"pty\"\nvga = \"stdvga\"\nvideoram = 16\nvnc = 1\n"
+  text += "serial = \"pty\"\nvga = \"stdvga\"\nvideoram = 16\nvnc = 1\n"
           "vnclisten = \"127.0.0.1\"\nusb = 0\nacpi = 1\nhpet = 1\n"
           "on_poweroff = \"destroy\"\non_reboot = \"restart\"\non_crash = \"destroy\"\n";
   for (const std::string &line : config.extra)

@@ -20,6 +20,7 @@ struct GuestConfig {
   std::string name;
   DeviceModel device_model = DeviceModel::linstub;
   std::string disk = "/lab/tiny.img"; // on the host; empty: none
+  std::string cdrom;                  // on the host, to boot from; empty: no drive
   bool direct_boot = false;           // kernel and initrd of the tiny guest, from the host
   std::string run;                    // linstub.run= of a direct boot: commands for the start
   unsigned memory = 128;              // MiB

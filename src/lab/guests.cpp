@@ -20,7 +20,7 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr const char *recipe_version = "1";
+constexpr const char *recipe_version = "2";
 constexpr const char *kernel_source = "/usr/src/linux-source-6.12.tar.xz";
 constexpr const char *shell = "/bin/busybox"; // static, of the build root
 constexpr size_t largest_program = size_t{8} << 20;
@@ -28,7 +28,9 @@ constexpr size_t largest_program = size_t{8} << 20;
 // What both guests' kernels are told; without Xen support in the kernel the last word is noise.
 constexpr const char *command_line = "console=ttyS0 quiet xen_emul_unplug=never";
 
-// What the Debian guest does when it boots from its disk.
+constexpr uint32_t disk_size = 16; // MiB
+
+// What the Debian guest does when it boots from its CD.
 constexpr const char *demo_commands = "disk,net,banner";
 
 // A directory for scratch files, removed when left.
@@ -122,25 +124,22 @@ base::Result<fs::path> get_tiny_kernel(cache::Cache &cache, const fs::path &conf
   });
 }
 
-// Fills a guest's directory. `more` goes on the command line of the boot from disk.
-base::Result<> build_guest(const fs::path &config, const fs::path &kernel,
-                           const std::vector<Module> &modules, const BootDisk &disk,
-                           const fs::path &output, const fs::path &work) {
-  const Guest guest{.directory = output};
+// Puts kernel and initrd into a guest's directory.
+base::Result<> put_system(const Guest &guest, const fs::path &config, const fs::path &kernel,
+                          const std::vector<Module> &modules, const fs::path &work) {
   TRY(copy_to(kernel, guest.kernel()));
   const std::string initrd = TRY(make_initrd(config, work, modules));
-  TRY(base::replace_file(guest.initrd(), initrd));
-  BootDisk whole = disk;
-  whole.kernel = guest.kernel();
-  whole.initrd = guest.initrd();
-  return write_boot_disk(whole, guest.disk(), work)
-      .transform_error(base::doing("make the guest's disk"));
+  return base::replace_file(guest.initrd(), initrd);
 }
 
 base::Result<> build_tiny(const fs::path &config, const fs::path &kernel, const fs::path &output) {
   const Scratch work(output.string() + ".work");
-  return build_guest(config, kernel, {}, {.command_line = command_line, .mebibytes = 16}, output,
-                     work.path());
+  const Guest guest{.directory = output};
+  TRY(put_system(guest, config, kernel, {}, work.path()));
+  return write_boot_disk(
+             {.kernel = guest.kernel(), .initrd = guest.initrd(), .command_line = command_line},
+             disk_size, guest.disk(), work.path())
+      .transform_error(base::doing("make the guest's disk"));
 }
 
 base::Result<> build_debian(const fs::path &config, const Dom0 &dom0, const fs::path &output) {
@@ -149,11 +148,15 @@ base::Result<> build_debian(const fs::path &config, const Dom0 &dom0, const fs::
   const std::vector<Module> modules =
       TRY(read_modules(dom0, list_items(list), work.path())
               .transform_error(base::doing("take the guest's modules from dom0's disk")));
-  return build_guest(
-      config, dom0.kernel(), modules,
-      {.command_line = base::format("{} linstub.run={}", command_line, demo_commands),
-       .mebibytes = 48},
-      output, work.path());
+  const Guest guest{.directory = output};
+  TRY(put_system(guest, config, dom0.kernel(), modules, work.path()));
+  TRY(write_disk(disk_size, guest.disk()).transform_error(base::doing("make the guest's disk")));
+  return write_boot_cd(
+             {.kernel = guest.kernel(),
+              .initrd = guest.initrd(),
+              .command_line = base::format("{} linstub.run={}", command_line, demo_commands)},
+             guest.cd(), work.path())
+      .transform_error(base::doing("make the guest's CD"));
 }
 
 } // namespace

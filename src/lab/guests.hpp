@@ -1,7 +1,7 @@
 // The guests of demo and tests, built and kept in the cache.
 //
 // Both are HVM and know nothing of Xen's PV drivers: they boot through the BIOS and a boot loader
-// from an emulated IDE disk, use ata_piix, e1000 and VGA, and take commands on their serial port
+// from an emulated IDE drive, use ata_piix, e1000 and VGA, and take commands on their serial port
 // (config/guests/init).
 #pragma once
 
@@ -17,14 +17,16 @@ struct Guest {
   std::filesystem::path directory;
 
   [[nodiscard]] std::filesystem::path disk() const { return directory / "disk.img"; } // raw, MBR
+  [[nodiscard]] std::filesystem::path cd() const { return directory / "boot.iso"; }   // Debian's
   [[nodiscard]] std::filesystem::path kernel() const { return directory / "kernel"; } // direct boot
   [[nodiscard]] std::filesystem::path initrd() const { return directory / "initrd"; }
 };
 
-// A kernel of our own with just the drivers that the tests use: at its prompt within seconds.
+// A kernel of our own with just the drivers that the tests use: at its prompt within seconds. Boots
+// from its disk.
 base::Result<Guest> get_tiny_guest(cache::Cache &cache, const std::filesystem::path &config);
 
-// Debian's own kernel, that of dom0.
+// Debian's own kernel, that of dom0. Boots from a CD; its disk is for data.
 base::Result<Guest> get_debian_guest(cache::Cache &cache, const std::filesystem::path &config,
                                      const Dom0 &dom0);
 

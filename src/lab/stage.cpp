@@ -42,6 +42,7 @@ base::Result<> Stage::fill() {
     Dom0 dom0 = TRY(get_dom0(labs.cache(), options_.config));
     Guest debian = TRY(get_debian_guest(labs.cache(), options_.config, dom0));
     copies.push_back({debian.disk(), "/lab/debian.img"});
+    copies.push_back({debian.cd(), "/lab/debian.iso"});
   }
   for (const Copy &copy : copies)
     TRY(host_.put(copy.from, copy.to, seconds(240)));
