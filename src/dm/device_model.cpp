@@ -21,6 +21,10 @@ constexpr Milliseconds longest_creation{44'000};
 constexpr Milliseconds longest_removal{60'000};
 constexpr Milliseconds longest_renaming{60'000};
 
+// Asked by libxl at the begin of each save and migration, when it takes down the guest's
+// configuration (libxl_retrieve_domain_configuration()), and seldom else.
+constexpr std::string_view herald_of_save = "query-cpus-fast";
+
 // The words of linstub-init (wire/paths.hpp), and what it is doing meanwhile.
 struct StubState {
   std::string_view word;
@@ -57,20 +61,20 @@ std::string phase_text(const Life &life) {
 } // namespace
 
 DeviceModel::DeviceModel(base::EventLoop &loop, Plan plan, Image image, xen::Control control,
-                         xen::Xenstore xenstore, Keeper keeper, Status status)
+                         xen::Xenstore xenstore, Keeper keeper, Status &status)
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), control_(std::move(control)),
-      xenstore_(std::move(xenstore)), keeper_(std::move(keeper)), status_(std::move(status)),
+      xenstore_(std::move(xenstore)), keeper_(std::move(keeper)), status_(status),
       guest_(*plan_.guest), mover_(std::make_unique<StateMover>(loop)) {
   // With -S QEMU says "running" only when libxl lets it go on.
   life_.qemu_runs = plan_.start == Start::paused;
 }
 
-Result<> DeviceModel::run(Plan plan, Image image, xen::Control control, Status status) {
+Result<> DeviceModel::run(Plan plan, Image image, xen::Control control, Status &status) {
   Keeper keeper = TRY(Keeper::start(*plan.guest, helper_program));
   auto loop = TRY(base::EventLoop::create());
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
   DeviceModel model(*loop, std::move(plan), std::move(image), std::move(control),
-                    std::move(xenstore), std::move(keeper), std::move(status));
+                    std::move(xenstore), std::move(keeper), status);
   Result<> served = model.prepare();
   if (served)
     served = loop->run();
@@ -268,7 +272,7 @@ void DeviceModel::forget_stub_domain() {
   stub_.reset();
   status_.stub_domain.reset();
   stub_state_.clear();
-  asleep_ = false;
+  rest_ = Rest::none;
 }
 
 void DeviceModel::remove_stub_domain() {
@@ -378,6 +382,9 @@ Result<> DeviceModel::look_at_domains() {
     happened(Event::guest_gone);
     return {};
   }
+  const bool suspended = guest->shutdown == xen::shutdown_suspend;
+  if (!std::exchange(suspended_, suspended) && suspended)
+    expect_save();
   if (!stub_ || life_.phase > Phase::retiring)
     return {};
   auto stub = TRY(control_.info(*stub_));
@@ -443,7 +450,12 @@ Monitors::Owner DeviceModel::monitors_owner() {
           [this](const qmp::Command &command, base::Fd received, const Monitors::Answer &answer) {
             execute(command, std::move(received), answer);
           },
-      .before_qemu = [this] { wake(); },
+      .before_qemu =
+          [this](std::string_view command) {
+            wake();
+            if (command == herald_of_save)
+              expect_save();
+          },
       .on_ready = [this] { happened(Event::monitor_ready); },
       .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
       .attach =

@@ -33,13 +33,13 @@ class DeviceModel {
 public:
   // Serves the guest to its end. An error is the sentence that says why the stub domain could not
   // start or has failed; then nothing is left of it.
-  static base::Result<> run(Plan plan, Image image, xen::Control control, Status status);
+  static base::Result<> run(Plan plan, Image image, xen::Control control, Status &status);
   DeviceModel(const DeviceModel &) = delete;
   DeviceModel &operator=(const DeviceModel &) = delete;
 
 private:
   DeviceModel(base::EventLoop &loop, Plan plan, Image image, xen::Control control,
-              xen::Xenstore xenstore, Keeper keeper, Status status);
+              xen::Xenstore xenstore, Keeper keeper, Status &status);
   base::Result<> prepare();
   base::Result<> keep_keeper();
   base::Result<> create_stub_domain();
@@ -74,9 +74,11 @@ private:
   void saved_for_toolstack(base::Result<StateFile> state, const base::Fd &target,
                            const Monitors::Answer &answer);
   void wake();
+  void expect_save();
   void upgrade_asked(const UpgradeRequest &request);
   base::Result<> prepare_upgrade(const UpgradeRequest &request);
   base::Result<> save_state();
+  base::Result<> hold_and_save();
   void ask_in_turn(std::vector<std::string> commands, std::function<void()> then);
   void retire_qemu();
   base::Result<> create_next(Image image);
@@ -95,7 +97,7 @@ private:
   xen::Control control_;
   xen::Xenstore xenstore_;
   Keeper keeper_;
-  Status status_;
+  Status &status_;
   xen::DomId guest_;
   Life life_;
   std::optional<xen::DomId> stub_;
@@ -103,7 +105,9 @@ private:
   std::string last_error_; // what went wrong last
   std::string stub_state_; // what linstub-init has said last: one of its five words
   bool remove_after_creation_ = false;
-  bool asleep_ = false; // the stub domain is paused, with its guest
+  bool suspended_ = false; // the guest
+  enum class Rest : uint8_t { none, due, taken };
+  Rest rest_ = Rest::none; // of the stub domain: it is paused, with its guest
   std::unique_ptr<Helper> creation_;
   std::unique_ptr<Helper> removal_;
   std::unique_ptr<Helper> renaming_;

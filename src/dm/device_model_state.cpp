@@ -69,6 +69,7 @@ StateSave::Context DeviceModel::save_context() {
   return {.loop = loop_,
           .channel = *channel_,
           .monitors = services_->monitors(),
+          .xenstore = xenstore_,
           .guest = guest_,
           .stub = *stub_};
 }
@@ -84,6 +85,7 @@ Result<> DeviceModel::save_for_toolstack(const qmp::Command &command,
   // The disk of a save that was just before may still be on its way out.
   Deadline deadline = Deadline::after(longest_save);
   mover_->when_idle([this, target, live, deadline, answer] {
+    wake();
     auto started = mover_->save(save_context(), live ? SaveFor::elsewhere : SaveFor::snapshot,
                                 deadline, [this, target, answer](Result<StateFile> state) {
                                   saved_for_toolstack(std::move(state), *target, answer);
@@ -108,21 +110,28 @@ void DeviceModel::saved_for_toolstack(Result<StateFile> state, const base::Fd &t
   }
   if (!stub_)
     return;
-  // The guest is suspended: so is its device model, until somebody asks something of it.
-  mover_->detach(*stub_, [this, saved = copied.has_value(), stub = *stub_] {
-    if (!saved || stub_ != stub || life_.phase != Phase::serving)
+  // The guest is suspended: so is its device model, when the disk has gone, until somebody asks
+  // something of it.
+  rest_ = copied ? Rest::due : Rest::none;
+  mover_->detach(*stub_, [this, stub = *stub_] {
+    if (rest_ != Rest::due || stub_ != stub || life_.phase != Phase::serving)
       return;
     if (auto paused = control_.pause(stub); !paused)
       return base::log_warning("{}", paused.error().message());
-    asleep_ = true;
+    rest_ = Rest::taken;
   });
   tell_status();
 }
 
+// The disk takes longer to plug than the state to move.
+void DeviceModel::expect_save() {
+  if (life_.phase == Phase::serving && channel_ && stub_)
+    mover_->expect(save_context(), [] {});
+}
+
 void DeviceModel::wake() {
-  if (!asleep_ || !stub_)
+  if (std::exchange(rest_, Rest::none) != Rest::taken || !stub_)
     return;
-  asleep_ = false;
   if (auto woken = control_.unpause(*stub_); !woken)
     base::log_error("{}", woken.error().message());
 }
@@ -160,6 +169,16 @@ Result<> DeviceModel::prepare_upgrade(const UpgradeRequest &request) {
 }
 
 Result<> DeviceModel::save_state() {
+  mover_->expect(save_context(), [this] {
+    if (life_.phase != Phase::saving)
+      return;
+    if (auto saving = hold_and_save(); !saving)
+      happened(Event::save_failed, saving.error().message());
+  });
+  return {};
+}
+
+Result<> DeviceModel::hold_and_save() {
   requests_->say({.text = "pausing the guest and saving the state of its device model"});
   held_since_ = base::Clock::now();
   TRY(control_.pause_between_requests(guest_, Deadline::after(longest_pause)));

@@ -54,7 +54,7 @@ void Monitors::disconnect() {
 
 base::Result<> Monitors::ask(std::string_view name, std::string_view arguments,
                              qmp::ClientSession::Done done) {
-  owner_.before_qemu();
+  owner_.before_qemu(name);
   TRY(qemu_->execute(name, arguments, std::move(done)));
   flush();
   return {};

@@ -1,30 +1,73 @@
 #include "dm/state_mover.hpp"
 
 #include "base/log.hpp"
+#include "wire/state_record.hpp"
+
+#include <utility>
 
 namespace linstub::dm {
 namespace {
 
 constexpr base::Milliseconds longest_detach{40'000};
+// Between the first sign of a save and the request.
+constexpr base::Milliseconds longest_expectation{60'000};
 
 } // namespace
+
+base::Result<> StateMover::plug(const StateSave::Context &context, std::function<void()> ready) {
+  auto done = [this, ready, stub = context.stub](base::Result<StateFile> state) {
+    save_.reset();
+    expectation_.reset();
+    if (auto wanted = std::exchange(wanted_, {})) {
+      wanted(std::move(state));
+      return idle();
+    }
+    // It was only expected, and cannot be: a save that does come begins from the start.
+    base::log_warning("prepare a save: {}", state ? "nobody has asked" : state.error().message());
+    detach(stub, ready);
+  };
+  save_ = TRY(StateSave::start(context, ready, std::move(done)));
+  return {};
+}
+
+void StateMover::expect(const StateSave::Context &context, std::function<void()> ready) {
+  auto once = [ready = std::move(ready), told = std::make_shared<bool>(false)] {
+    if (!std::exchange(*told, true))
+      ready();
+  };
+  if (busy() || save_)
+    return once();
+  if (auto plugged = plug(context, once); !plugged) {
+    base::log_warning("prepare a save: {}", plugged.error().message());
+    return once();
+  }
+  expectation_ =
+      loop_.at(base::Deadline::after(longest_expectation), [this, once, stub = context.stub] {
+        save_.reset();
+        detach(stub, once);
+      });
+}
 
 base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
                                 base::Deadline deadline, StateSave::Done done) {
   if (busy())
     return base::fail("the state of the device model is being moved already");
-  save_ = TRY(StateSave::start(context, purpose, deadline,
-                               [this, done = std::move(done)](base::Result<StateFile> state) {
-                                 auto call = done;
-                                 save_.reset();
-                                 call(std::move(state));
-                                 idle();
-                               }));
+  if (!save_)
+    TRY(plug(context, [] {}));
+  expectation_.reset();
+  wanted_ = std::move(done);
+  save_->save(purpose, deadline);
   return {};
 }
 
+void StateMover::abandon() {
+  expectation_.reset();
+  wanted_ = {};
+  save_.reset();
+}
+
 void StateMover::detach(xen::DomId stub, std::function<void()> done) {
-  run(StateSave::detach_command(stub), std::move(done));
+  run({helper_program, "detach", base::format("{}", stub), wire::state_disk}, std::move(done));
 }
 
 void StateMover::settle(xen::DomId stub, uint32_t memory) {

@@ -1,6 +1,7 @@
 // StateMover: saves of a stub domain's QEMU, one at a time, and the state disk's coming and going.
 #pragma once
 
+#include "dm/helper.hpp"
 #include "dm/state_save.hpp"
 
 namespace linstub::dm {
@@ -10,13 +11,20 @@ public:
   explicit StateMover(base::EventLoop &loop) : loop_(loop) {}
 
   // A save, or the detaching after it, is under way.
-  [[nodiscard]] bool busy() const { return save_ || detach_; }
+  [[nodiscard]] bool busy() const { return wanted_ || detach_; }
 
-  // As StateSave::start. Fails while busy().
+  // A save is likely to come soon: plugs the disk, and takes it away again if none comes. `ready`
+  // is called when a save would begin at once, or there is no hope of that. Does nothing while
+  // busy().
+  void expect(const StateSave::Context &context, std::function<void()> ready);
+
+  // `done` is called once, from the event loop; the disk is plugged then, in every outcome:
+  // detach() is due. Fails while busy().
   base::Result<> save(StateSave::Context context, SaveFor purpose, base::Deadline deadline,
                       StateSave::Done done);
 
-  // Takes the state disk away from a stub domain; `done` is called when it has gone, or cannot be
+  // Takes the state disk away from a stub domain, used or not; none being there is no error.
+  // `done` is called when it has gone, or cannot be
   // made to go, which is logged. Nothing else can be done meanwhile.
   void detach(xen::DomId stub, std::function<void()> done);
 
@@ -24,7 +32,7 @@ public:
   void settle(xen::DomId stub, uint32_t memory);
 
   // The stub domain is going, and the disk with it: forgets a save.
-  void abandon() { save_.reset(); }
+  void abandon();
 
   // Calls `then` when it is not busy, now or later.
   void when_idle(std::function<void()> then);
@@ -34,10 +42,13 @@ private:
   void idle();
 
   base::EventLoop &loop_;
-  std::unique_ptr<StateSave> save_;
+  base::Result<> plug(const StateSave::Context &context, std::function<void()> ready);
+
+  std::unique_ptr<StateSave> save_; // asked for, if wanted_; else expected
+  StateSave::Done wanted_;
+  base::EventLoop::Handle expectation_;
   std::unique_ptr<Helper> detach_;
   std::function<void()> when_idle_;
-  base::EventLoop::Handle former_;
 };
 
 } // namespace linstub::dm

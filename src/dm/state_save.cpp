@@ -1,6 +1,7 @@
 #include "dm/state_save.hpp"
 
 #include "base/log.hpp"
+#include "dm/state_disk.hpp"
 #include "wire/state_record.hpp"
 
 namespace linstub::dm {
@@ -11,21 +12,21 @@ constexpr uint32_t window = 16; // bytes: one is all that comes
 
 } // namespace
 
-base::Result<std::unique_ptr<StateSave>> StateSave::start(Context context, SaveFor purpose,
-                                                          base::Deadline deadline, Done done) {
+base::Result<std::unique_ptr<StateSave>> StateSave::start(Context context, Ready ready, Done done) {
   StateFile file = TRY(StateFile::make(context.guest));
   std::unique_ptr<StateSave> save(
-      new StateSave(context, purpose, std::move(file), std::move(done)));
-  auto *raw = save.get();
-  save->attach_ =
-      TRY(Helper::start(context.loop,
-                        {helper_program, "attach", base::format("{}", context.stub),
-                         save->file_.path(), wire::state_disk},
-                        {}, -1, deadline, [raw](auto output) { raw->attached(output); }));
-  save->deadline_ = context.loop.at(deadline, [raw] {
-    raw->finish(base::fail("the stub domain has not saved QEMU's state in time"));
-  });
+      new StateSave(context, std::move(file), std::move(ready), std::move(done)));
+  save->stream_ = TRY(context.channel.open(wire::Service::save, 0, window, *save));
+  TRY(plug_state_disk(context.xenstore, context.stub, save->file_.path(), LINSTUB_HOTPLUG));
   return save;
+}
+
+void StateSave::save(SaveFor purpose, base::Deadline deadline) {
+  purpose_ = purpose;
+  deadline_ = context_.loop.at(deadline, [this] {
+    finish(base::fail("the stub domain has not saved QEMU's state in time"));
+  });
+  ask_if_ready();
 }
 
 StateSave::~StateSave() {
@@ -33,20 +34,16 @@ StateSave::~StateSave() {
     context_.channel.close(stream_);
 }
 
-std::vector<std::string> StateSave::detach_command(xen::DomId stub) {
-  return {helper_program, "detach", base::format("{}", stub), wire::state_disk};
-}
-
-void StateSave::attached(const base::Result<std::string> &output) {
-  if (!output)
-    return finish(base::fail("attach the state disk: {}", output.error().message()));
-  auto stream = context_.channel.open(wire::Service::save, 0, window, *this);
-  if (!stream)
-    return finish(std::unexpected(std::move(stream).error()));
-  stream_ = *stream;
-}
-
 void StateSave::on_accept() {
+  accepted_ = true;
+  ready_();
+  ask_if_ready();
+}
+
+void StateSave::ask_if_ready() {
+  if (!accepted_ || !purpose_ || asked_)
+    return;
+  asked_ = true;
   std::string arguments = base::format(R"({{"filename":"{}","live":{}}})", wire::save_pipe,
                                        purpose_ == SaveFor::elsewhere ? "true" : "false");
   auto sent = context_.monitors.ask("xen-save-devices-state", arguments,

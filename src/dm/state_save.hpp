@@ -1,18 +1,22 @@
 // StateSave: gets the state of QEMU in the stub domain into a file of dom0, by way of a virtual
 // disk that is plugged for it.
 //
-//     attach the disk ─► linstub-init is ready ─► QEMU saves ─┬► QEMU says so ──────────┬► done
-//                                                             └► the record is written ─┘
+//     plug the disk ─► linstub-init is ready ┐
+//                                   save() ──┴─► QEMU saves ─┬► QEMU says so ──────────┬► done
+//                                                            └► the record is written ─┘
+//
+// The disk can be plugged before it is known that there will be a save: it is most of the work.
 #pragma once
 
 #include "base/event_loop.hpp"
 #include "dm/channel.hpp"
-#include "dm/helper.hpp"
 #include "dm/monitor.hpp"
 #include "dm/state_file.hpp"
+#include "xen/xenstore.hpp"
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace linstub::dm {
 
@@ -24,31 +28,35 @@ enum class SaveFor : uint8_t {
 
 class StateSave final : public Channel::Stream {
 public:
+  using Ready = std::function<void()>;
   using Done = std::function<void(base::Result<StateFile> state)>;
   struct Context {
     base::EventLoop &loop;
     Channel &channel;
     Monitors &monitors;
+    xen::Xenstore &xenstore;
     xen::DomId guest{};
     xen::DomId stub{};
   };
 
-  // `done` is called once, from the event loop, and may destroy the StateSave. The disk is still
-  // attached then, in every outcome: StateSave::detach_command is due.
-  static base::Result<std::unique_ptr<StateSave>> start(Context context, SaveFor purpose,
-                                                        base::Deadline deadline, Done done);
+  // Plugs the disk. `ready` is called when a save would begin at once. `done` is called once, after
+  // save(), or before if it fails before; from the event loop, and may destroy the StateSave. The
+  // disk is still plugged then, in every outcome: StateMover::detach() is due. If start() fails, it
+  // is not.
+  static base::Result<std::unique_ptr<StateSave>> start(Context context, Ready ready, Done done);
   StateSave(const StateSave &) = delete;
   StateSave &operator=(const StateSave &) = delete;
   ~StateSave() override;
 
-  // Takes the disk away from the stub domain, used or not; none being there is no error.
-  static std::vector<std::string> detach_command(xen::DomId stub);
+  // Once.
+  void save(SaveFor purpose, base::Deadline deadline);
 
 private:
-  StateSave(Context context, SaveFor purpose, StateFile file, Done done)
-      : context_(context), purpose_(purpose), file_(std::move(file)), done_(std::move(done)) {}
+  StateSave(Context context, StateFile file, Ready ready, Done done)
+      : context_(context), file_(std::move(file)), ready_(std::move(ready)),
+        done_(std::move(done)) {}
 
-  void attached(const base::Result<std::string> &output);
+  void ask_if_ready();
   void on_accept() override;
   void on_data(std::span<const std::byte> bytes) override;
   void on_credit() override {}
@@ -58,11 +66,13 @@ private:
   void finish(base::Result<> result);
 
   Context context_;
-  SaveFor purpose_;
+  std::optional<SaveFor> purpose_; // none before save()
   StateFile file_;
+  Ready ready_;
   Done done_;
-  std::unique_ptr<Helper> attach_;
   wire::StreamId stream_ = 0; // 0: none
+  bool accepted_ = false;
+  bool asked_ = false;
   bool committed_ = false;
   bool replied_ = false;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0); // for a reply that comes too late

@@ -23,7 +23,6 @@ public:
   // If anything fails, nothing is left. `hotplug` is the path of linstub-hotplug.
   base::Result<xen::DomId> create(const Description &description, const std::string &hotplug);
 
-  base::Result<> attach_disk(xen::DomId stub, const Disk &disk, const std::string &hotplug);
   base::Result<> detach_disk(xen::DomId stub, const std::string &vdev);
 
   // QEMU has its state: the state disk goes, and what memory is above `memory` MiB.
@@ -45,6 +44,7 @@ private:
 
   base::Result<> wait_for_name(const std::string &name);
   base::Result<> prepare(xen::DomId domid, const Description &description);
+  base::Result<> attach_disk(xen::DomId stub, const Disk &disk, const std::string &hotplug);
   base::Result<> attach(xen::DomId domid, const Description &description,
                         const std::string &hotplug);
 

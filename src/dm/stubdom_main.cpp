@@ -2,8 +2,6 @@
 //
 //     linstub-stubdom create          description as JSON on standard input; prints the domid
 //     linstub-stubdom destroy GUEST   removes the stub domains of the guest
-//     linstub-stubdom attach STUB FILE VDEV
-//                                     plugs a file as a disk that the stub domain may write to
 //     linstub-stubdom detach STUB VDEV
 //                                     unplugs it
 //     linstub-stubdom settle STUB MEMORY
@@ -49,11 +47,6 @@ base::Result<> rescue(dm::StubDomains &domains, Arguments arguments) {
   return domains.rescue(TRY(xen::parse_domid(arguments[0])));
 }
 
-base::Result<> attach(dm::StubDomains &domains, Arguments arguments) {
-  dm::Disk disk{.path = arguments[1], .vdev = arguments[2]};
-  return domains.attach_disk(TRY(xen::parse_domid(arguments[0])), disk, LINSTUB_HOTPLUG);
-}
-
 base::Result<> detach(dm::StubDomains &domains, Arguments arguments) {
   return domains.detach_disk(TRY(xen::parse_domid(arguments[0])), arguments[1]);
 }
@@ -72,11 +65,10 @@ struct Action {
   size_t arguments;
   base::Result<> (*run)(dm::StubDomains &domains, Arguments arguments);
 };
-constexpr std::array<Action, 7> actions{{
+constexpr std::array<Action, 6> actions{{
     {"create", 0, create},
     {"destroy", 1, destroy},
     {"rescue", 1, rescue},
-    {"attach", 3, attach},
     {"detach", 2, detach},
     {"settle", 2, settle},
     {"rename", 2, rename},
@@ -90,8 +82,8 @@ base::Result<> run(Arguments arguments) {
       return action.run(domains, arguments.subspan(1));
     }
   }
-  return base::fail("usage: linstub-stubdom create | destroy GUEST | rescue GUEST | attach STUB "
-                    "FILE VDEV | detach STUB VDEV | settle STUB MEMORY | rename STUB NAME");
+  return base::fail("usage: linstub-stubdom create | destroy GUEST | rescue GUEST | detach STUB "
+                    "VDEV | settle STUB MEMORY | rename STUB NAME");
 }
 
 } // namespace

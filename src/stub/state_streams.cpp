@@ -17,6 +17,7 @@ using base::Milliseconds;
 constexpr Milliseconds longest_wait_for_disk{8'000};
 constexpr Milliseconds longest_request{8'000};
 constexpr Milliseconds between_looks{10};
+constexpr int pipe_size = 256 << 10;
 
 } // namespace
 
@@ -56,6 +57,9 @@ base::Result<> StateSave::open_pipe() {
   if (::mkfifo(path, 0600) != 0 || ::chmod(path, 0622) != 0)
     return base::fail_errno(errno, "make the pipe {}", places_.pipe);
   pipe_ = TRY(base::open_file(places_.pipe, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+  // A usual state fits: QEMU need not wait for each part to be read.
+  if (::fcntl(pipe_.get(), F_SETPIPE_SZ, pipe_size) < 0)
+    return base::fail_errno(errno, "enlarge the pipe {}", places_.pipe);
   watch_ = TRY(loop_.watch(pipe_.get(), EPOLLIN, [this](uint32_t) { receive(); }));
   return {};
 }

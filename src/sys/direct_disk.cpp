@@ -11,16 +11,7 @@
 namespace linstub::sys {
 namespace {
 
-const char *verb(uint16_t operation) {
-  switch (operation) {
-  case IOCB_CMD_PREAD:
-    return "read";
-  case IOCB_CMD_PWRITE:
-    return "write";
-  default:
-    return "flush";
-  }
-}
+const char *verb(uint16_t operation) { return operation == IOCB_CMD_PREAD ? "read" : "write"; }
 
 } // namespace
 
@@ -97,11 +88,6 @@ base::Result<> DirectDisk::write(uint64_t offset, size_t count, base::Deadline d
   if (written != count)
     return base::fail_errno(ENOSPC, "write {} at {}: only {} of {} bytes", path_, offset, written,
                             count);
-  return {};
-}
-
-base::Result<> DirectDisk::flush(base::Deadline deadline) {
-  TRY(perform(IOCB_CMD_FDSYNC, 0, 0, deadline));
   return {};
 }
 

@@ -34,16 +34,13 @@ public:
   [[nodiscard]] std::span<std::byte> buffer() const;
 
   // Reads up to `chunk` bytes at `offset`, a multiple of `sector`, into buffer(); says how many
-  // came, 0 at the end of the disk. Of this and the next two: code ETIMEDOUT when the disk does not
+  // came, 0 at the end of the disk. Of this and the next: code ETIMEDOUT when the disk does not
   // answer in time. Then the memory that the kernel may still touch is never used again, and every
   // later call fails.
   base::Result<size_t> read(uint64_t offset, base::Deadline deadline);
 
   // Writes the first `count` bytes of buffer(), a multiple of `sector`, at `offset`.
   base::Result<> write(uint64_t offset, size_t count, base::Deadline deadline);
-
-  // Waits until what was written has reached the disk.
-  base::Result<> flush(base::Deadline deadline);
 
 private:
   DirectDisk(std::string path, base::Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}

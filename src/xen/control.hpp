@@ -23,6 +23,7 @@ struct DomainInfo {
 };
 
 constexpr uint8_t shutdown_poweroff = 0;
+constexpr uint8_t shutdown_suspend = 2;
 constexpr uint8_t shutdown_crash = 3;
 
 // What is done to a right of a domain.

@@ -109,6 +109,11 @@ base::Result<Xenstore::Message> Xenstore::receive(base::Deadline deadline) {
 }
 
 base::Result<std::string> Xenstore::request(uint32_t type, std::string_view payload) {
+  return answer(TRY(send(type, payload)));
+}
+
+// The request's number.
+base::Result<uint32_t> Xenstore::send(uint32_t type, std::string_view payload) {
   xsd_sockmsg header{.type = type,
                      .req_id = ++last_request_,
                      .tx_id = transaction_,
@@ -117,8 +122,11 @@ base::Result<std::string> Xenstore::request(uint32_t type, std::string_view payl
     return std::unexpected(base::Error(base::errno_text(E2BIG), E2BIG));
   std::string bytes(reinterpret_cast<const char *>(&header), sizeof header);
   bytes.append(payload);
-  if (auto sent = base::write_all(connection_, bytes); !sent)
-    return std::unexpected(std::move(sent).error());
+  TRY(base::write_all(connection_, bytes));
+  return header.req_id;
+}
+
+base::Result<std::string> Xenstore::answer(uint32_t request) {
   auto deadline = base::Deadline::after(answer_deadline);
   for (;;) {
     Message message = TRY(receive(deadline));
@@ -127,7 +135,7 @@ base::Result<std::string> Xenstore::request(uint32_t type, std::string_view payl
       if (parts.size() >= 2 && events_.size() < most_events)
         events_.push_back({.path = std::move(parts[0]), .token = std::move(parts[1])});
       ::eventfd_write(queued_.get(), 1);
-    } else if (message.request == header.req_id) {
+    } else if (message.request == request) {
       if (message.type != XS_ERROR)
         return std::move(message.body);
       int code = error_number(message.body);
@@ -183,6 +191,29 @@ base::Result<std::vector<std::string>> Xenstore::list_if_there(const std::string
 base::Result<> Xenstore::write(const std::string &path, std::string_view value) {
   TRY(request(XS_WRITE, terminated(path).append(value))
           .transform_error(base::doing("write xenstore node {}", path)));
+  return {};
+}
+
+base::Result<> Xenstore::write_all(const std::string &directory, const Nodes &nodes) {
+  // So many that neither side's socket can be full of what the other has not read.
+  constexpr size_t most_at_once = 16;
+  for (auto rest = std::span(nodes); !rest.empty();) {
+    const auto part = rest.first(std::min(rest.size(), most_at_once));
+    rest = rest.subspan(part.size());
+    std::vector<uint32_t> requests;
+    for (const auto &[name, value] : part)
+      requests.push_back(
+          TRY(send(XS_WRITE, terminated(base::format("{}/{}", directory, name)).append(value))
+                  .transform_error(base::doing("write xenstore node {}/{}", directory, name))));
+    base::Result<> written;
+    for (size_t i = 0; i < part.size(); i++) {
+      auto answered = answer(requests[i]);
+      if (!answered && written)
+        written = std::unexpected(std::move(answered).error().in(
+            base::format("write xenstore node {}/{}", directory, part[i].first)));
+    }
+    TRY(written);
+  }
   return {};
 }
 

@@ -66,6 +66,11 @@ public:
   // Writes a value, making the nodes above it as needed.
   base::Result<> write(const std::string &path, std::string_view value);
 
+  // Writes several nodes below `directory`, with one wait for all answers instead of one for each.
+  // The error is the first one.
+  using Nodes = std::vector<std::pair<std::string, std::string>>; // name, value
+  base::Result<> write_all(const std::string &directory, const Nodes &nodes);
+
   base::Result<> make_directory(const std::string &path);
 
   // Removes a node and all below it. That it was not there is no error.
@@ -113,6 +118,8 @@ private:
       : connection_(std::move(connection)), queued_(std::move(queued)), either_(std::move(either)) {
   }
   base::Result<std::string> request(uint32_t type, std::string_view payload);
+  base::Result<uint32_t> send(uint32_t type, std::string_view payload);
+  base::Result<std::string> answer(uint32_t request);
   base::Result<Message> receive(base::Deadline deadline);
   base::Result<> read_all(std::span<std::byte> bytes, base::Deadline deadline);
 
