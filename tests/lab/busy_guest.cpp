@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <thread>
 
 namespace linstub::lab {
@@ -31,6 +32,9 @@ void BusyGuest::go_to_work() {
                               echo_port, echo_port));
   auto net = guest_->ask("net", ask_limit);
   ASSERT_TRUE(net) << why(net);
+  std::istringstream words(*net); // "+ net DRIVER ADDRESS ..."
+  for (int i = 0; i < 4; i++)
+    words >> address_;
   auto begun = guest_->ask(
       base::format("sh (i=0; while :; do i=$((i+1)); echo $i; sleep 0.3; done | nc $(cat "
                    "/tmp/server) {} >/tmp/echo) >/dev/null 2>&1 & ",

@@ -21,6 +21,9 @@ public:
   // It answers; its connection may have been cut by the test.
   void expect_alive();
 
+  // In the network that it shares with dom0.
+  [[nodiscard]] const std::string &address() const { return address_; }
+
   // A command for dom0 that writes /var/tmp/t.cfg: the guest under another device model.
   [[nodiscard]] std::string config_of(DeviceModel device_model) const;
 
@@ -32,6 +35,7 @@ private:
   Scenario &scenario_;
   GuestConfig config_;
   std::optional<GuestRun> guest_;
+  std::string address_;
   std::string picture_;
   uint64_t counted_ = 0;
 };

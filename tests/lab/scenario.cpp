@@ -19,6 +19,8 @@ constexpr auto cleanup_limit = seconds(60);
 
 } // namespace
 
+bool thorough() { return std::getenv("LINSTUB_THOROUGH") != nullptr; }
+
 int rounds(int usual, int most) {
   const char *text = std::getenv("LINSTUB_ROUNDS");
   return text != nullptr ? std::clamp(std::atoi(text), 1, most) : usual;

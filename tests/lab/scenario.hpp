@@ -24,6 +24,12 @@ std::string why(const base::Result<T> &result) {
 // How many rounds a test makes: LINSTUB_ROUNDS, from 1 to `most`; `usual` if it is not set.
 int rounds(int usual, int most);
 
+// For scenarios that an ordinary run has no time for: LINSTUB_THOROUGH=1 ./dev test lab runs all.
+bool thorough();
+#define ONLY_WHEN_THOROUGH()                                                                       \
+  if (!::linstub::lab::thorough())                                                                 \
+  GTEST_SKIP() << "only with LINSTUB_THOROUGH=1"
+
 class Scenario : public ::testing::Test {
 public:
   [[nodiscard]] const Host &host() const { return stage().host(); }

@@ -1,0 +1,45 @@
+// What a PCI device and sysfs say of it: configuration space, resources, addresses. First byte of the
+// input: which parser.
+#include "dm/host_pci.hpp"
+#include "xen/pci_address.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  using namespace linstub;
+  if (size == 0)
+    return 0;
+  const std::span bytes = std::as_bytes(std::span(data, size)).subspan(1);
+  const std::string_view text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+  switch (data[0] % 3) {
+  case 0:
+    for (unsigned id = 0; id < 256; id++) {
+      // Found: within the bytes, and of that kind.
+      size_t at = dm::find_pci_capability(bytes, static_cast<uint8_t>(id));
+      if (at != 0 && (at >= bytes.size() || std::to_integer<unsigned>(bytes[at]) != id))
+        __builtin_trap();
+    }
+    if (dm::interrupt_name(dm::interrupt_of(bytes)).empty())
+      __builtin_trap();
+    break;
+  case 1:
+    if (auto ranges = dm::parse_pci_resources(text)) {
+      for (const dm::PciRange &range : *ranges) {
+        constexpr uint64_t page = 4096;
+        bool whole = range.space == dm::PciSpace::ports || range.first % page == 0;
+        if (range.size == 0 || !whole || range.first + (range.size - 1) < range.first)
+          __builtin_trap();
+      }
+    }
+    break;
+  default:
+    // An address that was understood is one that sysfs would write.
+    if (auto address = xen::parse_pci_address(text)) {
+      if (address->device > 31 || address->function > 7 ||
+          xen::parse_pci_address(xen::text(*address)) != *address)
+        __builtin_trap();
+    }
+  }
+  return 0;
+}
