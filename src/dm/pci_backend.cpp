@@ -84,13 +84,20 @@ Result<> PciBackend::create() {
   return xenstore_.write(frontend() + "/state", std::to_string(xenbus_new));
 }
 
+Result<> PciBackend::open() {
+  return xenstore_.transaction([&]() -> Result<> {
+    TRY(create());
+    return xenstore_.write(path() + "/num_devs", "0");
+  });
+}
+
 Result<> PciBackend::reconfigure() {
   return xenstore_.write(path() + "/state", std::to_string(xenbus_reconfiguring));
 }
 
 Result<> PciBackend::add(std::span<const xen::PciAddress> addresses) {
   return xenstore_.transaction([&]() -> Result<> {
-    bool first = !TRY(xenstore_.read_if_there(path() + "/num_devs", 16));
+    bool first = !TRY(xenstore_.read_if_there(path() + "/num_devs", 16)); // it was removed
     size_t number = first ? 0 : TRY(count());
     if (first)
       TRY(create());

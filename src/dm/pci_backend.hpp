@@ -46,6 +46,10 @@ public:
   // What xen-pciback has to say of its failure; empty if it has none.
   std::string failure();
 
+  // Makes the directories without any device, for a domain that does not run yet: its pcifront
+  // connects while it boots.
+  base::Result<> open();
+
   // Marks devices as new.
   base::Result<> add(std::span<const xen::PciAddress> addresses);
 

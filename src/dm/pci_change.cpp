@@ -7,6 +7,19 @@ namespace {
 
 bool closed(unsigned state) { return state == xenbus_closing || state == xenbus_closed; }
 
+// pcifront connects while the stub domain boots, to a bus without devices: half of what it takes to
+// get the first one is done then. Only without directories is it to begin with the device.
+PciNext waiting(const PciFacts &facts) {
+  if (facts.held)
+    return facts.late ? PciNext::in_use : PciNext::wait;
+  if (closed(facts.backend) || closed(facts.frontend))
+    return PciNext::refused;
+  bool connected = facts.backend == xenbus_connected && facts.frontend == xenbus_connected;
+  if (connected || facts.backend == 0)
+    return PciNext::connect;
+  return facts.late ? PciNext::timed_out : PciNext::wait;
+}
+
 PciNext connecting(const PciFacts &facts) {
   if (closed(facts.backend) || closed(facts.frontend))
     return PciNext::refused;
@@ -30,9 +43,7 @@ PciNext leaving(const PciFacts &facts) {
 PciNext next(PciStage stage, const PciFacts &facts) {
   switch (stage) {
   case PciStage::waiting:
-    if (!facts.held)
-      return PciNext::connect;
-    return facts.late ? PciNext::in_use : PciNext::wait;
+    return waiting(facts);
   case PciStage::connecting:
     return connecting(facts);
   case PciStage::leaving:

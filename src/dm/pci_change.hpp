@@ -1,7 +1,7 @@
 // One change of the stub domain's PCI devices as a pure function: what stage it is in, what is seen
 // in xenstore and sysfs, and so what has to be done. I/O is in pci_devices.cpp.
 //
-//     attach: waiting ─device free─► connecting ─pcifront and linstub-init have it─► done
+//     attach: waiting ─free, idle──► connecting ─pcifront and linstub-init have it─► done
 //     detach:                        leaving ────pcifront and pciback let go────────► done
 //
 // An attach that fails is undone by a detach, or, if there is no other device, by removing all.
@@ -26,8 +26,8 @@ enum class PciNext : uint8_t {
   connect,   // of waiting: give rights, write the nodes
   attached,  // of connecting
   in_use,    // waiting has failed: somebody else has it
-  refused,   // connecting has failed: xen-pciback or pcifront has closed
-  timed_out, // connecting has failed: no answer
+  refused,   // either has failed: xen-pciback or pcifront has closed
+  timed_out, // either has failed: no answer
   detached,  // of leaving
   stuck,     // of leaving: no answer
 };

@@ -272,6 +272,8 @@ void PciDevices::overdue() {
   std::string why =
       base::format("PCI device {} was not ready in the stub domain within {} s; try again",
                    join(change_->addresses), longest_attach.count() / 1000);
+  if (change_->stage == PciStage::waiting)
+    return finish_attach(fail("{}", why)); // nothing was done yet
   if (change_->overdue)
     return undo(why);
   change_->overdue = true;

@@ -45,4 +45,19 @@ void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domi
   }
 }
 
+void forget_dead_pci(xen::Control &control, xen::Xenstore &xenstore) {
+  auto domains = domains_with_pci(xenstore);
+  if (!domains)
+    return base::log_warning("{}", domains.error().message());
+  for (xen::DomId domid : *domains) {
+    PciBackend backend(xenstore, domid);
+    auto devices = backend.devices();
+    auto info = control.info(domid);
+    if (!devices || !devices->empty() || !info || *info)
+      continue;
+    if (auto removed = backend.remove_all(); !removed)
+      base::log_warning("{}", removed.error().message());
+  }
+}
+
 } // namespace linstub::dm

@@ -12,4 +12,8 @@ namespace linstub::dm {
 // domain is to be destroyed in any case.
 void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domid);
 
+// Removes the directories of xen-pciback that have no device and whose domain is gone: libxl, when
+// it destroys a stub domain by itself, leaves them.
+void forget_dead_pci(xen::Control &control, xen::Xenstore &xenstore);
+
 } // namespace linstub::dm

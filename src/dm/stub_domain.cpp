@@ -3,6 +3,7 @@
 #include "base/deadline.hpp"
 #include "dm/departure.hpp"
 #include "dm/file_disk.hpp"
+#include "dm/pci_backend.hpp"
 #include "dm/pci_release.hpp"
 #include "dm/status.hpp"
 #include "dm/tap_script.hpp"
@@ -48,10 +49,13 @@ Result<xen::DomId> StubDomains::create(const Description &description, const std
        .nodes = {{wire::owner_node, std::to_string(xen::number(description.guest))}}}));
   auto finish = [&]() -> Result<> {
     TRY(prepare(domid, description));
+    if (control_.can_have_pci(description.guest))
+      TRY(PciBackend(xenstore_, domid).open());
     TRY(attach(domid, description, hotplug));
     return toolstack_.unpause(domid);
   };
   if (auto done = finish(); !done) {
+    release_pci(control_, xenstore_, domid);
     [[maybe_unused]] auto destroyed = toolstack_.destroy(domid); // the first error is the cause
     return std::unexpected(std::move(done).error());
   }
@@ -180,6 +184,7 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
     release_pci(control_, xenstore_, *domid);
     TRY(toolstack_.destroy(*domid));
   }
+  forget_dead_pci(control_, xenstore_); // of one that somebody else has destroyed
   // libxl makes a directory of xen-pciback for the guest as well, to which xen-pciback has to say
   // that the device is in use; libxl removes the directory, but not what was said.
   return xenstore_.remove(std::format("/local/domain/0/error/backend/pci/{}", guest));

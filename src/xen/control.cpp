@@ -124,6 +124,13 @@ base::Result<> Control::set_target(DomId domid, DomId target) {
   return {};
 }
 
+bool Control::can_have_pci(DomId domid) {
+  // Xen answers for a device, here the host bridge; but first, whether the domain uses the IOMMU.
+  constexpr uint32_t host_bridge = 0;
+  return xc_test_assign_device(handle_.get(), number(domid), host_bridge) == 0 ||
+         errno != EOPNOTSUPP;
+}
+
 base::Result<> Control::ports(DomId domid, uint32_t first, uint32_t count, Right right) {
   if (xc_domain_ioport_permission(handle_.get(), number(domid), first, count,
                                   std::to_underlying(right)) < 0)

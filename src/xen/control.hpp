@@ -55,6 +55,10 @@ public:
   // Lets `domid` do to `target` what a device model has to do.
   base::Result<> set_target(DomId domid, DomId target);
 
+  // Whether PCI devices can be passed through to the domain: the host has an IOMMU, and the domain
+  // was made for it.
+  bool can_have_pci(DomId domid);
+
   // Rights to what a passed-through device has: I/O ports, pages of memory, an interrupt.
   base::Result<> ports(DomId domid, uint32_t first, uint32_t count, Right right);
   base::Result<> memory(DomId domid, uint64_t first_page, uint64_t pages, Right right);

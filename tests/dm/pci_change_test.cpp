@@ -23,6 +23,23 @@ TEST(PciChange, WaitsForADeviceThatSomebodyHolds) {
   EXPECT_EQ(next(PciStage::waiting, {.held = true, .late = true}), PciNext::in_use);
 }
 
+TEST(PciChange, WaitsUntilPcifrontIsIdle) {
+  for (unsigned backend = 0; backend <= 8; backend++) {
+    for (unsigned frontend = 0; frontend <= 8; frontend++) {
+      PciFacts facts{.backend = backend, .frontend = frontend};
+      PciFacts late = with(facts, [](auto &f) { f.late = true; });
+      bool closed = backend == xenbus_closing || backend == xenbus_closed ||
+                    frontend == xenbus_closing || frontend == xenbus_closed;
+      bool idle = backend == 0 || (backend == xenbus_connected && frontend == xenbus_connected);
+      PciNext wanted = closed ? PciNext::refused : idle ? PciNext::connect : PciNext::wait;
+      EXPECT_EQ(next(PciStage::waiting, facts), wanted) << backend << ' ' << frontend;
+      EXPECT_EQ(next(PciStage::waiting, late),
+                wanted == PciNext::wait ? PciNext::timed_out : wanted)
+          << backend << ' ' << frontend;
+    }
+  }
+}
+
 TEST(PciChange, IsAttachedOnlyWhenBothEndsAndLinstubInitSaySo) {
   EXPECT_EQ(next(PciStage::connecting, connected), PciNext::attached);
   EXPECT_EQ(next(PciStage::connecting, with(connected, [](auto &f) { f.listed = false; })),

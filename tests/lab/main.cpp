@@ -3,7 +3,7 @@
 //     linstub-lab-tests --tree DIR [--config DIR] [--shape iommu] [--host user@xen]
 //                       [gtest's options]
 //
-// Each scenario belongs to one shape of the lab: those whose names begin with Pci to the one with
+// Each scenario belongs to one shape of the lab: those with Pci in their names to the one with
 // an IOMMU and spare devices, all others to the warm one. One run is of one shape.
 //
 // Exit status 0: all passed; 1: one failed; 69: the lab itself could not be had or broke. A test
@@ -21,7 +21,7 @@ namespace {
 
 constexpr int infrastructure_failed = 69;
 
-const char *scenarios_of(Shape shape) { return shape == Shape::iommu ? "Pci*" : "-Pci*"; }
+const char *scenarios_of(Shape shape) { return shape == Shape::iommu ? "*Pci*" : "-*Pci*"; }
 
 std::optional<Stage> the_stage;
 

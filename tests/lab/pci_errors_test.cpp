@@ -1,0 +1,115 @@
+// What can go wrong with passed-through PCI devices: said clearly, and nothing left behind.
+#include "pci_scenario.hpp"
+
+namespace linstub::lab {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class PciErrors : public PciScenario {
+protected:
+  // Everything that libxl and linstub-dm say of `xl pci-attach` of the first NIC, which fails.
+  std::string attach_fails() {
+    return fails(base::format("xl pci-attach t-pci {}", first_nic)) +
+           dom0("tail -n 20 /var/log/xen/qemu-dm-t-pci.log");
+  }
+
+  // After a failure, the same works, and comes back.
+  void attach_works() {
+    dom0(base::format("xl pci-attach t-pci {}", first_nic));
+    dom0(base::format("xl pci-detach t-pci {}", first_nic));
+    expect_whole(first_nic);
+  }
+};
+
+TEST_F(PciErrors, SaysEarlyWhatCannotBe) {
+  struct Case {
+    const char *device;
+    const char *says;
+  };
+  // The second is the host's own: nobody has made it assignable.
+  for (const auto &[device, says] :
+       {Case{"0000:00:1e.0", "not assignable"}, Case{"0000:00:1f.0", "not assignable"}}) {
+    auto failed = GuestRun::create(host(), with({device}), seconds(90));
+    ASSERT_FALSE(failed);
+    EXPECT_THAT(why(failed), HasSubstr(says));
+    EXPECT_THAT(left_within(seconds(30)), IsEmpty());
+  }
+  assignable({first_nic});
+  GuestRun guest = start(with({first_nic}));
+  GuestConfig other = with({first_nic});
+  other.name = "t-other";
+  auto failed = GuestRun::create(host(), other, seconds(90));
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(why(failed), HasSubstr("already"));
+  brings_up(guest, "e1000e");
+}
+
+// One guest, one after the other: it and its stub domain live through all of them.
+TEST_F(PciErrors, AttachThatFailsIsUndoneAndCanBeTriedAgain) {
+  assignable({first_nic});
+  GuestRun guest = start(with({}));
+  std::string stub = dom0("xl domid t-pci-dm");
+  expect_no_rights(stub);
+
+  // An image that cannot serve PCI devices does not have this node.
+  std::string node = base::format("/local/domain/{}/data/linstub/pci", stub);
+  dom0(base::format("xenstore-rm {}", node));
+  EXPECT_THAT(attach_fails(), HasSubstr("image cannot serve PCI devices"));
+  expect_no_rights(stub);
+  expect_whole(first_nic);
+  dom0(base::format("xenstore-write {} ''", node));
+
+  // A stub domain that does not run is a host that is too slow.
+  dom0("xl pause t-pci-dm");
+  EXPECT_THAT(attach_fails(), HasSubstr("was not ready in the stub domain"));
+  dom0("xl unpause t-pci-dm");
+  attach_works();
+
+  // pcifront ends.
+  dom0(
+      base::format("(setsid sh -c 'for i in $(seq 300); do n=/local/domain/{}/device/pci/0/state; "
+                   "[ \"$(xenstore-read $n 2>/dev/null)\" != 7 ] || {{ xenstore-write $n 6; break; "
+                   "}}; sleep 0.02; done' >/dev/null 2>&1 &)",
+                   stub));
+  EXPECT_THAT(attach_fails(), AnyOf(HasSubstr("has closed the PCI frontend"),
+                                    HasSubstr("cannot be attached to the stub domain")));
+  expect_no_rights(stub);
+  expect_whole(first_nic);
+  attach_works();
+
+  auto alive = guest.ask("hello", ask_limit);
+  EXPECT_TRUE(alive) << why(alive);
+}
+
+TEST_F(PciErrors, AGuestThatKeepsTheDeviceKeepsIt) {
+  assignable({first_nic});
+  set_up_peer();
+  GuestRun guest = start(told(with({first_nic}), "acpiphp.disable=1"));
+  brings_up(guest, "e1000e");
+  std::string said = fails(base::format("xl pci-detach t-pci {}", first_nic));
+  EXPECT_THAT(said, HasSubstr("imed out"));
+  carries_data(guest, 1);
+  EXPECT_THAT(dom0("linstub pci"), HasSubstr(first_nic));
+  std::string stub = dom0("xl domid t-pci-dm");
+  dom0("xl destroy t-pci");
+  EXPECT_THAT(left_within(seconds(60)), IsEmpty());
+  expect_no_rights(stub);
+  expect_whole(first_nic);
+}
+
+// On the warm lab, which has no IOMMU.
+TEST_F(Scenario, PassthroughWithoutAnIommuIsRefused) {
+  GuestConfig config{.name = "t-pci", .direct_boot = true};
+  config.extra.push_back("pci = [ \"0000:00:02.0\" ]");
+  auto failed = GuestRun::create(host(), config, seconds(90));
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(why(failed), HasSubstr("passthrough"));
+  EXPECT_THAT(left_within(seconds(30)), IsEmpty());
+}
+
+} // namespace
+} // namespace linstub::lab

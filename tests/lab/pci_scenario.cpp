@@ -1,0 +1,169 @@
+#include "pci_scenario.hpp"
+
+#include <cstdlib>
+#include <sstream>
+#include <thread>
+
+namespace linstub::lab {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+namespace {
+
+std::string pattern(int mebibytes, const std::string &seed) {
+  return base::format("yes \"$(echo {} | sha256sum)\" | head -c {}", seed, mebibytes << 20);
+}
+
+} // namespace
+
+void PciScenario::SetUp() {
+  dom0("modprobe xen-pciback");
+  Scenario::SetUp();
+}
+
+void PciScenario::assignable(const std::vector<std::string> &devices) {
+  for (const std::string &device : devices)
+    dom0(base::format("xl pci-assignable-list | grep -q {} || xl pci-assignable-add {}", device,
+                      device));
+}
+
+GuestConfig PciScenario::with(const std::vector<std::string> &devices, DeviceModel device_model) {
+  GuestConfig config{.name = "t-pci", .device_model = device_model, .direct_boot = true};
+  std::string list;
+  for (const std::string &device : devices)
+    list += base::format("{}\"{}\"", list.empty() ? "" : ", ", device);
+  // Without a device the guest has to be told that one may come.
+  config.extra.push_back(devices.empty() ? "passthrough = \"enabled\""
+                                         : base::format("pci = [ {} ]", list));
+  return config;
+}
+
+GuestConfig PciScenario::told(GuestConfig config, const std::string &options) {
+  config.extra.push_back(base::format("cmdline = \"console=ttyS0 quiet {}\"", options));
+  return config;
+}
+
+void PciScenario::set_up_peer() {
+  dom0(base::format("! xl pci-assignable-list | grep -q {} || xl pci-assignable-remove -r {}; "
+                    "i=$(grep -l 52:54:00:6c:62:02 /sys/class/net/*/address | cut -d/ -f5) && "
+                    "ip addr replace {}/24 dev $i && ip link set $i up",
+                    second_nic, second_nic, peer_address));
+}
+
+void PciScenario::carries_data(GuestRun &guest, int mebibytes) {
+  std::string sum = dom0(pattern(mebibytes, "up") + " | sha256sum | cut -d' ' -f1");
+  dom0("rm -f /run/lab-t-sum; (setsid sh -c 'timeout 300 socat -u TCP-LISTEN:7001,reuseaddr - | "
+       "sha256sum > /run/lab-t-sum' >/dev/null 2>&1 &) ; sleep 1");
+  auto sent =
+      guest.ask(base::format("send {} 7001 {} up", peer_address, mebibytes), transfer_limit);
+  ASSERT_TRUE(sent) << why(sent);
+  EXPECT_THAT(*sent, HasSubstr(sum));
+  EXPECT_TRUE(holds_within("[ -s /run/lab-t-sum ]", seconds(60)));
+  EXPECT_THAT(dom0("cat /run/lab-t-sum"), HasSubstr(sum));
+
+  std::string down = dom0(pattern(mebibytes, "down") + " | tee /run/lab-t-data | sha256sum | "
+                                                       "cut -d' ' -f1");
+  dom0("(setsid timeout 300 socat -u FILE:/run/lab-t-data TCP-LISTEN:7002,reuseaddr "
+       ">/dev/null 2>&1 &) ; sleep 1");
+  auto received = guest.ask(base::format("receive {} 7002", peer_address), transfer_limit);
+  ASSERT_TRUE(received) << why(received);
+  EXPECT_THAT(*received, HasSubstr(down));
+}
+
+int PciScenario::interrupts(GuestRun &guest, const std::string &name, const std::string &kind) {
+  auto answer = guest.ask("irqs " + name, ask_limit);
+  EXPECT_TRUE(answer) << why(answer);
+  EXPECT_THAT(answer.value_or(""), HasSubstr(kind));
+  return std::atoi(answer.value_or("+ irqs 0").c_str() + std::string("+ irqs ").size());
+}
+
+void PciScenario::brings_up(GuestRun &guest, const std::string &driver) {
+  auto up = guest.ask(base::format("nic {} {}", driver, guest_address), ask_limit);
+  ASSERT_TRUE(up) << why(up);
+}
+
+bool PciScenario::comes(GuestRun &guest, const std::string &driver) {
+  for (int tries = 0; tries < 20; tries++) {
+    auto count = guest.ask(
+        base::format("sh n=$(ls -d /sys/bus/pci/drivers/{}/0* | wc -l); echo + found $n", driver),
+        ask_limit);
+    if (count && *count != "+ found 0")
+      return true;
+    std::this_thread::sleep_for(seconds(1));
+  }
+  return false;
+}
+
+std::string PciScenario::rights(const std::string &domid) {
+  return dom0(base::format("xl debug-keys q; sleep 1; xl dmesg | awk '/Rangesets belonging to "
+                           "domain {}:/ {{ text = \"\"; on = 1; next }} on && /{{/ {{ text = text "
+                           "$0 \"; \"; next }} {{ on = 0 }} END {{ print text }}'",
+                           domid));
+}
+
+std::vector<std::string> PciScenario::ranges_of(const std::string &device) {
+  std::string text = dom0(base::format(R"(python3 -c '
+for line in open("/sys/bus/pci/devices/{}/resource").read().splitlines()[:6]:
+    first, last, flags = (int(word, 16) for word in line.split())
+    shift = 12 if flags & 0x200 else 0
+    if flags:
+        first, last = first >> shift, last >> shift
+        print("%x-%x" % (first, last) if first != last else "%x" % first)
+')",
+                                       device));
+  std::istringstream lines(text);
+  std::vector<std::string> ranges;
+  for (std::string line; std::getline(lines, line);)
+    ranges.push_back(line);
+  return ranges;
+}
+
+std::string PciScenario::config_word(const std::string &device, unsigned at) {
+  return dom0(base::format("python3 -c 'print(\"0x%04x\" % int.from_bytes("
+                           "open(\"/sys/bus/pci/devices/{}/config\", \"rb\").read()[{}:{}], "
+                           "\"little\"))'",
+                           device, at, at + 2));
+}
+
+void PciScenario::expect_whole(const std::string &device) {
+  EXPECT_THAT(dom0("cat /sys/bus/pci/drivers/pciback/allow_interrupt_control"),
+              Not(HasSubstr(device)));
+  EXPECT_EQ(dom0("cat /sys/bus/pci/drivers/pciback/permissive"), "");
+  EXPECT_THAT(dom0("xl pci-assignable-list"), HasSubstr(device));
+  // Message control of each capability: the enable bits.
+  EXPECT_EQ(dom0(base::format(R"(python3 -c '
+config = open("/sys/bus/pci/devices/{}/config", "rb").read()
+at = config[0x34]
+while at:
+    control = config[at + 2] | config[at + 3] << 8
+    if config[at] == 5 and control & 1: print("MSI is on")
+    if config[at] == 0x11 and control & 0x8000: print("MSI-X is on")
+    at = config[at + 1]
+')",
+                              device)),
+            "");
+}
+
+void PciScenario::expect_no_rights(const std::string &former_stub) {
+  EXPECT_EQ(rights(former_stub), "");
+}
+
+void PciScenario::plug_rounds(GuestRun &guest, int count) {
+  for (int i = 0; i < count && !HasFailure(); i++) {
+    SCOPED_TRACE("round " + std::to_string(i));
+    dom0(base::format("xl pci-attach t-pci {}", first_nic));
+    EXPECT_TRUE(comes(guest, "e1000e"));
+    brings_up(guest, "e1000e");
+    carries_data(guest, 1);
+    dom0(base::format("xl pci-detach t-pci {}", first_nic));
+    expect_whole(first_nic);
+  }
+}
+
+std::string PciScenario::fails(const std::string &command) {
+  return dom0(base::format("if {} 2>&1; then echo 'it did not fail'; fi", command));
+}
+
+} // namespace linstub::lab

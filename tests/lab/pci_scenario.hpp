@@ -1,0 +1,80 @@
+// PciScenario: the fixture of the scenarios of passed-through PCI devices, on the lab with an
+// emulated IOMMU and spare devices (shape iommu).
+//
+// 0000:00:10.0 and 11.0 are Intel 82574L NICs (MSI-X, MSI or INTx; memory and port BARs), 12.0 is a
+// Realtek 8139 (INTx), 13.0 an NVMe disk (MSI-X). The NICs share a network of their own. What dom0
+// keeps of them is the other end of what a guest sends.
+#pragma once
+
+#include "scenario.hpp"
+
+#include <string>
+#include <vector>
+
+namespace linstub::lab {
+
+constexpr std::chrono::seconds ask_limit{120};
+constexpr std::chrono::seconds transfer_limit{240};
+
+constexpr const char *peer_address = "10.99.0.1"; // dom0's, on 11.0
+constexpr const char *guest_address = "10.99.0.2";
+
+constexpr const char *first_nic = "0000:00:10.0";
+constexpr const char *second_nic = "0000:00:11.0";
+constexpr const char *realtek = "0000:00:12.0";
+constexpr const char *nvme = "0000:00:13.0";
+
+class PciScenario : public Scenario {
+protected:
+  void SetUp() override;
+
+  // Makes the devices ready to be given to a guest.
+  void assignable(const std::vector<std::string> &devices);
+
+  // A guest with these devices at its start, or one that they can be plugged into.
+  static GuestConfig with(const std::vector<std::string> &devices,
+                          DeviceModel device_model = DeviceModel::linstub);
+
+  // A guest whose kernel gets further options: e1000e.IntMode=1 is MSI (0 INTx, 2 MSI-X);
+  // iomem=relaxed lets a program look at the memory of a device that has a driver;
+  // acpiphp.disable=1 takes no notice of devices that come and go.
+  static GuestConfig told(GuestConfig config, const std::string &options);
+
+  // dom0's end of the NICs' network: the 82574L that it keeps.
+  void set_up_peer();
+
+  // So much from the guest to dom0 and back, over the passed-through NIC, hashes equal.
+  void carries_data(GuestRun &guest, int mebibytes);
+
+  // The guest's interrupts by that name: how many, and that they are of the kind.
+  int interrupts(GuestRun &guest, const std::string &name, const std::string &kind);
+
+  // The guest's NIC with that driver gets its address and a link.
+  void brings_up(GuestRun &guest, const std::string &driver);
+
+  // A driver of the guest gets a device.
+  bool comes(GuestRun &guest, const std::string &driver);
+
+  // What Xen itself says a domain has a right to.
+  std::string rights(const std::string &domid);
+
+  // The ranges of its memory (in pages) and ports, as Xen prints them, in no particular order.
+  std::vector<std::string> ranges_of(const std::string &device);
+
+  // A word of a device's configuration space, as dom0 sees it: "0x0010".
+  std::string config_word(const std::string &device, unsigned at);
+
+  // MSI and MSI-X of the device are off, and xen-pciback has forgotten who had it.
+  void expect_whole(const std::string &device);
+
+  // Nothing of the devices stays with the stub domain that had them.
+  void expect_no_rights(const std::string &former_stub);
+
+  // Plugs the first NIC into a guest that runs, has it carry data, unplugs it.
+  void plug_rounds(GuestRun &guest, int count);
+
+  // A command in dom0 that has to fail. Returns what it says.
+  std::string fails(const std::string &command);
+};
+
+} // namespace linstub::lab
