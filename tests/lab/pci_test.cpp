@@ -3,6 +3,7 @@
 // 0000:00:10.0 and 11.0 are Intel 82574L NICs (MSI-X, MSI or INTx; memory and port BARs), 12.0 is a
 // Realtek 8139 (INTx), 13.0 an NVMe disk (MSI-X). The NICs share a network of their own. What dom0
 // keeps of them is the other end of what a guest sends.
+#include "lab/figures.hpp"
 #include "scenario.hpp"
 
 #include <cstdlib>
