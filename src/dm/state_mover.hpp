@@ -23,9 +23,9 @@ public:
   base::Result<> save(StateSave::Context context, SaveFor purpose, base::Deadline deadline,
                       StateSave::Done done);
 
-  // Takes the state disk away from a stub domain, used or not; none being there is no error.
-  // `done` is called when it has gone, or cannot be
-  // made to go, which is logged. Nothing else can be done meanwhile.
+  // Takes the state disk away from a stub domain, used or not; none being there is no error. `done`
+  // is called when it has gone, or cannot be made to go, which is logged. Nothing else can be done
+  // meanwhile.
   void detach(xen::DomId stub, std::function<void()> done);
 
   // The same after a restore, which has left the stub domain with more than `memory` MiB.

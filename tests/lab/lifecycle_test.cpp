@@ -49,6 +49,15 @@ TEST_F(LifeCycle, ShowsItsScreenOverVncInDom0) {
   EXPECT_LE(picture->colours, 16U) << "not a screen of text";
 }
 
+// libxl then asks nothing of QEMU before it lets the guest run.
+TEST_F(LifeCycle, BootsDirectlyWithoutVnc) {
+  GuestConfig config = quick();
+  config.extra.emplace_back("vnc = 0");
+  GuestRun guest = start(config);
+  auto answer = guest.ask("hello", ask_limit);
+  EXPECT_TRUE(answer) << why(answer);
+}
+
 TEST_F(LifeCycle, PowersOffAndLeavesNothing) {
   GuestRun guest = start(quick());
   ASSERT_TRUE(guest.tell("poweroff"));

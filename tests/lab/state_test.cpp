@@ -210,7 +210,9 @@ TEST_F(StateOf, ASavedFileThatIsNotWholeIsRefused) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   save();
-  dom0("cp /var/tmp/t.save /var/tmp/t.half && truncate -s -3000 /var/tmp/t.half");
+  // In the memory: what is missing of the last record libxl takes for zeros, whatever the device
+  // model is.
+  dom0("head -c $(($(stat -c %s /var/tmp/t.save) / 2)) /var/tmp/t.save > /var/tmp/t.half");
   fails("xl restore /var/tmp/t.half", restore_limit);
   dom0("rm /var/tmp/t.half");
   EXPECT_THAT(left_within(seconds(60)), IsEmpty());
