@@ -45,10 +45,12 @@ base::Result<> make_overlay(const fs::path &base, const fs::path &overlay) {
   return {};
 }
 
-base::Result<> make_spare_disk(const Machine &machine) {
-  base::Fd file = TRY(base::open_file(machine.spare_disk(), O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  if (::ftruncate(file.get(), static_cast<off_t>(spare_disk_size)) != 0)
-    return base::fail_errno(errno, "make {}", machine.spare_disk().string());
+base::Result<> make_spare_disks(const Machine &machine) {
+  for (const fs::path &path : {machine.nvme_disk(), machine.sata_disk()}) {
+    base::Fd file = TRY(base::open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+    if (::ftruncate(file.get(), static_cast<off_t>(spare_disk_size)) != 0)
+      return base::fail_errno(errno, "make {}", path.string());
+  }
   return {};
 }
 
@@ -192,7 +194,7 @@ base::Result<LabState> Labs::start(const LabOptions &options, const Dom0 &dom0,
                   .ssh_port = state.ssh_port};
   TRY(make_overlay(loading ? snapshot / "disk.qcow2" : dom0.disk(), machine.disk));
   if (options.shape == Shape::iommu)
-    TRY(make_spare_disk(machine));
+    TRY(make_spare_disks(machine));
   base::Child child = TRY(start_machine(machine, options.life));
   state.pid = child.pid();
   TRY(save_state(state));

@@ -32,15 +32,28 @@ constexpr const char *linux_options =
 
 // Spare devices of the iommu shape, to be passed through. Their own networks lead nowhere but to
 // each other's hub, so that a guest can send through one and receive on another.
-constexpr std::array<const char *, 16> spare_devices{
-    "-netdev", "hubport,id=spare0,hubid=1",
-    "-device", "e1000e,netdev=spare0,mac=52:54:00:6c:62:01,romfile=,addr=10.0",
-    "-netdev", "hubport,id=spare1,hubid=1",
-    "-device", "e1000e,netdev=spare1,mac=52:54:00:6c:62:02,romfile=,addr=11.0",
-    "-netdev", "hubport,id=spare2,hubid=1",
-    "-device", "rtl8139,netdev=spare2,mac=52:54:00:6c:62:03,romfile=,addr=12.0",
-    "-device", "nvme,drive=spare3,serial=linstub,addr=13.0",
-    "-global", "ICH9-LPC.disable_s3=1",
+constexpr std::array<const char *, 20> spare_devices{
+    "-netdev",
+    "hubport,id=spare0,hubid=1",
+    "-device",
+    "e1000e,netdev=spare0,mac=52:54:00:6c:62:01,romfile=,addr=10.0",
+    "-netdev",
+    "hubport,id=spare1,hubid=1",
+    "-device",
+    "e1000e,netdev=spare1,mac=52:54:00:6c:62:02,romfile=,addr=11.0",
+    "-netdev",
+    "hubport,id=spare2,hubid=1",
+    "-device",
+    "rtl8139,netdev=spare2,mac=52:54:00:6c:62:03,romfile=,addr=12.0",
+    "-device",
+    "nvme,drive=spare3,serial=linstub,addr=13.0",
+    // MSI: the emulated 82574L never raises one, as Linux' e1000e.IntMode=1 finds out in dom0 too.
+    "-device",
+    "ich9-ahci,id=spare-sata,addr=14.0",
+    "-device",
+    "ide-hd,drive=spare4,bus=spare-sata.0",
+    "-global",
+    "ICH9-LPC.disable_s3=1",
 };
 
 } // namespace
@@ -82,9 +95,13 @@ std::vector<std::string> command_line(const Machine &machine) {
                                                   nic_address)});
   line.insert(line.end(), {"-device", "virtio-rng-pci"});
   if (machine.shape == Shape::iommu) {
-    line.insert(line.end(),
-                {"-drive", std::format("if=none,id=spare3,format=raw,cache=unsafe,file={}",
-                                       machine.spare_disk().string())});
+    auto drive = [&](const char *name, const std::filesystem::path &file) {
+      line.insert(line.end(),
+                  {"-drive", std::format("if=none,id={},format=raw,cache=unsafe,file={}", name,
+                                         file.string())});
+    };
+    drive("spare3", machine.nvme_disk());
+    drive("spare4", machine.sata_disk());
     line.insert(line.end(), spare_devices.begin(), spare_devices.end());
   }
   line.insert(line.end(), {"-serial", std::format("file:{}", machine.console().string())});

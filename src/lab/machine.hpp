@@ -35,8 +35,9 @@ struct Machine {
 
   [[nodiscard]] std::filesystem::path console() const { return directory / "xen.log"; }
   [[nodiscard]] std::filesystem::path monitor() const { return directory / "monitor"; }
-  // Of the iommu shape: what its NVMe disk holds. Of spare_disk_size bytes.
-  [[nodiscard]] std::filesystem::path spare_disk() const { return directory / "nvme.raw"; }
+  // Of the iommu shape: what its NVMe disk and its SATA disk hold. Of spare_disk_size bytes each.
+  [[nodiscard]] std::filesystem::path nvme_disk() const { return directory / "nvme.raw"; }
+  [[nodiscard]] std::filesystem::path sata_disk() const { return directory / "sata.raw"; }
 };
 
 // The emulator and its arguments. The same for boot and snapshot but for where it begins, which is

@@ -2,8 +2,9 @@
 // emulated IOMMU and spare devices (shape iommu).
 //
 // 0000:00:10.0 and 11.0 are Intel 82574L NICs (MSI-X, MSI or INTx; memory and port BARs), 12.0 is a
-// Realtek 8139 (INTx), 13.0 an NVMe disk (MSI-X). The NICs share a network of their own. What dom0
-// keeps of them is the other end of what a guest sends.
+// Realtek 8139 (INTx), 13.0 an NVMe disk (MSI-X), 14.0 an AHCI controller with a disk (MSI). The
+// NICs share a network of their own. What dom0 keeps of them is the other end of what a guest
+// sends.
 #pragma once
 
 #include "scenario.hpp"
@@ -23,6 +24,7 @@ constexpr const char *first_nic = "0000:00:10.0";
 constexpr const char *second_nic = "0000:00:11.0";
 constexpr const char *realtek = "0000:00:12.0";
 constexpr const char *nvme = "0000:00:13.0";
+constexpr const char *sata = "0000:00:14.0";
 
 class PciScenario : public Scenario {
 protected:
@@ -35,7 +37,7 @@ protected:
   static GuestConfig with(const std::vector<std::string> &devices,
                           DeviceModel device_model = DeviceModel::linstub);
 
-  // A guest whose kernel gets further options: e1000e.IntMode=1 is MSI (0 INTx, 2 MSI-X);
+  // A guest whose kernel gets further options: e1000e.IntMode=0 is INTx (1 MSI, 2 MSI-X);
   // iomem=relaxed lets a program look at the memory of a device that has a driver;
   // acpiphp.disable=1 takes no notice of devices that come and go.
   static GuestConfig told(GuestConfig config, const std::string &options);

@@ -48,17 +48,39 @@ TEST_P(PciUnder, NicByMsix) {
       base::format("8 MB each way, hashes equal, {} interrupts", after - before));
 }
 
-TEST_P(PciUnder, NicByMsi) {
+// An 82574L that is told to use MSI tries it with an interrupt of its own making. The lab's
+// emulated one raises none then, under dom0's driver either; so this shows that the driver's way
+// back works, and DiskByMsi shows MSI.
+TEST_P(PciUnder, NicToldToUseMsi) {
+  ONLY_WHEN_THOROUGH();
   assignable({first_nic});
   set_up_peer();
   GuestRun guest = start(told(with({first_nic}, GetParam()), "e1000e.IntMode=1"));
   brings_up(guest, "e1000e");
-  int before = interrupts(guest, "eth", "PCI-MSI-");
+  auto kind = guest.ask("irqs eth", ask_limit);
+  ASSERT_TRUE(kind) << why(kind);
+  bool by_msi = kind->contains("PCI-MSI-");
+  int before = interrupts(guest, "eth", by_msi ? "PCI-MSI-" : "IO-APIC");
   carries_data(guest, 1);
-  int after = interrupts(guest, "eth", "PCI-MSI-");
+  int after = interrupts(guest, "eth", by_msi ? "PCI-MSI-" : "IO-APIC");
   EXPECT_GT(after, before + 20);
-  row("82574L | MSI | at start",
-      base::format("1 MB each way, hashes equal, {} interrupts", after - before));
+  row("82574L | told to use MSI | at start",
+      base::format("1 MB each way, hashes equal, {} interrupts by {}", after - before,
+                   by_msi ? "MSI" : "INTx: the driver's test of MSI has failed"));
+}
+
+TEST_P(PciUnder, DiskByMsi) {
+  assignable({sata});
+  GuestConfig config = with({sata}, GetParam());
+  config.disk.clear(); // the controller's is the only one
+  GuestRun guest = start(config);
+  int before = interrupts(guest, "ahci", "PCI-MSI-");
+  auto raw = guest.ask("raw sda 8 linstub", transfer_limit);
+  EXPECT_THAT(raw.value_or(why(raw)), HasSubstr("+ raw sda sha256"));
+  int after = interrupts(guest, "ahci", "PCI-MSI-");
+  EXPECT_GT(after, before + 20);
+  row("AHCI | MSI | at start",
+      base::format("8 MB written and read back, hashes equal, {} interrupts", after - before));
 }
 
 TEST_P(PciUnder, NicByIntxAndItsPorts) {
