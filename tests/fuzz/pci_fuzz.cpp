@@ -1,5 +1,5 @@
-// What a PCI device and sysfs say of it: configuration space, resources, addresses. First byte of the
-// input: which parser.
+// What a PCI device and sysfs say of it: configuration space, resources, addresses. First byte of
+// the input: which parser.
 #include "dm/host_pci.hpp"
 #include "xen/pci_address.hpp"
 
