@@ -263,8 +263,8 @@ TEST_F(StateOf, AStubDomainThatIsKilledDuringARestoreLeavesTheFileWhole) {
 TEST_F(StateOf, AnOldStubDomainThatIsKilledDuringAnUpgradeCrashesTheGuest) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
-  dom0("(for i in $(seq 1200); do if xl list | grep -q 't-state .*--p'; then xl destroy "
-       "t-state-dm; break; fi; sleep 0.02; done >/dev/null 2>&1 </dev/null &)");
+  dom0("(for i in $(seq 2400); do if losetup -a | grep -q state-; then xl destroy t-state-dm; "
+       "break; fi; sleep 0.02; done >/dev/null 2>&1 </dev/null &)");
   EXPECT_THAT(fails("linstub upgrade t-state", upgrade_limit),
               HasSubstr("it has crashed, since it has no device model any more"));
   EXPECT_THAT(left_within(seconds(90)), IsEmpty());
