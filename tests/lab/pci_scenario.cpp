@@ -7,6 +7,7 @@
 namespace linstub::lab {
 
 using std::chrono::seconds;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -19,7 +20,8 @@ std::string pattern(int mebibytes, const std::string &seed) {
 } // namespace
 
 void PciScenario::SetUp() {
-  dom0("modprobe xen-pciback");
+  // libxl makes the directory with the first device that it ever assigns, and leaves it there.
+  dom0("modprobe xen-pciback; xenstore-exists /libxl/pci || xenstore-write /libxl/pci ''");
   Scenario::SetUp();
 }
 
@@ -147,7 +149,8 @@ while at:
 }
 
 void PciScenario::expect_no_rights(const std::string &former_stub) {
-  EXPECT_EQ(rights(former_stub), "");
+  // Of a domain that lives, Xen prints the sets, which then are empty.
+  EXPECT_THAT(rights(former_stub), Not(ContainsRegex("\\{ [0-9a-f]")));
 }
 
 void PciScenario::plug_rounds(GuestRun &guest, int count) {
