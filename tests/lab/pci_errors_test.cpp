@@ -25,6 +25,7 @@ protected:
 };
 
 TEST_F(PciErrors, SaysEarlyWhatCannotBe) {
+  ONLY_WHEN_THOROUGH();
   struct Case {
     const char *device;
     const char *says;
@@ -88,6 +89,7 @@ TEST_F(PciErrors, AttachThatFailsIsUndoneAndCanBeTriedAgain) {
 }
 
 TEST_F(PciErrors, AGuestThatKeepsTheDeviceKeepsIt) {
+  ONLY_WHEN_THOROUGH();
   assignable({first_nic});
   set_up_peer();
   GuestRun guest = start(told(with({first_nic}), "acpiphp.disable=1"));

@@ -1,7 +1,6 @@
 #include "pci_scenario.hpp"
 
 #include <cstdlib>
-#include <sstream>
 #include <thread>
 
 namespace linstub::lab {
@@ -99,27 +98,32 @@ bool PciScenario::comes(GuestRun &guest, const std::string &driver) {
 }
 
 std::string PciScenario::rights(const std::string &domid) {
-  return dom0(base::format("xl debug-keys q; sleep 1; xl dmesg | awk '/Rangesets belonging to "
-                           "domain {}:/ {{ text = \"\"; on = 1; next }} on && /{{/ {{ text = text "
-                           "$0 \"; \"; next }} {{ on = 0 }} END {{ print text }}'",
-                           domid));
+  return dom0(base::format(
+      "xl dmesg -c > /dev/null; xl debug-keys q; sleep 1; xl dmesg | awk '/Rangesets belonging to "
+      "domain {}:/ {{ text = \"\"; on = 1; next }} on && /{{/ {{ text = text "
+      "$0 \"; \"; next }} {{ on = 0 }} END {{ print text }}'",
+      domid));
 }
 
-std::vector<std::string> PciScenario::ranges_of(const std::string &device) {
-  std::string text = dom0(base::format(R"(python3 -c '
+std::string PciScenario::rights_to(const std::string &device) {
+  return dom0(base::format(R"(python3 -c '
+sets = {{"I/O Memory": [], "I/O Ports ": []}}
 for line in open("/sys/bus/pci/devices/{}/resource").read().splitlines()[:6]:
     first, last, flags = (int(word, 16) for word in line.split())
-    shift = 12 if flags & 0x200 else 0
+    kind, shift = ("I/O Memory", 12) if flags & 0x200 else ("I/O Ports ", 0)
     if flags:
-        first, last = first >> shift, last >> shift
-        print("%x-%x" % (first, last) if first != last else "%x" % first)
+        sets[kind].append([first >> shift, last >> shift])
+words = []
+for kind, ranges in sets.items():
+    merged = []
+    for first, last in sorted(ranges):
+        if merged and merged[-1][1] + 1 == first: merged[-1][1] = last
+        else: merged.append([first, last])
+    text = ", ".join("%x-%x" % (a, b) if a != b else "%x" % a for a, b in merged)
+    words.append("%s {{ %s }}" % (kind, text))
+print("; (XEN)     ".join(words))
 ')",
-                                       device));
-  std::istringstream lines(text);
-  std::vector<std::string> ranges;
-  for (std::string line; std::getline(lines, line);)
-    ranges.push_back(line);
-  return ranges;
+                           device));
 }
 
 std::string PciScenario::config_word(const std::string &device, unsigned at) {

@@ -60,8 +60,8 @@ protected:
   // What Xen itself says a domain has a right to.
   std::string rights(const std::string &domid);
 
-  // The ranges of its memory (in pages) and ports, as Xen prints them, in no particular order.
-  std::vector<std::string> ranges_of(const std::string &device);
+  // What that should say of memory and ports for a domain that has this one device.
+  std::string rights_to(const std::string &device);
 
   // A word of a device's configuration space, as dom0 sees it: "0x0010".
   std::string config_word(const std::string &device, unsigned at);

@@ -70,6 +70,7 @@ TEST_P(PciUnder, NicToldToUseMsi) {
 }
 
 TEST_P(PciUnder, DiskByMsi) {
+  ONLY_WHEN_THOROUGH();
   assignable({sata});
   GuestConfig config = with({sata}, GetParam());
   config.disk.clear(); // the controller's is the only one
@@ -101,6 +102,7 @@ TEST_P(PciUnder, NicByIntxAndItsPorts) {
 }
 
 TEST_P(PciUnder, DiskByMsix) {
+  ONLY_WHEN_THOROUGH();
   assignable({nvme});
   GuestRun guest = start(with({nvme}, GetParam()));
   int before = interrupts(guest, "nvme", "PCI-MSIX");
