@@ -350,7 +350,7 @@ TEST_F(StateOf, CostsBesideQemuInDom0) {
     EXPECT_THAT(left_within(seconds(60)), IsEmpty());
   }
   std::printf("the device model's part is %.2f times that of QEMU in dom0\n", part[0] / part[1]);
-  EXPECT_LT(part[0], 3 * part[1]);
+  EXPECT_LT(part[0], 1.2 * part[1]);
 }
 
 } // namespace
