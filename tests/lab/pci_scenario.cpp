@@ -134,8 +134,10 @@ std::string PciScenario::config_word(const std::string &device, unsigned at) {
 }
 
 void PciScenario::expect_whole(const std::string &device) {
-  EXPECT_THAT(dom0("cat /sys/bus/pci/drivers/pciback/allow_interrupt_control"),
-              Not(HasSubstr(device)));
+  // It takes a moment to reset the device.
+  EXPECT_TRUE(holds_within(
+      base::format("! grep -q {} /sys/bus/pci/drivers/pciback/allow_interrupt_control", device),
+      seconds(10)));
   EXPECT_EQ(dom0("cat /sys/bus/pci/drivers/pciback/permissive"), "");
   EXPECT_THAT(dom0("xl pci-assignable-list"), HasSubstr(device));
   // Message control of each capability: the enable bits.
