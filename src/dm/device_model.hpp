@@ -79,7 +79,7 @@ private:
   base::Result<> prepare_upgrade(const UpgradeRequest &request);
   base::Result<> save_state();
   base::Result<> hold_and_save();
-  void ask_in_turn(std::vector<std::string> commands, std::function<void()> then);
+  void ask_in_turn(std::vector<std::string> commands, const std::function<void()> &then);
   void retire_qemu();
   base::Result<> create_next(Image image);
   void resume_guest();

@@ -210,7 +210,8 @@ Result<> DeviceModel::hold_and_save() {
 }
 
 // Each command when the one before has been answered; a refusal ends the upgrade.
-void DeviceModel::ask_in_turn(std::vector<std::string> commands, std::function<void()> then) {
+void DeviceModel::ask_in_turn(std::vector<std::string> commands,
+                              const std::function<void()> &then) {
   if (commands.empty())
     return then();
   std::string name = commands.front();

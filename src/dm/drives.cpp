@@ -118,9 +118,9 @@ Result<std::string> frontend_mac(const std::string &guest_mac) {
   std::array<uint8_t, 6> bytes{};
   std::string_view text = guest_mac;
   for (uint8_t &byte : bytes) {
-    auto [end, error] =
-        std::from_chars(text.data(), text.data() + std::min<size_t>(2, text.size()), byte, 16);
-    if (error != std::errc() || end != text.data() + 2)
+    const std::string_view digits = text.substr(0, 2);
+    auto [end, error] = std::from_chars(digits.begin(), digits.end(), byte, 16);
+    if (error != std::errc() || end != digits.begin() + 2)
       return fail("\"{}\" is not a MAC address", guest_mac);
     text.remove_prefix(2);
     if (&byte != &bytes.back()) {

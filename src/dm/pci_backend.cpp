@@ -39,6 +39,7 @@ Result<size_t> PciBackend::count() {
 Result<std::vector<xen::PciAddress>> PciBackend::devices() {
   std::vector<xen::PciAddress> all;
   size_t number = TRY(count());
+  all.reserve(number);
   for (size_t i = 0; i < number; i++)
     all.push_back(TRY(
         xenstore_.read(base::format("{}/dev-{}", path(), i), 32).and_then(xen::parse_pci_address)));

@@ -17,7 +17,7 @@ namespace {
 constexpr int ssh_failed = 255;     // man 1 ssh: "or with 255 if an error occurred"
 constexpr int timeout_passed = 124; // man 1 timeout
 
-base::Error mark_unreachable(base::Error error) {
+base::Error mark_unreachable(const base::Error &error) {
   return base::Error(error.message(), error.code() == ETIMEDOUT ? ETIMEDOUT : unreachable);
 }
 

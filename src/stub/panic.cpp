@@ -26,9 +26,9 @@ alignas(16) std::array<char, 16384> signal_stack;
 class Text {
 public:
   void add(std::string_view text) {
-    size_t count = std::min(text.size(), bytes_.size() - size_);
-    std::copy_n(text.data(), count, bytes_.data() + size_);
-    size_ += count;
+    text = text.substr(0, bytes_.size() - size_);
+    std::ranges::copy(text, bytes_.data() + size_);
+    size_ += text.size();
   }
   void add_number(unsigned long number, unsigned int base) {
     std::array<char, 24> digits;

@@ -50,7 +50,7 @@ base::Result<size_t> DirectDisk::perform(uint16_t operation, uint64_t offset, si
   iocb request{};
   request.aio_lio_opcode = operation;
   request.aio_fildes = static_cast<uint32_t>(fd_.get());
-  request.aio_buf = operation == IOCB_CMD_FDSYNC ? 0 : reinterpret_cast<uintptr_t>(buffer_);
+  request.aio_buf = reinterpret_cast<uintptr_t>(buffer_);
   request.aio_nbytes = count;
   request.aio_offset = static_cast<int64_t>(offset);
   iocb *list = &request;

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-struct libxl__ctx;
+struct libxl__ctx; // NOLINT(bugprone-reserved-identifier): libxl names it so
 struct xentoollog_logger;
 
 namespace linstub::xen {

@@ -40,6 +40,7 @@ protected:
 
 std::vector<std::string> paths(const image::Closure &closure) {
   std::vector<std::string> result;
+  result.reserve(closure.libraries.size());
   for (const Library &library : closure.libraries)
     result.push_back(library.path);
   return result;

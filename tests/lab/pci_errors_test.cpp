@@ -51,6 +51,7 @@ TEST_F(PciErrors, SaysEarlyWhatCannotBe) {
 
 // One guest, one after the other: it and its stub domain live through all of them.
 TEST_F(PciErrors, AttachThatFailsIsUndoneAndCanBeTriedAgain) {
+  ONLY_WHEN_THOROUGH();
   assignable({first_nic});
   GuestRun guest = start(with({}));
   std::string stub = dom0("xl domid t-pci-dm");
