@@ -33,6 +33,8 @@ void Scenario::SetUp() {
 }
 
 void Scenario::TearDown() {
+  if (IsSkipped()) // perhaps before it began
+    return;
   auto destroyed = host().run("for d in $(xl list | awk 'NR > 1 && $1 ~ /^t-/ && $1 !~ /-dm$/ "
                               "{ print $1 }'); do xl destroy $d; done",
                               command_limit);
