@@ -73,13 +73,16 @@ base::Result<> ClientSession::receive(const FromQemu &message) {
     output_ += command("qmp_capabilities", "{}", last_id_);
     return {};
   }
-  if (!greeted_)
-    return base::fail("a message before the greeting");
+  // Between a client's connection and its greeting QEMU may have an event, and it does when it
+  // loads a state (monitor/monitor.c, monitor_qapi_event_emit(): the monitor has no command list
+  // yet).
   if (const auto *event = std::get_if<Event>(&message)) {
     if (ready_)
       listener_.on_event(*event);
     return {};
   }
+  if (!greeted_)
+    return base::fail("a reply before the greeting");
   return receive_reply(std::get<Reply>(message));
 }
 

@@ -67,6 +67,16 @@ TEST_F(Client, TakesNoCommandBeforeTheGreeting) {
   EXPECT_FALSE(session_.execute("stop", "{}", [](const Reply &) {}));
 }
 
+TEST_F(Client, PassesOverEventsBeforeTheGreetingButRefusesReplies) {
+  EXPECT_TRUE(session_.feed(bytes(R"({"event":"NIC_RX_FILTER_CHANGED","data":{}})")));
+  ready();
+  EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(Client, RefusesRepliesBeforeTheGreeting) {
+  EXPECT_FALSE(session_.feed(bytes(R"({"return":{},"id":1})")));
+}
+
 TEST_F(Client, RefusesRepliesToNothing) {
   ready();
   EXPECT_FALSE(session_.feed(bytes(R"({"return":{},"id":9})")));
