@@ -68,7 +68,7 @@ void Channel::pump() {
 
 void Channel::look_for_talk() {
   auto monitor = sockets_.find(monitor_);
-  if (monitor == sockets_.end() || !monitor->second->has_received())
+  if (monitor == sockets_.end() || !monitor->second->has_replied())
     return;
   monitor_ = 0;
   callbacks_.qemu_talks();

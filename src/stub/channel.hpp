@@ -24,7 +24,8 @@ public:
     std::function<void(std::string_view why)> gone;
     // Connects to the socket of a service.
     std::function<base::Result<base::Fd>(wire::Service service, uint8_t index)> connect;
-    // QEMU has said something on its monitor, for the first time: it has begun to serve.
+    // QEMU has answered a command on its monitor: it has begun to serve. Its greeting would be no
+    // sign, for that comes from a thread of its own.
     std::function<void()> qemu_talks = [] {};
     // dom0 wants QEMU to end.
     std::function<void()> retire = [] {};

@@ -31,7 +31,7 @@ enum class Event : uint8_t {
   sockets_ready,    // QEMU listens on its sockets
   client_connected, // dom0's side of the channel has come
   client_gone,      // and has gone
-  qemu_talks,       // QEMU has greeted on its monitor: it has read all its files
+  qemu_talks,       // QEMU has answered on its monitor: it has read all its files
   qemu_ended,       // for whatever reason
   failure,          // something that cannot be helped has happened
   deadline,         // the phase has lasted too long

@@ -44,8 +44,10 @@ void SocketStream::receive() {
     return;
   ssize_t got = ::read(socket_.get(), buffer.data(), room);
   if (got > 0) {
-    has_received_ = true;
-    mux_.send(id_, std::span(buffer).first(static_cast<size_t>(got)));
+    auto bytes = std::span(buffer).first(static_cast<size_t>(got));
+    const std::string_view text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+    has_replied_ = has_replied_ || text.contains("\"return\"");
+    mux_.send(id_, bytes);
   } else if (got == 0) {
     finish({});
   } else if (errno != EAGAIN && errno != EINTR) {

@@ -29,8 +29,8 @@ public:
   // Waits for what can be done now: call after credit has come, and after the channel has sent.
   void update();
 
-  // Whether anything has come from QEMU.
-  [[nodiscard]] bool has_received() const { return has_received_; }
+  // Whether the answer to a QMP command has come from QEMU.
+  [[nodiscard]] bool has_replied() const { return has_replied_; }
 
   // Whether QEMU's end is gone. The Mux has been told.
   [[nodiscard]] bool finished() const { return finished_; }
@@ -49,7 +49,7 @@ private:
   base::EventLoop::Handle watch_;
   uint32_t events_ = 0;
   std::vector<std::byte> pending_; // from dom0, not yet taken by the socket
-  bool has_received_ = false;
+  bool has_replied_ = false;
   bool finished_ = false;
 };
 
