@@ -19,7 +19,6 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <array>
 
@@ -60,11 +59,7 @@ base::Result<> add_disk(Backend &backend) {
   } else if (!S_ISBLK(status.st_mode)) {
     return base::fail("the disk image {} is neither a file nor a block device", image);
   }
-  // With a leading zero, which the kernel does not mind: the block script, when it looks for others
-  // that use the image of a guest, must not take a stub domain for one. After a reboot the former
-  // stub domain may still be on its way out; the new guest does not run before it has gone.
-  TRY(backend.write("physical-device",
-                    std::format("0{:x}:{:x}", ::major(status.st_rdev), ::minor(status.st_rdev))));
+  TRY(backend.write("physical-device", dm::physical_device(status.st_rdev)));
   TRY(backend.write("physical-device-path", device));
   return backend.write("hotplug-status", "connected");
 }

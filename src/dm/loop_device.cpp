@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
+#include <sys/sysmacros.h>
 
 namespace linstub::dm {
 
@@ -37,6 +38,10 @@ base::Result<> remove_loop(const std::string &device) {
   if (::ioctl(fd.get(), LOOP_CLR_FD) != 0 && errno != ENXIO)
     return base::fail_errno(errno, "detach {}", device);
   return {};
+}
+
+std::string physical_device(dev_t device) {
+  return std::format("0{:x}:{:x}", major(device), minor(device));
 }
 
 } // namespace linstub::dm

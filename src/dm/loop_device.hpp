@@ -3,6 +3,8 @@
 
 #include "base/result.hpp"
 
+#include <sys/types.h>
+
 #include <string>
 
 namespace linstub::dm {
@@ -14,5 +16,11 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access);
 
 // Detaches it, as soon as nobody uses it any more. That it is detached already is no error.
 base::Result<> remove_loop(const std::string &device);
+
+// A block device as xen-blkback is told of it, in the node "physical-device": with a leading zero,
+// which the kernel does not mind. The block script, when it looks for others that use the image of
+// a guest, must not take a stub domain for one. After a reboot the former stub domain may still be
+// on its way out; the new guest does not run before it has gone.
+std::string physical_device(dev_t device);
 
 } // namespace linstub::dm

@@ -1,6 +1,7 @@
 #include "dm/pci_backend.hpp"
 
 #include "base/log.hpp"
+#include "xen/xenbus.hpp"
 
 #include <algorithm>
 #include <array>
@@ -66,23 +67,17 @@ std::string PciBackend::failure() {
 }
 
 Result<> PciBackend::create() {
-  std::array<xen::Permission, 2> ours{{{.domid = xen::dom0, .access = xen::Access::none},
-                                       {.domid = domid_, .access = xen::Access::read}}};
-  std::array<xen::Permission, 2> theirs{{{.domid = domid_, .access = xen::Access::none},
-                                         {.domid = xen::dom0, .access = xen::Access::read}}};
+  const std::string state = std::to_string(xen::xenbus_new);
   TRY(xenstore_.remove(path()));
-  TRY(xenstore_.make_directory(path()));
-  TRY(xenstore_.set_permissions(path(), ours));
-  TRY(xenstore_.write(path() + "/frontend", frontend()));
-  TRY(xenstore_.write(path() + "/frontend-id", base::format("{}", domid_)));
-  TRY(xenstore_.write(path() + "/online", "1"));
-  TRY(xenstore_.write(path() + "/state", std::to_string(xenbus_new)));
+  TRY(xenstore_.make_directory(path(), xen::dom0, domid_));
+  TRY(xenstore_.write_all(path(), {{"frontend", frontend()},
+                                   {"frontend-id", base::format("{}", domid_)},
+                                   {"online", "1"},
+                                   {"state", state}}));
   TRY(xenstore_.remove(frontend()));
-  TRY(xenstore_.make_directory(frontend()));
-  TRY(xenstore_.set_permissions(frontend(), theirs));
-  TRY(xenstore_.write(frontend() + "/backend", path()));
-  TRY(xenstore_.write(frontend() + "/backend-id", "0"));
-  return xenstore_.write(frontend() + "/state", std::to_string(xenbus_new));
+  TRY(xenstore_.make_directory(frontend(), domid_, xen::dom0));
+  return xenstore_.write_all(frontend(),
+                             {{"backend", path()}, {"backend-id", "0"}, {"state", state}});
 }
 
 Result<> PciBackend::open() {
@@ -93,7 +88,7 @@ Result<> PciBackend::open() {
 }
 
 Result<> PciBackend::reconfigure() {
-  return xenstore_.write(path() + "/state", std::to_string(xenbus_reconfiguring));
+  return xenstore_.write(path() + "/state", std::to_string(xen::xenbus_reconfiguring));
 }
 
 Result<> PciBackend::add(std::span<const xen::PciAddress> addresses) {
@@ -111,7 +106,7 @@ Result<> PciBackend::add(std::span<const xen::PciAddress> addresses) {
       TRY(write("key", xen::text(address)));
       TRY(write("dev", xen::text(address)));
       TRY(write("opts", "msitranslate=0,power_mgmt=0,permissive=0,rdm_policy=strict"));
-      TRY(write("state", std::to_string(xenbus_new)));
+      TRY(write("state", std::to_string(xen::xenbus_new)));
       number++;
     }
     TRY(xenstore_.write(path() + "/num_devs", std::to_string(number)));
@@ -125,7 +120,7 @@ Result<> PciBackend::remove(const xen::PciAddress &address) {
     if (!number)
       return {};
     TRY(xenstore_.write(base::format("{}/state-{}", path(), *number),
-                        std::to_string(xenbus_closing)));
+                        std::to_string(xen::xenbus_closing)));
     return reconfigure();
   });
 }

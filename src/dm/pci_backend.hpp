@@ -19,13 +19,7 @@
 
 namespace linstub::dm {
 
-// xenbus states (Xen's public/io/xenbus.h).
-constexpr unsigned xenbus_new = 1;
-constexpr unsigned xenbus_connected = 4;
-constexpr unsigned xenbus_closing = 5;
-constexpr unsigned xenbus_closed = 6;
-constexpr unsigned xenbus_reconfiguring = 7;
-
+// xenbus states (xen/xenbus.hpp).
 struct PciStates {
   unsigned backend = 0;  // 0: not there
   unsigned frontend = 0; // hostile: 0 for what is no state

@@ -1,11 +1,11 @@
 #include "dm/pci_change.hpp"
 
-#include "dm/pci_backend.hpp"
+#include "xen/xenbus.hpp"
 
 namespace linstub::dm {
 namespace {
 
-bool closed(unsigned state) { return state == xenbus_closing || state == xenbus_closed; }
+bool closed(unsigned state) { return state == xen::xenbus_closing || state == xen::xenbus_closed; }
 
 // pcifront connects while the stub domain boots, to a bus without devices: half of what it takes to
 // get the first one is done then. Only without directories is it to begin with the device.
@@ -14,7 +14,8 @@ PciNext waiting(const PciFacts &facts) {
     return facts.late ? PciNext::in_use : PciNext::wait;
   if (closed(facts.backend) || closed(facts.frontend))
     return PciNext::refused;
-  bool connected = facts.backend == xenbus_connected && facts.frontend == xenbus_connected;
+  bool connected =
+      facts.backend == xen::xenbus_connected && facts.frontend == xen::xenbus_connected;
   if (connected || facts.backend == 0)
     return PciNext::connect;
   return facts.late ? PciNext::timed_out : PciNext::wait;
@@ -23,7 +24,8 @@ PciNext waiting(const PciFacts &facts) {
 PciNext connecting(const PciFacts &facts) {
   if (closed(facts.backend) || closed(facts.frontend))
     return PciNext::refused;
-  if (facts.backend == xenbus_connected && facts.frontend == xenbus_connected && facts.listed)
+  if (facts.backend == xen::xenbus_connected && facts.frontend == xen::xenbus_connected &&
+      facts.listed)
     return PciNext::attached;
   return facts.late ? PciNext::timed_out : PciNext::wait;
 }
@@ -31,7 +33,7 @@ PciNext connecting(const PciFacts &facts) {
 // A domain that has closed its end has let go as well: pciback takes back what it had. But only
 // pciback's word counts.
 PciNext leaving(const PciFacts &facts) {
-  if (facts.backend == xenbus_connected && !facts.held)
+  if (facts.backend == xen::xenbus_connected && !facts.held)
     return PciNext::detached;
   if (closed(facts.backend) || facts.backend == 0)
     return PciNext::stuck;

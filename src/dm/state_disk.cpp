@@ -3,19 +3,15 @@
 #include "base/log.hpp"
 #include "dm/loop_device.hpp"
 #include "wire/state_record.hpp"
+#include "xen/xenbus.hpp"
 
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-
-#include <array>
 
 namespace linstub::dm {
 namespace {
 
 using base::Result;
 using Nodes = xen::Xenstore::Nodes;
-
-constexpr const char *initialising = "1"; // XenbusStateInitialising (xen/io/xenbus.h)
 
 struct Paths {
   std::string frontend;
@@ -28,16 +24,6 @@ struct Paths {
                              wire::state_disk_number)),
         toolstack(base::format("/libxl/{}/device/vbd/{}", stub, wire::state_disk_number)) {}
 };
-
-// A directory that `owner` may write to and `other` read; what is made below gets the same.
-Result<> make_directory(xen::Xenstore &xenstore, const std::string &path, xen::DomId owner,
-                        xen::DomId other) {
-  using xen::Access;
-  TRY(xenstore.make_directory(path));
-  const std::array permissions{xen::Permission{.domid = owner, .access = Access::none},
-                               xen::Permission{.domid = other, .access = Access::read}};
-  return xenstore.set_permissions(path, permissions);
-}
 
 Result<Nodes> backend_nodes(xen::DomId stub, const std::string &file, const std::string &loop,
                             const std::string &hotplug) {
@@ -58,9 +44,8 @@ Result<Nodes> backend_nodes(xen::DomId stub, const std::string &file, const std:
                {"node", loop},
                {"hotplug-status", "connected"},
                // What xen-blkback waits for: it watches the node.
-               {"physical-device",
-                base::format("{:x}:{:x}", ::major(status.st_rdev), ::minor(status.st_rdev))},
-               {"state", initialising}};
+               {"physical-device", physical_device(status.st_rdev)},
+               {"state", std::to_string(xen::xenbus_new)}};
 }
 
 } // namespace
@@ -77,16 +62,16 @@ Result<> plug_state_disk(xen::Xenstore &xenstore, xen::DomId stub, const std::st
       TRY(xenstore.write_all(paths.toolstack,
                              {{"frontend", paths.frontend}, {"backend", paths.backend}}));
       TRY(xenstore.write_all(paths.toolstack, nodes));
-      TRY(make_directory(xenstore, paths.backend, xen::dom0, stub));
+      TRY(xenstore.make_directory(paths.backend, xen::dom0, stub));
       TRY(xenstore.write(paths.backend + "/frontend", paths.frontend));
       TRY(xenstore.write_all(paths.backend, nodes));
-      TRY(make_directory(xenstore, paths.frontend, stub, xen::dom0));
+      TRY(xenstore.make_directory(paths.frontend, stub, xen::dom0));
       return xenstore.write_all(paths.frontend,
                                 {{"backend", paths.backend},
                                  {"backend-id", base::format("{}", xen::dom0)},
                                  {"virtual-device", std::to_string(wire::state_disk_number)},
                                  {"device-type", "disk"},
-                                 {"state", initialising}});
+                                 {"state", std::to_string(xen::xenbus_new)}});
     });
   };
   auto plugged = plug();

@@ -14,8 +14,8 @@ constexpr base::Milliseconds longest_expectation{60'000};
 
 } // namespace
 
-base::Result<> StateMover::plug(const StateSave::Context &context, std::function<void()> ready) {
-  auto done = [this, ready, stub = context.stub](base::Result<StateFile> state) {
+base::Result<> StateMover::plug(const StateSave::Context &context) {
+  auto done = [this, stub = context.stub](base::Result<StateFile> state) {
     save_.reset();
     expectation_.reset();
     if (auto wanted = std::exchange(wanted_, {})) {
@@ -24,28 +24,29 @@ base::Result<> StateMover::plug(const StateSave::Context &context, std::function
     }
     // It was only expected, and cannot be: a save that does come begins from the start.
     base::log_warning("prepare a save: {}", state ? "nobody has asked" : state.error().message());
-    detach(stub, ready);
+    detach(stub, [this] { tell_ready(); });
   };
-  save_ = TRY(StateSave::start(context, ready, std::move(done)));
+  save_ = TRY(StateSave::start(context, [this] { tell_ready(); }, std::move(done)));
   return {};
 }
 
+void StateMover::tell_ready() {
+  if (auto ready = std::exchange(ready_, {}))
+    ready();
+}
+
 void StateMover::expect(const StateSave::Context &context, std::function<void()> ready) {
-  auto once = [ready = std::move(ready), told = std::make_shared<bool>(false)] {
-    if (!std::exchange(*told, true))
-      ready();
-  };
   if (busy() || save_)
-    return once();
-  if (auto plugged = plug(context, once); !plugged) {
+    return ready();
+  if (auto plugged = plug(context); !plugged) {
     base::log_warning("prepare a save: {}", plugged.error().message());
-    return once();
+    return ready();
   }
-  expectation_ =
-      loop_.at(base::Deadline::after(longest_expectation), [this, once, stub = context.stub] {
-        save_.reset();
-        detach(stub, once);
-      });
+  ready_ = std::move(ready);
+  expectation_ = loop_.at(base::Deadline::after(longest_expectation), [this, stub = context.stub] {
+    save_.reset();
+    detach(stub, [this] { tell_ready(); });
+  });
 }
 
 base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
@@ -53,7 +54,7 @@ base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
   if (busy())
     return base::fail("the state of the device model is being moved already");
   if (!save_)
-    TRY(plug(context, [] {}));
+    TRY(plug(context));
   expectation_.reset();
   wanted_ = std::move(done);
   save_->save(purpose, deadline);
@@ -62,6 +63,7 @@ base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
 
 void StateMover::abandon() {
   expectation_.reset();
+  ready_ = {};
   wanted_ = {};
   save_.reset();
 }

@@ -38,14 +38,15 @@ public:
   void when_idle(std::function<void()> then);
 
 private:
+  base::Result<> plug(const StateSave::Context &context);
+  void tell_ready();
   void run(std::vector<std::string> command, std::function<void()> done);
   void idle();
 
   base::EventLoop &loop_;
-  base::Result<> plug(const StateSave::Context &context, std::function<void()> ready);
-
   std::unique_ptr<StateSave> save_; // asked for, if wanted_; else expected
   StateSave::Done wanted_;
+  std::function<void()> ready_; // who expects, until told
   base::EventLoop::Handle expectation_;
   std::unique_ptr<Helper> detach_;
   std::function<void()> when_idle_;

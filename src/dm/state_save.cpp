@@ -26,7 +26,8 @@ void StateSave::save(SaveFor purpose, base::Deadline deadline) {
   deadline_ = context_.loop.at(deadline, [this] {
     finish(base::fail("the stub domain has not saved QEMU's state in time"));
   });
-  ask_if_ready();
+  if (accepted_)
+    ask();
 }
 
 StateSave::~StateSave() {
@@ -36,14 +37,10 @@ StateSave::~StateSave() {
 
 void StateSave::on_accept() {
   accepted_ = true;
-  ready_();
-  ask_if_ready();
+  purpose_ ? ask() : ready_();
 }
 
-void StateSave::ask_if_ready() {
-  if (!accepted_ || !purpose_ || asked_)
-    return;
-  asked_ = true;
+void StateSave::ask() {
   std::string arguments = base::format(R"({{"filename":"{}","live":{}}})", wire::save_pipe,
                                        purpose_ == SaveFor::elsewhere ? "true" : "false");
   auto sent = context_.monitors.ask("xen-save-devices-state", arguments,

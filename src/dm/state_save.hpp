@@ -39,10 +39,10 @@ public:
     xen::DomId stub{};
   };
 
-  // Plugs the disk. `ready` is called when a save would begin at once. `done` is called once, after
-  // save(), or before if it fails before; from the event loop, and may destroy the StateSave. The
-  // disk is still plugged then, in every outcome: StateMover::detach() is due. If start() fails, it
-  // is not.
+  // Plugs the disk. `ready` is called when a save would begin at once, not if it does. `done` is
+  // called once, after save(), or before if it fails before; from the event loop, and may destroy
+  // the StateSave. The disk is still plugged then, in every outcome: StateMover::detach() is due.
+  // If start() fails, it is not.
   static base::Result<std::unique_ptr<StateSave>> start(Context context, Ready ready, Done done);
   StateSave(const StateSave &) = delete;
   StateSave &operator=(const StateSave &) = delete;
@@ -56,7 +56,7 @@ private:
       : context_(context), file_(std::move(file)), ready_(std::move(ready)),
         done_(std::move(done)) {}
 
-  void ask_if_ready();
+  void ask();
   void on_accept() override;
   void on_data(std::span<const std::byte> bytes) override;
   void on_credit() override {}
@@ -72,7 +72,6 @@ private:
   Done done_;
   wire::StreamId stream_ = 0; // 0: none
   bool accepted_ = false;
-  bool asked_ = false;
   bool committed_ = false;
   bool replied_ = false;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0); // for a reply that comes too late

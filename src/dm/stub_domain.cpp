@@ -13,8 +13,6 @@
 
 #include <unistd.h>
 
-#include <array>
-
 namespace linstub::dm {
 namespace {
 
@@ -111,11 +109,7 @@ Result<> StubDomains::prepare(xen::DomId domid, const Description &description) 
       TRY(xenstore_.write(std::format("{}/image/dm-argv/{:03}", vm, i + 1),
                           description.arguments[i]));
     // QEMU says "running" below this.
-    std::string state = std::format("{}/device-model/{}", home, guest);
-    TRY(xenstore_.make_directory(state));
-    std::array<xen::Permission, 2> permissions{{{.domid = domid, .access = xen::Access::none},
-                                                {.domid = guest, .access = xen::Access::read}}};
-    return xenstore_.set_permissions(state, permissions);
+    return xenstore_.make_directory(std::format("{}/device-model/{}", home, guest), domid, guest);
   });
 }
 

@@ -92,11 +92,14 @@ void Channel::on_open(wire::StreamId stream, wire::Service service, uint8_t inde
     mux_.close(stream, socket.error().message());
     return;
   }
-  if (service == wire::Service::qmp)
-    monitor_ = stream;
   mux_.accept(stream, SocketStream::window);
-  sockets_[stream] =
+  auto &opened = sockets_[stream];
+  opened =
       std::make_unique<SocketStream>(loop_, mux_, stream, std::move(*socket), [this] { pump(); });
+  if (service == wire::Service::qmp) {
+    monitor_ = stream;
+    opened->await_reply();
+  }
 }
 
 void Channel::on_data(wire::StreamId stream, std::span<const std::byte> bytes) {

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "wire/state_record.hpp"
 #include "xen/domid.hpp"
+#include "xen/xenbus.hpp"
 
 #include <dirent.h>
 #include <unistd.h>
@@ -20,8 +21,6 @@ struct Frontends::Kind {
 };
 
 namespace {
-
-constexpr std::string_view connected = "4"; // XenbusStateConnected of xen/io/xenbus.h
 
 // The only entry of a directory, "" if there is none (yet).
 std::string only_entry(const std::string &path) {
@@ -66,9 +65,10 @@ base::Result<std::string> Frontends::hand_over(const std::string &name) {
 
 base::Result<std::string> Frontends::lack(const Kind &kind, const std::string &number) {
   auto state = world_.read(base::format("device/{}/{}/state", kind.type, number));
+  const std::string connected = std::to_string(xen::xenbus_connected);
   if (!state || *state != connected)
-    return base::format("its state is {}, not connected (4)",
-                        state ? base::printable(*state, 8) : "unknown");
+    return base::format("its state is {}, not connected ({})",
+                        state ? base::printable(*state, 8) : "unknown", connected);
   if (kind.sysfs_class == nullptr)
     return hand_over("hvc" + number);
   auto name = name_of(base::format("{}-{}", kind.type, number), kind.sysfs_class);

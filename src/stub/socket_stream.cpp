@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 namespace linstub::stub {
 
@@ -45,8 +46,10 @@ void SocketStream::receive() {
   ssize_t got = ::read(socket_.get(), buffer.data(), room);
   if (got > 0) {
     auto bytes = std::span(buffer).first(static_cast<size_t>(got));
-    const std::string_view text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
-    has_replied_ = has_replied_ || text.contains("\"return\"");
+    if (replied_ == false) {
+      const std::string_view text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+      replied_ = text.contains("\"return\"");
+    }
     mux_.send(id_, bytes);
   } else if (got == 0) {
     finish({});

@@ -8,6 +8,7 @@
 #include "wire/mux.hpp"
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace linstub::stub {
@@ -29,8 +30,9 @@ public:
   // Waits for what can be done now: call after credit has come, and after the channel has sent.
   void update();
 
-  // Whether the answer to a QMP command has come from QEMU.
-  [[nodiscard]] bool has_replied() const { return has_replied_; }
+  // From now on looks for the answer to a QMP command in what comes from QEMU.
+  void await_reply() { replied_ = false; }
+  [[nodiscard]] bool has_replied() const { return replied_.value_or(false); }
 
   // Whether QEMU's end is gone. The Mux has been told.
   [[nodiscard]] bool finished() const { return finished_; }
@@ -49,7 +51,7 @@ private:
   base::EventLoop::Handle watch_;
   uint32_t events_ = 0;
   std::vector<std::byte> pending_; // from dom0, not yet taken by the socket
-  bool has_replied_ = false;
+  std::optional<bool> replied_;    // none: nobody has asked
   bool finished_ = false;
 };
 

@@ -223,6 +223,13 @@ base::Result<> Xenstore::make_directory(const std::string &path) {
   return {};
 }
 
+base::Result<> Xenstore::make_directory(const std::string &path, DomId owner, DomId reader) {
+  const std::array permissions{Permission{.domid = owner, .access = Access::none},
+                               Permission{.domid = reader, .access = Access::read}};
+  TRY(make_directory(path));
+  return set_permissions(path, permissions);
+}
+
 base::Result<> Xenstore::remove(const std::string &path) {
   auto done = request(XS_RM, terminated(path));
   if (!done && done.error().code() != ENOENT)

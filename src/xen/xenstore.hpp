@@ -73,6 +73,10 @@ public:
 
   base::Result<> make_directory(const std::string &path);
 
+  // One that `owner` may write to, `reader` may read and nobody else may; what is made below it
+  // gets the same.
+  base::Result<> make_directory(const std::string &path, DomId owner, DomId reader);
+
   // Removes a node and all below it. That it was not there is no error.
   base::Result<> remove(const std::string &path);
 

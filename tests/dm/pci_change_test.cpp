@@ -1,5 +1,6 @@
 #include "dm/pci_backend.hpp"
 #include "dm/pci_change.hpp"
+#include "xen/xenbus.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +8,8 @@ namespace linstub::dm {
 namespace {
 
 constexpr PciFacts connected{.held = false,
-                             .backend = xenbus_connected,
-                             .frontend = xenbus_connected,
+                             .backend = xen::xenbus_connected,
+                             .frontend = xen::xenbus_connected,
                              .listed = true,
                              .late = false};
 
@@ -28,9 +29,10 @@ TEST(PciChange, WaitsUntilPcifrontIsIdle) {
     for (unsigned frontend = 0; frontend <= 8; frontend++) {
       PciFacts facts{.backend = backend, .frontend = frontend};
       PciFacts late = with(facts, [](auto &f) { f.late = true; });
-      bool closed = backend == xenbus_closing || backend == xenbus_closed ||
-                    frontend == xenbus_closing || frontend == xenbus_closed;
-      bool idle = backend == 0 || (backend == xenbus_connected && frontend == xenbus_connected);
+      bool closed = backend == xen::xenbus_closing || backend == xen::xenbus_closed ||
+                    frontend == xen::xenbus_closing || frontend == xen::xenbus_closed;
+      bool idle =
+          backend == 0 || (backend == xen::xenbus_connected && frontend == xen::xenbus_connected);
       PciNext wanted = closed ? PciNext::refused : idle ? PciNext::connect : PciNext::wait;
       EXPECT_EQ(next(PciStage::waiting, facts), wanted) << backend << ' ' << frontend;
       EXPECT_EQ(next(PciStage::waiting, late),
@@ -55,7 +57,7 @@ TEST(PciChange, IsAttachedOnlyWhenBothEndsAndLinstubInitSaySo) {
 }
 
 TEST(PciChange, FailsAtOnceWhenAnEndCloses) {
-  for (unsigned state : {xenbus_closing, xenbus_closed}) {
+  for (unsigned state : {xen::xenbus_closing, xen::xenbus_closed}) {
     EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.backend = state; })),
               PciNext::refused);
     EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.frontend = state; })),
@@ -76,8 +78,9 @@ TEST(PciChange, IsDetachedWhenPcibackHasLetGo) {
             PciNext::wait);
   EXPECT_EQ(next(PciStage::leaving, with(connected, [](auto &f) { f.backend = 7; })),
             PciNext::wait);
-  EXPECT_EQ(next(PciStage::leaving, with(connected, [](auto &f) { f.backend = xenbus_closed; })),
-            PciNext::stuck);
+  EXPECT_EQ(
+      next(PciStage::leaving, with(connected, [](auto &f) { f.backend = xen::xenbus_closed; })),
+      PciNext::stuck);
 }
 
 TEST(PciChange, ListensToNothingThatTheStubDomainSaysWhenADeviceLeaves) {

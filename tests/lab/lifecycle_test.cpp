@@ -73,16 +73,8 @@ TEST_F(LifeCycle, IsDestroyedAndLeavesNothing) {
 TEST_F(LifeCycle, RebootsFiveTimes) {
   GuestRun guest = start(quick());
   for (int i = 0; i < 5; i++) {
-    std::string before = dom0("xl domid t-life");
-    ASSERT_TRUE(guest.tell("reboot"));
-    ASSERT_TRUE(holds_within(base::format("d=$(xl domid t-life 2>/dev/null) && [ $d != {} ] && "
-                                          "xenstore-exists /local/domain/$d/serial/0/tty",
-                                          before),
-                             seconds(90)))
-        << "reboot " << i;
-    ASSERT_TRUE(guest.follow());
-    auto ready = guest.wait_for("+ ready", seconds(180));
-    ASSERT_TRUE(ready) << "reboot " << i << ": " << why(ready);
+    SCOPED_TRACE("reboot " + std::to_string(i));
+    ASSERT_NO_FATAL_FAILURE(reboot(guest, seconds(90), seconds(180)));
     EXPECT_EQ(qemus(), "0");
   }
 }
@@ -97,12 +89,6 @@ TEST_F(LifeCycle, SurvivesRoundsOfCreateAndDestroy) {
   }
   EXPECT_THAT(left_within(end_limit), IsEmpty());
 }
-
-// What dies, and the command that kills it.
-struct Death {
-  const char *name;
-  const char *command;
-};
 
 class SomethingDies : public LifeCycle, public ::testing::WithParamInterface<Death> {};
 

@@ -8,11 +8,13 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+constexpr auto xl_limit = seconds(90);
+
 class PciErrors : public PciScenario {
 protected:
   // Everything that libxl and linstub-dm say of `xl pci-attach` of the first NIC, which fails.
   std::string attach_fails() {
-    return fails(base::format("xl pci-attach t-pci {}", first_nic)) +
+    return fails(base::format("xl pci-attach t-pci {}", first_nic), xl_limit) +
            dom0("tail -n 20 /var/log/xen/qemu-dm-t-pci.log");
   }
 
@@ -73,12 +75,10 @@ TEST_F(PciErrors, AttachThatFailsIsUndoneAndCanBeTriedAgain) {
 
   // pcifront ends, before it looks for the device: from then on each of its questions would take 2
   // s.
-  dom0(base::format(
-      "xl pause t-pci-dm; (setsid sh -c 'for i in $(seq 500); do if [ \"$(xenstore-read "
-      "/local/domain/0/backend/pci/{}/0/state)\" = 7 ]; then xenstore-write "
-      "/local/domain/{}/device/pci/0/state 6; break; fi; sleep 0.02; done' "
-      ">/dev/null 2>&1 &)",
-      stub, stub));
+  dom0("xl pause t-pci-dm");
+  as_soon_as(
+      base::format("[ \"$(xenstore-read /local/domain/0/backend/pci/{}/0/state)\" = 7 ]", stub),
+      base::format("xenstore-write /local/domain/{}/device/pci/0/state 6", stub));
   EXPECT_THAT(attach_fails(), HasSubstr("has closed the PCI frontend"));
   dom0("xl unpause t-pci-dm");
   expect_no_rights(stub);
@@ -95,7 +95,7 @@ TEST_F(PciErrors, AGuestThatKeepsTheDeviceKeepsIt) {
   set_up_peer();
   GuestRun guest = start(told(with({first_nic}), "acpiphp.disable=1"));
   brings_up(guest, "e1000e");
-  std::string said = fails(base::format("xl pci-detach t-pci {}", first_nic));
+  std::string said = fails(base::format("xl pci-detach t-pci {}", first_nic), xl_limit);
   EXPECT_THAT(said, HasSubstr("imed out"));
   carries_data(guest, 1);
   EXPECT_THAT(dom0("linstub pci"), HasSubstr(first_nic));

@@ -89,10 +89,8 @@ with open(name, "r+b", buffering=0) as out:
       dom0("cat /var/log/xen/qemu-dm-t-pci.log"),
       HasSubstr(base::format("{}: clear an interrupt enable bit that was left set", first_nic)));
   brings_up(guest, "e1000e");
-  int before = interrupts(guest, "eth", "PCI-MSIX");
   set_up_peer();
-  carries_data(guest, 1);
-  EXPECT_GT(interrupts(guest, "eth", "PCI-MSIX"), before);
+  interrupts_while(guest, "eth", "PCI-MSIX", 0, [&] { carries_data(guest, 1); });
 }
 
 TEST_F(Pci, TwoThenFourDevicesAtOnceComeThroughReboots) {
@@ -114,26 +112,14 @@ TEST_F(Pci, TwoThenFourDevicesAtOnceComeThroughReboots) {
   for (int i = 0;; i++) {
     SCOPED_TRACE("boot " + std::to_string(i));
     brings_up(guest, "8139cp");
-    auto found = guest.ask("sh n=$(ls -d /sys/bus/pci/drivers/e1000e/0* | wc -l); echo + found $n",
-                           ask_limit);
+    auto found = devices_of(guest, "e1000e");
     EXPECT_EQ(found.value_or(why(found)), "+ found 2");
-    auto raw = guest.ask("raw nvme0n1 2 again", transfer_limit);
-    EXPECT_THAT(raw.value_or(why(raw)), HasSubstr("+ raw nvme0n1 sha256"));
+    keeps_data(guest, "nvme0n1", 2);
     if (i == rounds(1, 5) || HasFailure())
       break;
-    std::string domid = dom0("xl domid t-pci");
     std::string stub = dom0("xl domid t-pci-dm");
-    ASSERT_TRUE(guest.tell("reboot"));
-    ASSERT_TRUE(holds_within(
-        base::format("d=$(xl domid t-pci 2>/dev/null) && [ -n \"$d\" ] && [ $d != {} ] && "
-                     "xenstore-exists /local/domain/$d/serial/0/tty",
-                     domid),
-        seconds(120)));
+    ASSERT_NO_FATAL_FAILURE(reboot(guest, seconds(120), seconds(240)));
     expect_no_rights(stub);
-    auto followed = guest.follow();
-    ASSERT_TRUE(followed) << why(followed);
-    auto ready = guest.wait_for("+ ready", seconds(240));
-    ASSERT_TRUE(ready) << why(ready);
   }
   dom0("xl destroy t-pci");
   for (const std::string &device : devices)

@@ -85,11 +85,29 @@ void PciScenario::brings_up(GuestRun &guest, const std::string &driver) {
   ASSERT_TRUE(up) << why(up);
 }
 
+int PciScenario::interrupts_while(GuestRun &guest, const std::string &name, const std::string &kind,
+                                  int least, const std::function<void()> &work) {
+  const int before = interrupts(guest, name, kind);
+  work();
+  const int more = interrupts(guest, name, kind) - before;
+  EXPECT_GT(more, least) << "interrupts";
+  return more;
+}
+
+void PciScenario::keeps_data(GuestRun &guest, const std::string &dev, int mebibytes) {
+  auto raw = guest.ask(base::format("raw {} {} linstub", dev, mebibytes), transfer_limit);
+  EXPECT_THAT(raw.value_or(why(raw)), HasSubstr(base::format("+ raw {} sha256", dev)));
+}
+
+base::Result<std::string> PciScenario::devices_of(GuestRun &guest, const std::string &driver) {
+  return guest.ask(
+      base::format("sh n=$(ls -d /sys/bus/pci/drivers/{}/0* | wc -l); echo + found $n", driver),
+      ask_limit);
+}
+
 bool PciScenario::comes(GuestRun &guest, const std::string &driver) {
   for (int tries = 0; tries < 20; tries++) {
-    auto count = guest.ask(
-        base::format("sh n=$(ls -d /sys/bus/pci/drivers/{}/0* | wc -l); echo + found $n", driver),
-        ask_limit);
+    auto count = devices_of(guest, driver);
     if (count && *count != "+ found 0")
       return true;
     std::this_thread::sleep_for(seconds(1));
@@ -169,10 +187,6 @@ void PciScenario::plug_rounds(GuestRun &guest, int count) {
     dom0(base::format("xl pci-detach t-pci {}", first_nic));
     expect_whole(first_nic);
   }
-}
-
-std::string PciScenario::fails(const std::string &command) {
-  return dom0(base::format("if {} 2>&1; then echo 'it did not fail'; fi", command));
 }
 
 } // namespace linstub::lab

@@ -9,6 +9,7 @@
 
 #include "scenario.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -51,8 +52,18 @@ protected:
   // The guest's interrupts by that name: how many, and that they are of the kind.
   int interrupts(GuestRun &guest, const std::string &name, const std::string &kind);
 
+  // How many more there are after the work: more than `least`.
+  int interrupts_while(GuestRun &guest, const std::string &name, const std::string &kind, int least,
+                       const std::function<void()> &work);
+
+  // The guest's disk DEV takes so many MiB and gives them back, hashes equal.
+  void keeps_data(GuestRun &guest, const std::string &dev, int mebibytes);
+
   // The guest's NIC with that driver gets its address and a link.
   void brings_up(GuestRun &guest, const std::string &driver);
+
+  // How many devices a driver of the guest has: "+ found 2".
+  static base::Result<std::string> devices_of(GuestRun &guest, const std::string &driver);
 
   // A driver of the guest gets a device.
   bool comes(GuestRun &guest, const std::string &driver);
@@ -74,9 +85,6 @@ protected:
 
   // Plugs the first NIC into a guest that runs, has it carry data, unplugs it.
   void plug_rounds(GuestRun &guest, int count);
-
-  // A command in dom0 that has to fail. Returns what it says.
-  std::string fails(const std::string &command);
 };
 
 } // namespace linstub::lab

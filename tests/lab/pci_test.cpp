@@ -4,6 +4,12 @@
 #include "pci_scenario.hpp"
 
 namespace linstub::lab {
+
+// For GoogleTest.
+static void PrintTo(DeviceModel device_model, std::ostream *out) {
+  *out << device_model_name(device_model);
+}
+
 namespace {
 
 using ::testing::HasSubstr;
@@ -37,15 +43,12 @@ TEST_P(PciUnder, NicByMsix) {
   set_up_peer();
   GuestRun guest = start(told(with({first_nic}, GetParam()), "iomem=relaxed"));
   brings_up(guest, "e1000e");
-  int before = interrupts(guest, "eth", "PCI-MSIX");
-  carries_data(guest, 8);
-  int after = interrupts(guest, "eth", "PCI-MSIX");
-  EXPECT_GT(after, before + 100);
+  int count = interrupts_while(guest, "eth", "PCI-MSIX", 100, [&] { carries_data(guest, 8); });
   // Device memory in the guest is the device's: its MAC address.
   auto low = guest.ask("bar e1000e 0 0x5400", ask_limit);
   EXPECT_THAT(low.value_or(why(low)), HasSubstr("0x6C005452"));
   row("82574L | MSI-X | at start",
-      base::format("8 MB each way, hashes equal, {} interrupts", after - before));
+      base::format("8 MB each way, hashes equal, {} interrupts", count));
 }
 
 // An 82574L that is told to use MSI tries it with an interrupt of its own making. The lab's
@@ -60,12 +63,10 @@ TEST_P(PciUnder, NicToldToUseMsi) {
   auto kind = guest.ask("irqs eth", ask_limit);
   ASSERT_TRUE(kind) << why(kind);
   bool by_msi = kind->contains("PCI-MSI-");
-  int before = interrupts(guest, "eth", by_msi ? "PCI-MSI-" : "IO-APIC");
-  carries_data(guest, 1);
-  int after = interrupts(guest, "eth", by_msi ? "PCI-MSI-" : "IO-APIC");
-  EXPECT_GT(after, before + 20);
+  int count = interrupts_while(guest, "eth", by_msi ? "PCI-MSI-" : "IO-APIC", 20,
+                               [&] { carries_data(guest, 1); });
   row("82574L | told to use MSI | at start",
-      base::format("1 MB each way, hashes equal, {} interrupts by {}", after - before,
+      base::format("1 MB each way, hashes equal, {} interrupts by {}", count,
                    by_msi ? "MSI" : "INTx: the driver's test of MSI has failed"));
 }
 
@@ -75,13 +76,9 @@ TEST_P(PciUnder, DiskByMsi) {
   GuestConfig config = with({sata}, GetParam());
   config.disk.clear(); // the controller's is the only one
   GuestRun guest = start(config);
-  int before = interrupts(guest, "ahci", "PCI-MSI-");
-  auto raw = guest.ask("raw sda 8 linstub", transfer_limit);
-  EXPECT_THAT(raw.value_or(why(raw)), HasSubstr("+ raw sda sha256"));
-  int after = interrupts(guest, "ahci", "PCI-MSI-");
-  EXPECT_GT(after, before + 20);
+  int count = interrupts_while(guest, "ahci", "PCI-MSI-", 20, [&] { keeps_data(guest, "sda", 8); });
   row("AHCI | MSI | at start",
-      base::format("8 MB written and read back, hashes equal, {} interrupts", after - before));
+      base::format("8 MB written and read back, hashes equal, {} interrupts", count));
 }
 
 TEST_P(PciUnder, NicByIntxAndItsPorts) {
@@ -89,29 +86,23 @@ TEST_P(PciUnder, NicByIntxAndItsPorts) {
   set_up_peer();
   GuestRun guest = start(with({realtek}, GetParam()));
   brings_up(guest, "8139cp");
-  int before = interrupts(guest, "eth", "IO-APIC");
-  carries_data(guest, 1);
-  int after = interrupts(guest, "eth", "IO-APIC");
-  EXPECT_GT(after, before + 20);
+  int count = interrupts_while(guest, "eth", "IO-APIC", 20, [&] { carries_data(guest, 1); });
   auto address = guest.ask("port 8139cp 0 6", ask_limit);
   EXPECT_THAT(address.value_or(why(address)), HasSubstr("5254006c6203"));
   row("RTL8139 | INTx | at start",
       base::format("1 MB each way, hashes equal, {} interrupts; its MAC address read through its "
                    "I/O ports",
-                   after - before));
+                   count));
 }
 
 TEST_P(PciUnder, DiskByMsix) {
   ONLY_WHEN_THOROUGH();
   assignable({nvme});
   GuestRun guest = start(with({nvme}, GetParam()));
-  int before = interrupts(guest, "nvme", "PCI-MSIX");
-  auto raw = guest.ask("raw nvme0n1 32 linstub", transfer_limit);
-  EXPECT_THAT(raw.value_or(why(raw)), HasSubstr("+ raw nvme0n1 sha256"));
-  int after = interrupts(guest, "nvme", "PCI-MSIX");
-  EXPECT_GT(after, before + 20);
+  int count =
+      interrupts_while(guest, "nvme", "PCI-MSIX", 20, [&] { keeps_data(guest, "nvme0n1", 32); });
   row("NVMe | MSI-X | at start",
-      base::format("32 MB written and read back, hashes equal, {} interrupts", after - before));
+      base::format("32 MB written and read back, hashes equal, {} interrupts", count));
 }
 
 TEST_P(PciUnder, PluggedIntoARunningGuest) {

@@ -69,6 +69,39 @@ std::string Scenario::dom0(const std::string &command) {
   return text;
 }
 
+std::string Scenario::fails(const std::string &command, Milliseconds limit) {
+  auto output = host().run(command + " 2>&1", limit);
+  if (!output) {
+    ADD_FAILURE() << why(output);
+    return {};
+  }
+  EXPECT_FALSE(output->status.success()) << command << " has succeeded";
+  return output->out + output->err;
+}
+
+void Scenario::as_soon_as(const std::string &condition, const std::string &command) {
+  // In dom0: ssh would be too slow for what is to be met.
+  const std::string loop = base::format(
+      "end=$(($(date +%s) + 60)); while [ $(date +%s) -lt $end ]; do if {}; then {}; break; fi; "
+      "sleep 0.02; done",
+      condition, command);
+  dom0(base::format("(setsid sh -c {} >/dev/null 2>&1 </dev/null &)", quote(loop)));
+}
+
+void Scenario::reboot(GuestRun &guest, Milliseconds gone_limit, Milliseconds ready_limit) {
+  const std::string before = dom0("xl domid " + guest.name());
+  ASSERT_TRUE(guest.tell("reboot"));
+  ASSERT_TRUE(holds_within(base::format("d=$(xl domid {} 2>/dev/null) && [ -n \"$d\" ] && "
+                                        "[ $d != {} ] && "
+                                        "xenstore-exists /local/domain/$d/serial/0/tty",
+                                        guest.name(), before),
+                           gone_limit));
+  auto followed = guest.follow();
+  ASSERT_TRUE(followed) << why(followed);
+  auto ready = guest.wait_for("+ ready", ready_limit);
+  ASSERT_TRUE(ready) << why(ready);
+}
+
 bool Scenario::holds_within(const std::string &condition, Milliseconds limit) {
   // The loop runs in dom0: an ssh command for each look would cost more than the wait.
   auto whole_seconds = std::chrono::ceil<seconds>(limit).count();

@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include <ostream>
 #include <string>
 
 namespace linstub::lab {
@@ -30,6 +31,13 @@ bool thorough();
   if (!::linstub::lab::thorough())                                                                 \
   GTEST_SKIP() << "only with LINSTUB_THOROUGH=1"
 
+// What dies in a scenario, and the command in dom0 that kills it.
+struct Death {
+  const char *name;
+  const char *command;
+};
+inline void PrintTo(const Death &death, std::ostream *out) { *out << death.name; }
+
 class Scenario : public ::testing::Test {
 public:
   [[nodiscard]] const Host &host() const { return stage().host(); }
@@ -40,6 +48,17 @@ public:
   // Runs a command in dom0; the test fails if it fails. Returns what it prints, without the last
   // newline.
   std::string dom0(const std::string &command);
+
+  // A command in dom0 that has to fail: what it says. The test fails if it succeeds.
+  std::string fails(const std::string &command, base::Milliseconds limit);
+
+  // Runs a command in dom0, in the background, as soon as a shell condition holds; not at all if it
+  // does not hold within a minute.
+  void as_soon_as(const std::string &condition, const std::string &command);
+
+  // Tells the guest to reboot, and waits until it has come back, as another domain, to its prompt.
+  // To be asserted: ASSERT_NO_FATAL_FAILURE.
+  void reboot(GuestRun &guest, base::Milliseconds gone_limit, base::Milliseconds ready_limit);
 
   // How many QEMUs run in dom0.
   std::string qemus() { return dom0("ps -eo comm | grep -c '^qemu' || true"); }

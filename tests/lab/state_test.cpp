@@ -1,5 +1,6 @@
 // Save, restore, checkpoint, migration and upgrade of a guest at work, and what can go wrong.
 #include "busy_guest.hpp"
+#include "lab/figures.hpp"
 
 #include <cstdlib>
 
@@ -20,20 +21,12 @@ constexpr auto upgrade_limit = seconds(200);
 constexpr int usual_rounds = 1;
 constexpr int promised_rounds = 10;
 
+// Shell: a state disk is plugged, or about to be.
+constexpr const char *state_disk_there = "losetup -a | grep -q state-";
+
 // All of them take most of an hour in the lab; an ordinary run makes the first one.
 class StateOf : public Scenario {
 protected:
-  // A command in dom0 whose failure is expected: what it says.
-  std::string fails(const std::string &command, base::Milliseconds limit) {
-    auto output = host().run(command + " 2>&1", limit);
-    if (!output) {
-      ADD_FAILURE() << why(output);
-      return {};
-    }
-    EXPECT_FALSE(output->status.success()) << command << " has succeeded";
-    return output->out + output->err;
-  }
-
   std::string succeeds(const std::string &command, base::Milliseconds limit) {
     auto output = host().run(command + " 2>&1", limit);
     if (!output) {
@@ -59,7 +52,8 @@ protected:
 
   // State disks, their loop devices, files of /run/linstub: nothing of it stays while a guest runs.
   void expect_no_state_disk() {
-    EXPECT_TRUE(holds_within("! losetup -a | grep -q state- && ! ls /run/linstub | grep -q state-",
+    EXPECT_TRUE(holds_within("! " + std::string(state_disk_there) +
+                                 " && ! ls /run/linstub | grep -q state-",
                              seconds(30)))
         << dom0("losetup -a; ls /run/linstub");
   }
@@ -169,10 +163,10 @@ TEST_F(StateOf, AnUpgradeToABrokenImageGoesBack) {
 TEST_F(StateOf, ANewStubDomainThatIsKilledDuringAnUpgradeIsReplaced) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
-  dom0("old=$(xl domid t-state-dm); (for i in $(seq 600); do new=$(xl domid t-state-dm "
-       "2>/dev/null); if [ -n \"$new\" ] && [ $new != $old ] && xenstore-exists "
-       "/local/domain/$new/data/linstub/state; then xl destroy $new; break; fi; sleep 0.05; done "
-       ">/dev/null 2>&1 </dev/null &)");
+  as_soon_as(base::format("new=$(xl domid t-state-dm) && [ -n \"$new\" ] && [ $new != {} ] && "
+                          "xenstore-exists /local/domain/$new/data/linstub/state",
+                          dom0("xl domid t-state-dm")),
+             "xl destroy $new");
   EXPECT_THAT(fails("linstub upgrade t-state", upgrade_limit), HasSubstr("it runs on"));
   guest.expect_all_well("after the fallback");
 }
@@ -194,10 +188,8 @@ TEST_F(StateOf, ADamagedStateIsRefusedBeforeQemuSeesIt) {
   };
   for (const Damage &damage : all) {
     // After linstub-dm has written the file, before linstub-init reads it.
-    dom0(base::format("(for i in $(seq 1200); do f=$(ls /run/linstub/*-state-* 2>/dev/null); if "
-                      "[ -n \"$f\" ] && losetup -a | grep -q state-; then {}; break; fi; "
-                      "sleep 0.05; done >/dev/null 2>&1 </dev/null &)",
-                      damage.command));
+    as_soon_as("f=$(ls /run/linstub/*-state-*) && " + std::string(state_disk_there),
+               damage.command);
     std::string said = fails("xl restore /var/tmp/t.save", restore_limit);
     EXPECT_THAT(said, HasSubstr(damage.says));
     EXPECT_THAT(left_within(seconds(60)), IsEmpty());
@@ -235,25 +227,19 @@ TEST_F(StateOf, AFullDiskOfDom0LetsTheGuestRunOn) {
 TEST_F(StateOf, AStubDomainThatNeverFinishesLetsTheGuestRunOn) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
-  dom0("(for i in $(seq 600); do if losetup -a | grep -q state-; then xl pause t-state-dm; sleep "
-       "12; xl unpause t-state-dm; break; fi; sleep 0.05; done >/dev/null 2>&1 </dev/null &)");
+  as_soon_as(state_disk_there, "xl pause t-state-dm; sleep 12; xl unpause t-state-dm");
   fails("xl save t-state /var/tmp/t.save", save_limit);
   guest.expect_all_well("after the save that failed");
   expect_no_state_disk();
 }
 
-struct Killed {
-  const char *name;
-  const char *command;
-};
-class WhileSaving : public StateOf, public ::testing::WithParamInterface<Killed> {};
+class WhileSaving : public StateOf, public ::testing::WithParamInterface<Death> {};
 
 TEST_F(StateOf, AStubDomainThatIsKilledDuringARestoreLeavesTheFileWhole) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   save();
-  dom0("(for i in $(seq 1200); do if losetup -a | grep -q state- && xl domid t-state-dm; then xl "
-       "destroy t-state-dm; break; fi; sleep 0.05; done >/dev/null 2>&1 </dev/null &)");
+  as_soon_as(std::string(state_disk_there) + " && xl domid t-state-dm", "xl destroy t-state-dm");
   fails("xl restore /var/tmp/t.save", restore_limit);
   EXPECT_THAT(left_within(seconds(60)), IsEmpty());
   restore(guest);
@@ -263,8 +249,7 @@ TEST_F(StateOf, AStubDomainThatIsKilledDuringARestoreLeavesTheFileWhole) {
 TEST_F(StateOf, AnOldStubDomainThatIsKilledDuringAnUpgradeCrashesTheGuest) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
-  dom0("(for i in $(seq 2400); do if losetup -a | grep -q state-; then xl destroy t-state-dm; "
-       "break; fi; sleep 0.02; done >/dev/null 2>&1 </dev/null &)");
+  as_soon_as(state_disk_there, "xl destroy t-state-dm");
   EXPECT_THAT(fails("linstub upgrade t-state", upgrade_limit),
               HasSubstr("it has crashed, since it has no device model any more"));
   EXPECT_THAT(left_within(seconds(90)), IsEmpty());
@@ -274,20 +259,18 @@ TEST_F(StateOf, AnOldStubDomainThatIsKilledDuringAnUpgradeCrashesTheGuest) {
 TEST_P(WhileSaving, ADeathCrashesTheGuestAndLeavesNothing) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
-  dom0(base::format("(for i in $(seq 600); do if losetup -a | grep -q state-; then {}; break; fi; "
-                    "sleep 0.05; done >/dev/null 2>&1 </dev/null &)",
-                    GetParam().command));
+  as_soon_as(state_disk_there, GetParam().command);
   fails("xl save t-state /var/tmp/t.save", save_limit);
   host().run("xl destroy t-state", seconds(60)).value_or(base::Output{});
   EXPECT_THAT(left_within(seconds(90)), IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, WhileSaving,
-    ::testing::Values(Killed{"StubDomain", "xl destroy t-state-dm"},
-                      Killed{"DeviceModel", "kill -9 $(xenstore-read /local/domain/$(xl domid "
-                                            "t-state)/image/device-model-pid)"}),
-    [](const auto &test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, WhileSaving,
+                         ::testing::Values(Death{"StubDomain", "xl destroy t-state-dm"},
+                                           Death{"DeviceModel",
+                                                 "kill -9 $(xenstore-read /local/domain/$(xl domid "
+                                                 "t-state)/image/device-model-pid)"}),
+                         [](const auto &test) { return test.param.name; });
 
 // What libxl does in the device model's part of a save, and how long it takes: the least of three,
 // in ms, with the state's size. libxl's first command, which asks for the CPUs, comes a while
@@ -344,8 +327,7 @@ TEST_F(StateOf, CostsBesideQemuInDom0) {
     ASSERT_TRUE(said->status.success()) << said->out;
     part.push_back(std::strtod(said->out.c_str(), nullptr));
     std::printf("%-28s xl save -c: %5.1f s; the device model's part: %s",
-                device_model == DeviceModel::linstub ? "stub domain (linstub-dm)" : "QEMU in dom0",
-                took, said->out.c_str());
+                device_model_name(device_model), took, said->out.c_str());
     dom0("xl destroy t-state");
     EXPECT_THAT(left_within(seconds(60)), IsEmpty());
   }
