@@ -60,6 +60,12 @@ Result<PciStates> PciBackend::states() {
                    .frontend = TRY(read_state(xenstore_, frontend() + "/state"))};
 }
 
+Result<bool> PciBackend::has_taken(const xen::PciAddress &address) {
+  auto number = TRY(find(address));
+  return number && TRY(read_state(xenstore_, base::format("{}/state-{}", path(), *number))) ==
+                       xen::xenbus_initialised;
+}
+
 std::string PciBackend::failure() {
   std::string node = base::format("/local/domain/0/error/backend/pci/{}/0/error", domid_);
   auto text = xenstore_.read_if_there(node, 512);

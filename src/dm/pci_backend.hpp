@@ -37,6 +37,10 @@ public:
 
   base::Result<PciStates> states();
 
+  // Whether xen-pciback has taken the device for the domain: from then on it resets the device, and
+  // forgets what it allows with it, when it gets it back.
+  base::Result<bool> has_taken(const xen::PciAddress &address);
+
   // What xen-pciback has to say of its failure; empty if it has none.
   std::string failure();
 

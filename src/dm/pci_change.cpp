@@ -7,6 +7,13 @@ namespace {
 
 bool closed(unsigned state) { return state == xen::xenbus_closing || state == xen::xenbus_closed; }
 
+// xen-pciback reads its directory and writes into it. To remove that now would be in vain: it would
+// come back with the next node that is written, and xen-pciback would keep the device.
+bool at_work(unsigned backend) {
+  return backend == xen::xenbus_new || backend == xen::xenbus_waiting ||
+         backend == xen::xenbus_reconfiguring;
+}
+
 // pcifront connects while the stub domain boots, to a bus without devices: half of what it takes to
 // get the first one is done then. Only without directories is it to begin with the device.
 PciNext waiting(const PciFacts &facts) {
@@ -22,10 +29,10 @@ PciNext waiting(const PciFacts &facts) {
 }
 
 PciNext connecting(const PciFacts &facts) {
-  if (closed(facts.backend) || closed(facts.frontend))
+  if (closed(facts.backend) || (closed(facts.frontend) && !at_work(facts.backend)))
     return PciNext::refused;
   if (facts.backend == xen::xenbus_connected && facts.frontend == xen::xenbus_connected &&
-      facts.listed)
+      facts.taken && facts.listed)
     return PciNext::attached;
   return facts.late ? PciNext::timed_out : PciNext::wait;
 }

@@ -177,6 +177,7 @@ void PciDevices::look_again() {
 Result<PciFacts> PciDevices::facts() {
   PciStates states = TRY(backend_.states());
   PciFacts facts{.held = false,
+                 .taken = true,
                  .backend = states.backend,
                  .frontend = states.frontend,
                  .listed = true,
@@ -187,6 +188,7 @@ Result<PciFacts> PciDevices::facts() {
   bool may_reset = base::Clock::now() - change_->begin < longest_reset;
   for (const xen::PciAddress &address : change_->addresses) {
     facts.listed = facts.listed && lists_pci(list, address, ' ');
+    facts.taken = facts.taken && TRY(backend_.has_taken(address));
     if (change_->stage == PciStage::leaving) {
       facts.held = facts.held || bus_.has_interrupt_control(address);
     } else if (change_->stage == PciStage::waiting) {
@@ -198,9 +200,19 @@ Result<PciFacts> PciDevices::facts() {
   return facts;
 }
 
+// Not before xen-pciback has taken the device: only when it gives it back does it clear that.
+Result<> PciDevices::allow_interrupts() {
+  for (const xen::PciAddress &address : change_->addresses) {
+    if (TRY(backend_.has_taken(address)) && !bus_.has_interrupt_control(address))
+      TRY(bus_.allow_interrupt_control(address));
+  }
+  return {};
+}
+
 void PciDevices::look() {
   while (change_) {
-    auto seen = facts();
+    Result<> allowed = change_->stage == PciStage::connecting ? allow_interrupts() : Result<>();
+    auto seen = allowed.and_then([this] { return facts(); });
     if (!seen) {
       base::log_error("PCI devices: {}", seen.error().message());
       return change_->stage == PciStage::leaving ? finish_leave(false)
@@ -255,7 +267,6 @@ void PciDevices::act(PciNext what) {
 Result<> PciDevices::connect() {
   for (const xen::PciAddress &address : change_->addresses) {
     TRY(bus_.clear_interrupts(address));
-    TRY(bus_.allow_interrupt_control(address));
     TRY(give_rights(control_, stub_, devices_.at(address).host)
             .transform_error(base::doing("PCI device {}", xen::text(address))));
   }

@@ -73,6 +73,7 @@ private:
   void look_again();
   void drain_events();
   base::Result<PciFacts> facts();
+  base::Result<> allow_interrupts();
   void act(PciNext what);
   base::Result<> connect();
   void undo(const std::string &why);

@@ -4,7 +4,9 @@
 
 namespace linstub::xen {
 
-constexpr unsigned xenbus_new = 1; // XenbusStateInitialising
+constexpr unsigned xenbus_new = 1;     // XenbusStateInitialising
+constexpr unsigned xenbus_waiting = 2; // XenbusStateInitWait
+constexpr unsigned xenbus_initialised = 3;
 constexpr unsigned xenbus_connected = 4;
 constexpr unsigned xenbus_closing = 5;
 constexpr unsigned xenbus_closed = 6;

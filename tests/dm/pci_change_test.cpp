@@ -8,6 +8,7 @@ namespace linstub::dm {
 namespace {
 
 constexpr PciFacts connected{.held = false,
+                             .taken = true,
                              .backend = xen::xenbus_connected,
                              .frontend = xen::xenbus_connected,
                              .listed = true,
@@ -42,9 +43,11 @@ TEST(PciChange, WaitsUntilPcifrontIsIdle) {
   }
 }
 
-TEST(PciChange, IsAttachedOnlyWhenBothEndsAndLinstubInitSaySo) {
+TEST(PciChange, IsAttachedOnlyWhenBothEndsAndLinstubInitAndXenPcibackSaySo) {
   EXPECT_EQ(next(PciStage::connecting, connected), PciNext::attached);
   EXPECT_EQ(next(PciStage::connecting, with(connected, [](auto &f) { f.listed = false; })),
+            PciNext::wait);
+  EXPECT_EQ(next(PciStage::connecting, with(connected, [](auto &f) { f.taken = false; })),
             PciNext::wait);
   for (unsigned state : {0U, 1U, 2U, 3U, 7U, 8U}) {
     EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.backend = state; })),
@@ -63,6 +66,18 @@ TEST(PciChange, FailsAtOnceWhenAnEndCloses) {
     EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.frontend = state; })),
               PciNext::refused);
   }
+}
+
+// What is removed while xen-pciback writes to it comes back, and the device stays where it is.
+TEST(PciChange, LetsXenPcibackFinishBeforeAFailedAttachIsUndone) {
+  for (unsigned backend : {xen::xenbus_new, xen::xenbus_waiting, xen::xenbus_reconfiguring}) {
+    PciFacts facts{.backend = backend, .frontend = xen::xenbus_closed};
+    EXPECT_EQ(next(PciStage::connecting, facts), PciNext::wait) << backend;
+    facts.late = true;
+    EXPECT_EQ(next(PciStage::connecting, facts), PciNext::timed_out) << backend;
+  }
+  EXPECT_EQ(next(PciStage::connecting, {.backend = 8, .frontend = xen::xenbus_closed}),
+            PciNext::refused);
 }
 
 TEST(PciChange, DoesNotWaitForEver) {

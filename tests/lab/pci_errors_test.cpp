@@ -59,31 +59,35 @@ TEST_F(PciErrors, AttachThatFailsIsUndoneAndCanBeTriedAgain) {
   std::string stub = dom0("xl domid t-pci-dm");
   expect_no_rights(stub);
 
-  // An image that cannot serve PCI devices does not have this node.
-  std::string node = base::format("/local/domain/{}/data/linstub/pci", stub);
-  dom0(base::format("xenstore-rm {}", node));
-  EXPECT_THAT(attach_fails(), HasSubstr("image cannot serve PCI devices"));
-  expect_no_rights(stub);
-  expect_whole(first_nic);
-  dom0(base::format("xenstore-write {} ''", node));
-
-  // A stub domain that does not run is a host that is too slow.
-  dom0("xl pause t-pci-dm");
-  EXPECT_THAT(attach_fails(), HasSubstr("was not ready in the stub domain"));
-  dom0("xl unpause t-pci-dm");
-  attach_works();
-
-  // pcifront ends, before it looks for the device: from then on each of its questions would take 2
-  // s.
-  dom0("xl pause t-pci-dm");
-  as_soon_as(
-      base::format("[ \"$(xenstore-read /local/domain/0/backend/pci/{}/0/state)\" = 7 ]", stub),
-      base::format("xenstore-write /local/domain/{}/device/pci/0/state 6", stub));
-  EXPECT_THAT(attach_fails(), HasSubstr("has closed the PCI frontend"));
-  dom0("xl unpause t-pci-dm");
-  expect_no_rights(stub);
-  expect_whole(first_nic);
-  attach_works();
+  {
+    SCOPED_TRACE("an image that cannot serve PCI devices");
+    std::string node = base::format("/local/domain/{}/data/linstub/pci", stub);
+    dom0(base::format("xenstore-rm {}", node));
+    EXPECT_THAT(attach_fails(), HasSubstr("image cannot serve PCI devices"));
+    expect_no_rights(stub);
+    expect_whole(first_nic);
+    dom0(base::format("xenstore-write {} ''", node));
+  }
+  {
+    SCOPED_TRACE("a stub domain that does not run, as on a host that is too slow");
+    dom0("xl pause t-pci-dm");
+    EXPECT_THAT(attach_fails(), HasSubstr("was not ready in the stub domain"));
+    dom0("xl unpause t-pci-dm");
+    attach_works();
+  }
+  {
+    // Before pcifront looks for the device: from then on each of its questions would take 2 s.
+    SCOPED_TRACE("a pcifront that ends");
+    dom0("xl pause t-pci-dm");
+    as_soon_as(
+        base::format("[ \"$(xenstore-read /local/domain/0/backend/pci/{}/0/state)\" = 7 ]", stub),
+        base::format("xenstore-write /local/domain/{}/device/pci/0/state 6", stub));
+    EXPECT_THAT(attach_fails(), HasSubstr("has closed the PCI frontend"));
+    dom0("xl unpause t-pci-dm");
+    expect_no_rights(stub);
+    expect_whole(first_nic);
+    attach_works();
+  }
 
   auto alive = guest.ask("hello", ask_limit);
   EXPECT_TRUE(alive) << why(alive);

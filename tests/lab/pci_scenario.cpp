@@ -155,7 +155,8 @@ void PciScenario::expect_whole(const std::string &device) {
   // It takes a moment to reset the device.
   EXPECT_TRUE(holds_within(
       base::format("! grep -q {} /sys/bus/pci/drivers/pciback/allow_interrupt_control", device),
-      seconds(10)));
+      seconds(10)))
+      << dom0("xenstore-ls /local/domain/0/backend/pci; dmesg | tail -n 20");
   EXPECT_EQ(dom0("cat /sys/bus/pci/drivers/pciback/permissive"), "");
   EXPECT_THAT(dom0("xl pci-assignable-list"), HasSubstr(device));
   // Message control of each capability: the enable bits.
