@@ -335,6 +335,13 @@ TEST_F(StateOf, CostsBesideQemuInDom0) {
   for (DeviceModel device_model : {DeviceModel::linstub, DeviceModel::dom0}) {
     BusyGuest guest(*this, "t-state", device_model);
     const double checkpoint = silence_while(guest, [&] { save("-c"); });
+    // Paused, so that the guest's own work does not count.
+    auto said =
+        host().run("xl pause t-state; python3 - $(xl domid t-state) 2>&1", seconds(120), save_part);
+    ASSERT_TRUE(said) << why(said);
+    ASSERT_TRUE(said->status.success()) << said->out;
+    part.push_back(std::strtod(said->out.c_str(), nullptr));
+    dom0("xl unpause t-state");
     const double replaced = silence_while(guest, [&] {
       if (device_model == DeviceModel::linstub) {
         succeeds("linstub upgrade t-state", upgrade_limit);
@@ -343,12 +350,6 @@ TEST_F(StateOf, CostsBesideQemuInDom0) {
         restore(guest);
       }
     });
-    // Paused, so that the guest's own work does not count.
-    auto said =
-        host().run("xl pause t-state; python3 - $(xl domid t-state) 2>&1", seconds(120), save_part);
-    ASSERT_TRUE(said) << why(said);
-    ASSERT_TRUE(said->status.success()) << said->out;
-    part.push_back(std::strtod(said->out.c_str(), nullptr));
     std::printf("%s: the guest is silent for %.1f s during xl save -c, for %.1f s while its device "
                 "model is replaced (%s); the device model's part of a save: %s",
                 device_model_name(device_model), checkpoint, replaced,
