@@ -15,7 +15,7 @@ enum class PciStage : uint8_t { waiting, connecting, leaving };
 
 struct PciFacts {
   bool held = false;     // xen-pciback has it with a domain still
-  bool taken = false;    // xen-pciback has it for the stub domain (all of them)
+  bool taken = false;    // of connecting: xen-pciback has it for the stub domain (all of them)
   unsigned backend = 0;  // xenbus states
   unsigned frontend = 0; // hostile
   bool listed = false;   // linstub-init says that QEMU can use it (all of them). Hostile

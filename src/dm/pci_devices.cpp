@@ -177,7 +177,7 @@ void PciDevices::look_again() {
 Result<PciFacts> PciDevices::facts() {
   PciStates states = TRY(backend_.states());
   PciFacts facts{.held = false,
-                 .taken = true,
+                 .taken = change_->stage == PciStage::connecting && TRY(allow_interrupts()),
                  .backend = states.backend,
                  .frontend = states.frontend,
                  .listed = true,
@@ -188,7 +188,6 @@ Result<PciFacts> PciDevices::facts() {
   bool may_reset = base::Clock::now() - change_->begin < longest_reset;
   for (const xen::PciAddress &address : change_->addresses) {
     facts.listed = facts.listed && lists_pci(list, address, ' ');
-    facts.taken = facts.taken && TRY(backend_.has_taken(address));
     if (change_->stage == PciStage::leaving) {
       facts.held = facts.held || bus_.has_interrupt_control(address);
     } else if (change_->stage == PciStage::waiting) {
@@ -200,19 +199,22 @@ Result<PciFacts> PciDevices::facts() {
   return facts;
 }
 
-// Not before xen-pciback has taken the device: only when it gives it back does it clear that.
-Result<> PciDevices::allow_interrupts() {
+// For each device that xen-pciback has taken; not before: only when it gets the device back does it
+// clear that. Returns whether it has taken all of them.
+Result<bool> PciDevices::allow_interrupts() {
+  bool all = true;
   for (const xen::PciAddress &address : change_->addresses) {
-    if (TRY(backend_.has_taken(address)) && !bus_.has_interrupt_control(address))
+    const bool taken = TRY(backend_.has_taken(address));
+    if (taken && !bus_.has_interrupt_control(address))
       TRY(bus_.allow_interrupt_control(address));
+    all = all && taken;
   }
-  return {};
+  return all;
 }
 
 void PciDevices::look() {
   while (change_) {
-    Result<> allowed = change_->stage == PciStage::connecting ? allow_interrupts() : Result<>();
-    auto seen = allowed.and_then([this] { return facts(); });
+    auto seen = facts();
     if (!seen) {
       base::log_error("PCI devices: {}", seen.error().message());
       return change_->stage == PciStage::leaving ? finish_leave(false)

@@ -73,7 +73,7 @@ private:
   void look_again();
   void drain_events();
   base::Result<PciFacts> facts();
-  base::Result<> allow_interrupts();
+  base::Result<bool> allow_interrupts();
   void act(PciNext what);
   base::Result<> connect();
   void undo(const std::string &why);

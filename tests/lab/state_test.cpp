@@ -46,17 +46,25 @@ protected:
     guest.found_again();
   }
 
+  // Pings the guest from dom0, until end_pings().
+  void begin_pings(const BusyGuest &guest, const std::string &options) {
+    dom0(base::format("(setsid ping {} {} >/run/lab-ping 2>&1 </dev/null & echo $! "
+                      ">/run/lab-ping.pid)",
+                      options, guest.address()));
+  }
+  // What a command of dom0 makes of ping's output, the file /run/lab-ping.
+  std::string end_pings(const std::string &command) {
+    return dom0("kill -INT $(cat /run/lab-ping.pid); sleep 1; " + command + "; rm /run/lab-ping*");
+  }
+
   // The longest time, in seconds, for which the guest answers no ping while that is done.
   double silence_while(const BusyGuest &guest, const std::function<void()> &work) {
-    dom0(base::format("(setsid ping -D -i 0.1 {} >/run/lab-ping 2>&1 </dev/null & echo $! "
-                      ">/run/lab-ping.pid)",
-                      guest.address()));
+    begin_pings(guest, "-D -i 0.1");
     work();
     EXPECT_TRUE(holds_within("ping -c 3 -i 0.2 -W 2 " + guest.address(), seconds(60)));
     return std::strtod(
-        dom0("kill -INT $(cat /run/lab-ping.pid); sleep 1; awk -F'[][]' '/bytes from/ { if (last "
-             "&& $2 - last > most) most = $2 - last; last = $2 } END { print most }' "
-             "/run/lab-ping; rm /run/lab-ping*")
+        end_pings("awk -F'[][]' '/bytes from/ { if (last && $2 - last > most) most = $2 - last; "
+                  "last = $2 } END { print most }' /run/lab-ping")
             .c_str(),
         nullptr);
   }
@@ -134,9 +142,7 @@ TEST_F(StateOf, AnUpgradeReplacesTheStubDomainUnderTheGuest) {
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   std::string domid = dom0("xl domid t-state");
   std::string stub = dom0("xl domid t-state-dm");
-  dom0(base::format("(setsid ping -i 0.5 {} >/run/lab-ping 2>&1 </dev/null & echo $! "
-                    ">/run/lab-ping.pid)",
-                    guest.address()));
+  begin_pings(guest, "-i 0.5");
   for (int i = 0; i < rounds(usual_rounds, promised_rounds); i++) {
     std::string said = succeeds("linstub upgrade t-state", upgrade_limit);
     EXPECT_THAT(said, HasSubstr("it was held for"));
@@ -149,8 +155,7 @@ TEST_F(StateOf, AnUpgradeReplacesTheStubDomainUnderTheGuest) {
   }
   // Pings that nobody could answer meanwhile are lost, as on any network; none comes twice, and
   // they go on.
-  std::string pings = dom0("kill -INT $(cat /run/lab-ping.pid); sleep 1; tail -n 3 /run/lab-ping; "
-                           "rm /run/lab-ping*");
+  std::string pings = end_pings("tail -n 3 /run/lab-ping");
   std::printf("%s\n", pings.c_str());
   EXPECT_THAT(pings, AllOf(HasSubstr(" received"), Not(HasSubstr("duplicates"))));
   EXPECT_THAT(dom0("ping -c 4 -W 5 " + guest.address()), HasSubstr("4 received"));
