@@ -115,6 +115,7 @@ base::Result<> console(const LabSettings &settings) {
   base::Command ssh = host.interactive("exec xl console " + lab::quote(settings.from));
   ssh.argv.insert(ssh.argv.begin() + 1, "-t");
   std::vector<char *> argv;
+  argv.reserve(ssh.argv.size() + 1);
   for (std::string &argument : ssh.argv)
     argv.push_back(argument.data());
   argv.push_back(nullptr);

@@ -74,7 +74,6 @@ Step failed(Life life, Event event) {
   case Phase::booting:
     return start_failed(life);
   case Phase::serving:
-    return event == Event::deadline ? stay(life) : end(life, Outcome::failure);
   case Phase::saving: // the save has a deadline of its own
     return event == Event::deadline ? stay(life) : end(life, Outcome::failure);
   case Phase::retiring:

@@ -148,8 +148,8 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
 }
 
 void Monitors::forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
-                       const After &after) {
-  auto done = [&socket, command, shape, after, client = socket.session(),
+                       After after) {
+  auto done = [&socket, command, shape, after = std::move(after), client = socket.session(),
                answer = answer_to(socket, command)](const qmp::Reply &reply) {
     auto session = client.lock();
     if (after)
@@ -166,12 +166,8 @@ void Monitors::forward(MonitorSocket &socket, const qmp::Command &command, const
     base::log_error("QEMU's reply to {}: {}", command.name, right.error().message());
     answer(base::fail("QEMU's reply was not fit to be passed on: {}", right.error().message()));
   };
-  auto sent = ask(command.name, command.arguments, done);
-  if (sent)
-    return;
-  answer_to(socket, command)(std::unexpected(std::move(sent).error()));
-  if (after)
-    after(false, true);
+  if (auto sent = ask(command.name, command.arguments, done); !sent)
+    done({.error_class = "GenericError", .error = std::move(sent).error().message()});
 }
 
 void Monitors::on_data(std::span<const std::byte> bytes) {

@@ -68,7 +68,7 @@ private:
   static Answer answer_to(MonitorSocket &socket, const qmp::Command &command);
   using After = std::function<void(bool succeeded, bool client_there)>;
   void forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
-               const After &after = nullptr);
+               After after = nullptr);
   void attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape);
   void flush();
 

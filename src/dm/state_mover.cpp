@@ -68,15 +68,15 @@ void StateMover::abandon() {
   save_.reset();
 }
 
-void StateMover::detach(xen::DomId stub, std::function<void()> done) {
-  run({helper_program, "detach", base::format("{}", stub), wire::state_disk}, std::move(done));
+void StateMover::detach(xen::DomId stub, const std::function<void()> &done) {
+  run({helper_program, "detach", base::format("{}", stub), wire::state_disk}, done);
 }
 
 void StateMover::settle(xen::DomId stub, uint32_t memory) {
   run({helper_program, "settle", base::format("{}", stub), std::to_string(memory)}, [] {});
 }
 
-void StateMover::run(std::vector<std::string> command, std::function<void()> done) {
+void StateMover::run(std::vector<std::string> command, const std::function<void()> &done) {
   auto ended = [this, done](const base::Result<std::string> &output) {
     auto call = done;
     detach_.reset();

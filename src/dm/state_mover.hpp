@@ -26,7 +26,7 @@ public:
   // Takes the state disk away from a stub domain, used or not; none being there is no error. `done`
   // is called when it has gone, or cannot be made to go, which is logged. Nothing else can be done
   // meanwhile.
-  void detach(xen::DomId stub, std::function<void()> done);
+  void detach(xen::DomId stub, const std::function<void()> &done);
 
   // The same after a restore, which has left the stub domain with more than `memory` MiB.
   void settle(xen::DomId stub, uint32_t memory);
@@ -40,7 +40,7 @@ public:
 private:
   base::Result<> plug(const StateSave::Context &context);
   void tell_ready();
-  void run(std::vector<std::string> command, std::function<void()> done);
+  void run(std::vector<std::string> command, const std::function<void()> &done);
   void idle();
 
   base::EventLoop &loop_;

@@ -145,7 +145,7 @@ Host LabState::host() const {
                .control_directory = directory});
 }
 
-base::Result<Labs> Labs::open(fs::path config) {
+base::Result<Labs> Labs::open(const fs::path &config) {
   std::error_code error;
   if (!fs::is_directory(config / "lab", error))
     return base::fail("{} has no directory lab: run this from the checkout of Linstub, or give "

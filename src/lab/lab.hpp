@@ -35,7 +35,7 @@ struct LabState {
 class Labs {
 public:
   // `config` is the project's config directory: what labs are made from.
-  static base::Result<Labs> open(std::filesystem::path config);
+  static base::Result<Labs> open(const std::filesystem::path &config);
 
   // The lab if it is running, else a new one: builds what is missing, starts it, waits for ssh.
   // One of another shape under the same name is an error.

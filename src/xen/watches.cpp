@@ -99,7 +99,8 @@ base::Result<std::optional<WatchEvent>> Watches::take() {
     std::string body(reinterpret_cast<const char *>(input_.data()) + sizeof header, header.length);
     input_.erase(input_.begin(), input_.begin() + static_cast<ptrdiff_t>(size));
     if (header.type == error_reply)
-      return base::fail("xenstored refuses a watch: {}", base::printable(body.c_str(), 40));
+      return base::fail("xenstored refuses a watch: {}",
+                        base::printable(body.substr(0, body.find('\0')), 40));
     if (header.type != watch_event)
       continue; // the reply to a request
     size_t end = body.find('\0');

@@ -22,8 +22,8 @@ public:
     fs::create_directory(path() / "scratch");
     fs::copy_file("/bin/true", path() / "qemu/program");
     fs::copy_file("/bin/cat", path() / "init");
-    static_cast<void>(base::replace_file(path() / "qemu/keymaps/en-us", "a 0x1e\n"));
-    static_cast<void>(base::replace_file(path() / "qemu/keymaps/de", "z 0x15\n"));
+    EXPECT_TRUE(base::replace_file(path() / "qemu/keymaps/en-us", "a 0x1e\n"));
+    EXPECT_TRUE(base::replace_file(path() / "qemu/keymaps/de", "z 0x15\n"));
   }
 
   [[nodiscard]] fs::path path() const { return directory_->path(); }
