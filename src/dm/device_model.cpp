@@ -98,6 +98,7 @@ Result<> DeviceModel::prepare() {
         StateFile::fill(guest_, saved).transform_error(base::doing("restore the device model"))));
   }
   services_ = TRY(GuestServices::open(loop_, plan_, monitors_owner()));
+  media_ = std::make_unique<Media>(loop_, xenstore_, services_->monitors(), plan_, fd_sets_);
   requests_ = TRY(ControlSocket::open(
       loop_, guest_, [this](const UpgradeRequest &request) { upgrade_asked(request); }));
   TRY(xenstore_.watch("@releaseDomain", "domains"));
@@ -256,6 +257,8 @@ void DeviceModel::forget_stub_domain() {
   deadline_.reset();
   pci_.reset();
   mover_->abandon();
+  media_->abandon();
+  media_->forget();
   services_->disconnect();
   if (channel_) {
     channel_->leave();
@@ -286,6 +289,9 @@ void DeviceModel::remove_stub_domain() {
   mover_->abandon();
   if (mover_->busy())
     return mover_->when_idle([this] { remove_stub_domain(); });
+  media_->abandon();
+  if (media_->busy())
+    return media_->when_idle([this] { remove_stub_domain(); });
   auto removal =
       Helper::start(loop_, {helper_program, "destroy", std::format("{}", guest_)}, {}, -1,
                     Deadline::after(longest_removal), [this](auto output) {
@@ -372,6 +378,7 @@ Result<> DeviceModel::look_at_stub_domain() {
     if (qemu && *qemu == "running")
       happened(Event::qemu_runs);
   }
+  media_->look();
   return channel_ ? Result<>() : connect_channel();
 }
 

@@ -14,6 +14,7 @@
 #include "dm/image.hpp"
 #include "dm/keeper.hpp"
 #include "dm/life.hpp"
+#include "dm/media.hpp"
 #include "dm/pci_devices.hpp"
 #include "dm/plan.hpp"
 #include "dm/state_mover.hpp"
@@ -126,6 +127,7 @@ private:
   std::unique_ptr<StateMover> mover_;
   std::unique_ptr<ControlSocket> requests_;
   FdSets fd_sets_;
+  std::unique_ptr<Media> media_;
   base::EventLoop::Handle signals_;
   base::EventLoop::Handle xenstore_watch_;
   base::EventLoop::Handle keeper_watch_;

@@ -62,6 +62,13 @@ void DeviceModel::execute(const qmp::Command &command, base::Fd received,
       answer(std::unexpected(std::move(started).error()));
     return;
   }
+  if (command.name == "eject" || command.name == "blockdev-change-medium") {
+    if (life_.phase != Phase::serving)
+      return answer(base::fail("the device model is being replaced"));
+    wake();
+    return command.name == "eject" ? media_->eject(*stub_, command.arguments, answer)
+                                   : media_->change(*stub_, command.arguments, answer);
+  }
   answer(base::fail("linstub-dm does not know the command"));
 }
 
@@ -154,7 +161,7 @@ void DeviceModel::upgrade_asked(const UpgradeRequest &request) {
 
 // All that can be known to fail fails here, before the guest notices anything.
 Result<> DeviceModel::prepare_upgrade(const UpgradeRequest &request) {
-  if (life_.phase != Phase::serving || mover_->busy() || renaming_)
+  if (life_.phase != Phase::serving || mover_->busy() || media_->busy() || renaming_)
     return base::fail("the device model is busy ({}): try again", status_.phase);
   std::string directory = request.image.empty() ? plan_.settings.image : request.image;
   std::string xen = TRY(control_.release());

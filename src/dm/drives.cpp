@@ -15,12 +15,55 @@ namespace {
 using base::fail;
 using base::Result;
 
-Result<DiskFormat> parse_format(std::string_view format) {
-  if (format == "raw" || format == "host_device")
-    return DiskFormat::raw;
-  if (format == "qcow2")
-    return DiskFormat::qcow2;
-  return fail("the image format \"{}\" is not served: raw and qcow2 are", format);
+constexpr std::string_view device_prefix = "/dev/";
+
+// The keys of a -drive that say what is in it, in the stub domain.
+constexpr std::array<std::string_view, 6> medium_keys{"file",          "format", "file.driver",
+                                                      "file.filename", "cache",  "aio"};
+
+// A block device under its own name.
+void use_disk(Options &options, const Disk &disk) {
+  options.remove("file");
+  options.set("format", disk.format == DiskFormat::qcow2 ? "qcow2" : "raw");
+  options.set("file.driver", "host_device");
+  options.set("file.filename", std::format("{}{}", device_prefix, disk.vdev));
+  // Not direct I/O: QEMU reads straight into the guest's memory, which is foreign to a PV stub
+  // domain, and the kernel does not pin such pages for direct I/O (EFAULT, an error of the guest's
+  // disk). The guest's flushes reach the disk in dom0 all the same.
+  options.set("cache", "writeback");
+  options.set("aio", "threads");
+}
+
+// The place of an option's value, of those with this name, whose Options are wanted.
+template <class Wanted>
+std::optional<size_t> find_option(const Plan &plan, std::string_view name, const Wanted &wanted) {
+  for (size_t i = 0; i + 1 < plan.qemu.size(); i++) {
+    if (plan.qemu[i] == name && wanted(Options::parse(plan.qemu[i + 1])))
+      return i + 1;
+  }
+  return std::nullopt;
+}
+
+// The place of the value of -drive for a CD-ROM drive.
+Result<size_t> find_cd_drive(const Plan &plan, std::string_view id) {
+  auto device = find_option(plan, "-device", [&](const Options &options) {
+    return options.leader() == "ide-cd" && options.get("id") == id;
+  });
+  if (!device)
+    return fail("the guest has no CD-ROM drive \"{}\"", id);
+  auto name = Options::parse(plan.qemu[*device]).get("drive");
+  auto drive = find_option(plan, "-drive",
+                           [&](const Options &options) { return options.get("id") == name; });
+  if (!name || !drive)
+    return fail("the CD-ROM drive \"{}\" cannot have a medium", id);
+  return *drive;
+}
+
+std::optional<std::string> disk_in(const Options &options) {
+  auto device = options.get("file.filename");
+  if (!device || !device->starts_with(device_prefix))
+    return std::nullopt;
+  return device->substr(device_prefix.size());
 }
 
 // A name that can stand in /sys/class/net: the kernel's rule, and no more.
@@ -53,6 +96,14 @@ Result<std::string> disk_name(size_t number) {
   return std::format("xvd{}", static_cast<char>('a' + number));
 }
 
+Result<DiskFormat> parse_format(std::string_view format) {
+  if (format == "raw" || format == "host_device")
+    return DiskFormat::raw;
+  if (format == "qcow2")
+    return DiskFormat::qcow2;
+  return fail("the image format \"{}\" is not served: raw and qcow2 are", format);
+}
+
 Result<DriveOption> translate_drive(std::string_view value, size_t number) {
   Options options = Options::parse(value);
   for (const Options::Item &item : options.items()) {
@@ -73,17 +124,37 @@ Result<DriveOption> translate_drive(std::string_view value, size_t number) {
             .vdev = TRY(disk_name(number)),
             .format = TRY(parse_format(options.get_or("format", "raw"))),
             .mode = read_only ? DiskMode::read_only : DiskMode::read_write};
-  // A block device under its own name.
-  options.remove("file");
-  options.set("format", disk.format == DiskFormat::qcow2 ? "qcow2" : "raw");
-  options.set("file.driver", "host_device");
-  options.set("file.filename", std::format("/dev/{}", disk.vdev));
-  // Not direct I/O: QEMU reads straight into the guest's memory, which is foreign to a PV stub
-  // domain, and the kernel does not pin such pages for direct I/O (EFAULT, an error of the guest's
-  // disk). The guest's flushes reach the disk in dom0 all the same.
-  options.set("cache", "writeback");
-  options.set("aio", "threads");
+  use_disk(options, disk);
   return DriveOption{.disk = std::move(disk), .for_qemu = options.text()};
+}
+
+Result<std::optional<std::string>> medium_of(const Plan &plan, std::string_view drive) {
+  return disk_in(Options::parse(plan.qemu[TRY(find_cd_drive(plan, drive))]));
+}
+
+Result<> set_medium(Plan &plan, std::string_view drive, std::optional<Disk> medium) {
+  std::string &argument = plan.qemu[TRY(find_cd_drive(plan, drive))];
+  Options options = Options::parse(argument);
+  std::erase_if(plan.disks,
+                [former = disk_in(options)](const Disk &disk) { return disk.vdev == former; });
+  for (const std::string_view key : medium_keys)
+    options.remove(key);
+  if (medium) {
+    use_disk(options, *medium);
+    plan.disks.push_back(std::move(*medium));
+  }
+  argument = options.text();
+  return {};
+}
+
+Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string> &others) {
+  for (size_t i = 0;; i++) {
+    std::string name = TRY(disk_name(i));
+    if (!std::ranges::contains(plan.disks, name, &Disk::vdev) && !others.contains(name) &&
+        std::ranges::none_of(plan.files,
+                             [&](const CopiedFile &file) { return file.disk.vdev == name; }))
+      return name;
+  }
 }
 
 Result<NetdevOption> translate_netdev(std::string_view value) {

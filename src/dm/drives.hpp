@@ -5,6 +5,7 @@
 #include "dm/plan.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -16,12 +17,28 @@ constexpr size_t most_nics = 8;
 // xvda, xvdb, ...
 base::Result<std::string> disk_name(size_t number);
 
+// As QEMU calls it; an error for one that is not served.
+base::Result<DiskFormat> parse_format(std::string_view format);
+
 struct DriveOption {
   std::optional<Disk> disk; // none for an empty CD-ROM drive
   std::string for_qemu;
 };
 // `number` is how many disks there are already.
 base::Result<DriveOption> translate_drive(std::string_view value, size_t number);
+
+// CD-ROM drives of a plan, by the id that QMP knows them by ("ide-5632"). An error where there is
+// no such drive.
+
+// The disk (xvdX) that is its medium; none if it is empty.
+base::Result<std::optional<std::string>> medium_of(const Plan &plan, std::string_view drive);
+
+// Puts a disk, or none, in the place of its medium: among the disks, and in QEMU's arguments, as
+// they would be for a new guest.
+base::Result<> set_medium(Plan &plan, std::string_view drive, std::optional<Disk> medium);
+
+// A name that no disk and no file of the plan has, nor one of `others`.
+base::Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string> &others);
 
 struct NetdevOption {
   Nic nic; // without a MAC: that is in -device

@@ -1,7 +1,7 @@
 #include "dm/state_save.hpp"
 
 #include "base/log.hpp"
-#include "dm/state_disk.hpp"
+#include "dm/disk_plug.hpp"
 #include "wire/state_record.hpp"
 
 namespace linstub::dm {
@@ -17,7 +17,8 @@ base::Result<std::unique_ptr<StateSave>> StateSave::start(Context context, Ready
   std::unique_ptr<StateSave> save(
       new StateSave(context, std::move(file), std::move(ready), std::move(done)));
   save->stream_ = TRY(context.channel.open(wire::Service::save, 0, window, *save));
-  TRY(plug_state_disk(context.xenstore, context.stub, save->file_.path(), LINSTUB_HOTPLUG));
+  TRY(plug_disk(context.xenstore, context.stub,
+                {.path = save->file_.path(), .vdev = wire::state_disk}, LINSTUB_HOTPLUG));
   return save;
 }
 

@@ -8,9 +8,7 @@ namespace linstub::qmp {
 namespace {
 
 constexpr std::string_view no_colo = "linstub-dm does not support COLO replication";
-constexpr std::string_view no_medium =
-    "linstub-dm cannot change the medium of a CD-ROM drive yet: name the image in the guest's "
-    "configuration";
+constexpr std::string_view no_change = "use blockdev-change-medium";
 constexpr std::string_view no_files =
     "linstub-dm does not let QEMU open files: it runs in a stub domain that has none of dom0's";
 
@@ -21,6 +19,8 @@ const std::vector<Rule> &table() {
       {.command = "add-fd", .action = Action::answer},
       {.command = "remove-fd", .action = Action::answer},
       {.command = "xen-save-devices-state", .action = Action::answer},
+      {.command = "eject", .action = Action::answer},
+      {.command = "blockdev-change-medium", .action = Action::answer},
 
       {.command = "query-status",
        .action = Action::forward,
@@ -51,7 +51,6 @@ const std::vector<Rule> &table() {
       {.command = "system_powerdown", .action = Action::forward},
       {.command = "system_wakeup", .action = Action::forward},
       {.command = "inject-nmi", .action = Action::forward},
-      {.command = "eject", .action = Action::forward},
       {.command = "device_add", .action = Action::forward},
       {.command = "device_del", .action = Action::forward},
       {.command = "change-vnc-password", .action = Action::forward},
@@ -64,8 +63,7 @@ const std::vector<Rule> &table() {
 
       {.command = "xen-load-devices-state", .action = Action::refuse, .why = no_colo},
       {.command = "query-fdsets", .action = Action::refuse, .why = no_files},
-      {.command = "blockdev-change-medium", .action = Action::refuse, .why = no_medium},
-      {.command = "change", .action = Action::refuse, .why = no_medium},
+      {.command = "change", .action = Action::refuse, .why = no_change},
       {.command = "screendump", .action = Action::refuse, .why = no_files},
       {.command = "blockdev-add", .action = Action::refuse, .why = no_files},
       {.command = "nbd-server-start", .action = Action::refuse, .why = no_colo},

@@ -6,6 +6,7 @@
 #include "xen/xenbus.hpp"
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -48,19 +49,31 @@ base::Result<std::string> Frontends::link_of(unsigned int nic) const {
   return name_of(base::format("vif-{}", nic), "net").transform_error(base::doing("NIC {}", nic));
 }
 
-base::Result<std::string> Frontends::hand_over(const std::string &name) {
-  if (handed_over_.contains(name))
-    return std::string();
+// "" when the node is the owner's, or what is missing.
+base::Result<std::string> Frontends::hand_over(const std::string &name) const {
   std::string node = base::format("{}/{}", world_.dev, name);
-  bool ours = name == wire::state_disk;
-  if (::chown(node.c_str(), ours ? 0 : owner_, ours ? 0 : owner_) == 0) {
+  struct stat status{};
+  if (::stat(node.c_str(), &status) == 0 && status.st_uid == owner_)
+    return std::string();
+  if (::chown(node.c_str(), owner_, owner_) == 0) {
     base::log_debug("{} is there", node);
-    handed_over_.insert(name);
     return std::string();
   }
   if (errno != ENOENT)
     return base::fail_errno(errno, "give {} to QEMU", node);
   return base::format("{} is not there", node);
+}
+
+base::Result<std::string> Frontends::hand_over_disk(const std::string &name) {
+  if (name == wire::state_disk) { // stays ours
+    std::string node = base::format("{}/{}", world_.dev, name);
+    return ::access(node.c_str(), F_OK) == 0 ? std::string()
+                                             : base::format("{} is not there", node);
+  }
+  std::string lacks = TRY(hand_over(name));
+  if (lacks.empty())
+    disks_.push_back(name);
+  return lacks;
 }
 
 base::Result<std::string> Frontends::lack(const Kind &kind, const std::string &number) {
@@ -74,7 +87,7 @@ base::Result<std::string> Frontends::lack(const Kind &kind, const std::string &n
   auto name = name_of(base::format("{}-{}", kind.type, number), kind.sysfs_class);
   if (!name)
     return std::move(name).error().message();
-  return kind.has_node ? hand_over(*name) : std::string();
+  return kind.has_node ? hand_over_disk(*name) : std::string();
 }
 
 base::Result<std::vector<std::string>> Frontends::scan() {
@@ -82,6 +95,7 @@ base::Result<std::vector<std::string>> Frontends::scan() {
                                               {"vif", "net", "NIC", false},
                                               {"console", nullptr, "console", true}}};
   std::vector<std::string> missing;
+  disks_.clear();
   for (const Kind &kind : kinds) {
     auto numbers = world_.list(base::format("device/{}", kind.type));
     if (!numbers && numbers.error().code() == ENOENT)

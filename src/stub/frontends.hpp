@@ -28,10 +28,14 @@ public:
   Frontends(World world, uid_t owner, std::set<std::string> consoles)
       : world_(std::move(world)), owner_(owner), consoles_(std::move(consoles)) {}
 
-  // Looks at all frontends; gives nodes that have appeared to the owner. Returns what is still
+  // Looks at all frontends; gives nodes that have appeared to the owner: also those of disks that
+  // dom0 plugs later, and again under a name that another disk has had. Returns what is still
   // missing, each as words for an error ("disk 51712: its state is 2, not connected (4)"): nothing
   // when all are ready. To be called again whenever something may have changed.
   base::Result<std::vector<std::string>> scan();
+
+  // The disks, as they are called in /dev, that the owner could open at the last scan().
+  [[nodiscard]] const std::vector<std::string> &disks() const { return disks_; }
 
   // The network link of device/vif/<nic> ("eth0").
   [[nodiscard]] base::Result<std::string> link_of(unsigned int nic) const;
@@ -40,14 +44,15 @@ private:
   // What a frontend still lacks, in words; "" if it is ready.
   struct Kind;
   base::Result<std::string> lack(const Kind &kind, const std::string &number);
-  base::Result<std::string> hand_over(const std::string &name);
+  [[nodiscard]] base::Result<std::string> hand_over(const std::string &name) const;
+  base::Result<std::string> hand_over_disk(const std::string &name);
   [[nodiscard]] base::Result<std::string> name_of(const std::string &device,
                                                   const std::string &sysfs_class) const;
 
   World world_;
   uid_t owner_;
   std::set<std::string> consoles_; // their numbers
-  std::set<std::string> handed_over_;
+  std::vector<std::string> disks_;
 };
 
 } // namespace linstub::stub

@@ -244,22 +244,29 @@ void Init::look_at_devices() {
   missing_ = base::join(*missing, "; ");
   if (missing->empty())
     tell(Event::devices_ready);
-  look_at_pci();
+  report_devices();
 }
 
-// Comes and goes while QEMU runs. That a device is not usable is for dom0 to say, which waits for
-// it: the guest goes on without.
-void Init::look_at_pci() {
-  if (state_.phase != Phase::running || settings_.mode != Mode::linstub || !pci_->possible())
+// Disks and PCI devices come and go while QEMU runs. That one is not usable is for dom0 to say,
+// which waits for it: the guest goes on without.
+void Init::report_devices() {
+  if (state_.phase != Phase::running || settings_.mode != Mode::linstub)
+    return;
+  tell_dom0(wire::disks_node, disks_told_, base::join(frontends_->disks(), " "));
+  if (!pci_->possible())
     return;
   if (auto looked = pci_->look(); !looked)
     return base::log_error("PCI devices: {}", looked.error().message());
-  std::string ready = pci_->ready();
-  if (pci_told_ == ready)
+  tell_dom0(wire::pci_node, pci_told_, pci_->ready());
+}
+
+// Writes a node that says how things are now, if they were otherwise when it was written last.
+void Init::tell_dom0(const char *node, std::optional<std::string> &told, std::string now) {
+  if (told == now)
     return;
-  pci_told_ = ready;
-  if (auto written = xenstore_->write(wire::pci_node, ready); !written)
+  if (auto written = xenstore_->write(node, now); !written)
     base::log_error("{}", written.error().message());
+  told = std::move(now);
 }
 
 base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd> &keep) {
@@ -301,6 +308,7 @@ base::Result<> Init::start_qemu() {
   if (base::log_enabled(base::LogLevel::debug))
     base::log_debug("{} {}", qemu_program, base::join(arguments, " "));
   std::vector<int> numbers;
+  numbers.reserve(keep.size());
   for (const base::Fd &fd : keep)
     numbers.push_back(fd.get());
   qemu_ = TRY(Qemu::start(*loop_, arguments, numbers,
@@ -334,7 +342,7 @@ base::Result<> Init::serve_channel() {
                                  [] { return sys::connect_unix(wire::qmp_socket); }));
     return {};
   }
-  look_at_pci();
+  report_devices();
   auto vchan = TRY(xen::Vchan::serve(xen::dom0, wire::channel_node, channel_rings));
   channel_ = TRY(
       Channel::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)), log_,

@@ -44,7 +44,8 @@ private:
   void report_state();
   void set_deadline();
   void look_at_devices();
-  void look_at_pci();
+  void report_devices();
+  void tell_dom0(const char *node, std::optional<std::string> &told, std::string now);
   base::Result<> start_qemu();
   base::Result<base::Fd> feed_state();
   base::Result<std::vector<std::string>> qemu_arguments(std::vector<base::Fd> &keep);
@@ -71,7 +72,8 @@ private:
   std::string missing_; // what devices are still awaited
   std::optional<PciDevices> pci_;
   std::optional<std::string> pci_told_; // what dom0 has been told of it
-  std::unique_ptr<StateFeed> feed_;     // while QEMU restores
+  std::optional<std::string> disks_told_;
+  std::unique_ptr<StateFeed> feed_; // while QEMU restores
   std::unique_ptr<Qemu> qemu_;
   LogRing last_words_; // of QEMU's
   std::vector<std::string> sockets_;

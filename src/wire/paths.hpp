@@ -23,6 +23,10 @@
 //                                                  devices: the real addresses of those that QEMU
 //                                                  can use now, with blanks between, at most
 //                                                  longest_pci bytes. Hostile: compared, no more
+//   data/linstub/disks                 stub        once QEMU runs: the names (xvdX) of the disks
+//                                                  that QEMU can open now, with blanks between, at
+//                                                  most longest_disks bytes. Hostile: compared, no
+//                                                  more
 //
 // QEMU's arguments are where libxl's own Linux stub domain mode puts them (Xen's
 // docs/misc/stubdom.txt): /vm/<uuid of the stub domain>/image/dm-argv/<nnn>, in order.
@@ -45,6 +49,8 @@ constexpr const char *error_node = "data/linstub/error";
 constexpr const char *channel_node = "data/linstub/channel";
 constexpr const char *pci_node = "data/linstub/pci";
 constexpr size_t longest_pci = 512;
+constexpr const char *disks_node = "data/linstub/disks";
+constexpr size_t longest_disks = 512;
 constexpr size_t longest_error = 512;
 
 // QEMU's unix sockets in the stub domain: linstub-dm names them in QEMU's arguments, linstub-init

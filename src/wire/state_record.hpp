@@ -39,8 +39,6 @@ constexpr uint64_t longest_state = state_disk_size - state_offset;
 
 // The disk in the stub domain: a name that no disk of a guest has.
 constexpr const char *state_disk = "xvdaa";
-// The same as Xen numbers it (Xen's docs/man/xen-vbd-interface.7): disk 26, no partition.
-constexpr uint32_t state_disk_number = (1U << 28) | (26U << 8);
 
 // QEMU's argument of -incoming, in whose place linstub-init puts a descriptor.
 constexpr const char *incoming_argument = "linstub:state";

@@ -69,14 +69,15 @@ std::string Scenario::dom0(const std::string &command) {
   return text;
 }
 
-std::string Scenario::fails(const std::string &command, Milliseconds limit) {
+std::string Scenario::ends(const std::string &command, Milliseconds limit, bool success) {
   auto output = host().run(command + " 2>&1", limit);
   if (!output) {
     ADD_FAILURE() << why(output);
     return {};
   }
-  EXPECT_FALSE(output->status.success()) << command << " has succeeded";
-  return output->out + output->err;
+  const std::string said = output->out + output->err;
+  EXPECT_EQ(output->status.success(), success) << command << ": " << said;
+  return said;
 }
 
 void Scenario::as_soon_as(const std::string &condition, const std::string &command) {

@@ -49,8 +49,14 @@ public:
   // newline.
   std::string dom0(const std::string &command);
 
-  // A command in dom0 that has to fail: what it says. The test fails if it succeeds.
-  std::string fails(const std::string &command, base::Milliseconds limit);
+  // A command in dom0 that has to succeed, or to fail: what it says. The test fails if it does
+  // otherwise.
+  std::string succeeds(const std::string &command, base::Milliseconds limit) {
+    return ends(command, limit, true);
+  }
+  std::string fails(const std::string &command, base::Milliseconds limit) {
+    return ends(command, limit, false);
+  }
 
   // Runs a command in dom0, in the background, as soon as a shell condition holds; not at all if it
   // does not hold within a minute.
@@ -75,6 +81,8 @@ protected:
   void TearDown() override;
 
 private:
+  std::string ends(const std::string &command, base::Milliseconds limit, bool success);
+
   Inventory before_;
 };
 

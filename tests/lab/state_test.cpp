@@ -28,16 +28,6 @@ constexpr const char *state_disk_there = "losetup -a | grep -q state-";
 // All of them take most of an hour in the lab; an ordinary run makes the first one.
 class StateOf : public Scenario {
 protected:
-  std::string succeeds(const std::string &command, base::Milliseconds limit) {
-    auto output = host().run(command + " 2>&1", limit);
-    if (!output) {
-      ADD_FAILURE() << why(output);
-      return {};
-    }
-    EXPECT_TRUE(output->status.success()) << command << ": " << output->out << output->err;
-    return output->out;
-  }
-
   void save(const std::string &options = "") {
     succeeds("rm -f /var/tmp/t.save; xl save " + options + " t-state /var/tmp/t.save", save_limit);
   }

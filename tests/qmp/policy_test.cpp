@@ -27,6 +27,13 @@ TEST(Policy, AnswersWhatOnlyDom0Knows) {
   EXPECT_EQ(action("query-chardev"), Action::answer);
 }
 
+// A medium is a file of dom0's, and QEMU must not be asked to open what a client names.
+TEST(Policy, ChangesMediaItself) {
+  EXPECT_EQ(action("eject"), Action::answer);
+  EXPECT_EQ(action("blockdev-change-medium"), Action::answer);
+  EXPECT_EQ(action("change"), Action::refuse);
+}
+
 TEST(Policy, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(action("migrate"), Action::refuse);
   EXPECT_EQ(action(""), Action::refuse);

@@ -74,6 +74,29 @@ TEST_F(FrontendsTest, ADiskIsReadyWhenItIsConnectedAndHasItsNode) {
   EXPECT_THAT(frontends.scan().value(), IsEmpty());
 }
 
+TEST_F(FrontendsTest, DisksThatComeAndGoAreTold) {
+  EXPECT_THAT(frontends.disks(), IsEmpty());
+  nodes["device/vbd/51712/state"] = "4";
+  kernel_makes("vbd-51712", "block", "xvda");
+  ASSERT_TRUE(frontends.scan());
+  EXPECT_THAT(frontends.disks(), IsEmpty()); // without its node
+  node_appears("xvda");
+  ASSERT_TRUE(frontends.scan());
+  EXPECT_THAT(frontends.disks(), ElementsAre("xvda"));
+  nodes.erase("device/vbd/51712/state");
+  ASSERT_TRUE(frontends.scan());
+  EXPECT_THAT(frontends.disks(), IsEmpty());
+}
+
+TEST_F(FrontendsTest, TheStateDiskIsNotForQemu) {
+  nodes["device/vbd/268442112/state"] = "4";
+  kernel_makes("vbd-268442112", "block", "xvdaa");
+  EXPECT_THAT(frontends.scan().value(), ElementsAre(HasSubstr("dev/xvdaa is not there")));
+  node_appears("xvdaa");
+  EXPECT_THAT(frontends.scan().value(), IsEmpty());
+  EXPECT_THAT(frontends.disks(), IsEmpty());
+}
+
 TEST_F(FrontendsTest, ANicIsReadyWhenItIsConnectedAndHasItsLink) {
   nodes["device/vif/0/state"] = "4";
   EXPECT_THAT(frontends.scan().value(),

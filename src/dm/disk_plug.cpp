@@ -1,0 +1,119 @@
+#include "dm/disk_plug.hpp"
+
+#include "base/log.hpp"
+#include "dm/loop_device.hpp"
+#include "xen/xenbus.hpp"
+
+#include <sys/stat.h>
+
+namespace linstub::dm {
+namespace {
+
+using base::Result;
+using Nodes = xen::Xenstore::Nodes;
+
+struct Paths {
+  std::string frontend;
+  std::string backend;
+  std::string toolstack; // what libxl knows a device by
+
+  Paths(xen::DomId stub, uint32_t number)
+      : frontend(base::format("{}/device/vbd/{}", xen::domain_path(stub), number)),
+        backend(base::format("{}/backend/vbd/{}/{}", xen::domain_path(xen::dom0), stub, number)),
+        toolstack(base::format("/libxl/{}/device/vbd/{}", stub, number)) {}
+};
+
+// The block device behind a disk.
+struct Device {
+  std::string path;
+  dev_t number = 0;
+  bool loop = false; // made here
+};
+
+void take_away(const std::string &loop) {
+  if (auto removed = remove_loop(loop); !removed)
+    base::log_warning("{}", removed.error().message());
+}
+
+Result<Device> device_of(const Disk &disk) {
+  struct stat status{};
+  if (::stat(disk.path.c_str(), &status) != 0)
+    return base::fail_errno(errno, "find {}", disk.path);
+  if (S_ISBLK(status.st_mode))
+    return Device{.path = disk.path, .number = status.st_rdev};
+  auto access = disk.mode == DiskMode::read_only ? LoopAccess::read_only : LoopAccess::read_write;
+  const std::string loop = TRY(make_loop(disk.path, access));
+  if (::stat(loop.c_str(), &status) == 0)
+    return Device{.path = loop, .number = status.st_rdev, .loop = true};
+  auto failure = base::fail_errno(errno, "find {}", loop);
+  take_away(loop);
+  return failure;
+}
+
+Nodes backend_nodes(xen::DomId stub, const Disk &disk, const Device &device,
+                    const std::string &hotplug) {
+  Nodes nodes{{"params", disk.path},
+              {"script", hotplug},
+              {"frontend-id", base::format("{}", stub)},
+              {"online", "1"},
+              {"removable", "1"},
+              {"bootable", "0"},
+              {"dev", disk.vdev},
+              {"type", "phy"},
+              {"mode", disk.mode == DiskMode::read_only ? "r" : "w"},
+              {"device-type", "disk"},
+              {"discard-enable", "0"},
+              {"hotplug-status", "connected"},
+              // What xen-blkback waits for: it watches the node.
+              {"physical-device", physical_device(device.number)},
+              {"state", std::to_string(xen::xenbus_new)}};
+  if (device.loop)
+    nodes.emplace_back("node", device.path); // for the script, which removes it
+  return nodes;
+}
+
+} // namespace
+
+Result<uint32_t> vbd_number(std::string_view vdev) {
+  constexpr std::string_view prefix = "xvd";
+  constexpr size_t most_letters = 2;
+  const std::string_view letters = vdev.substr(std::min(prefix.size(), vdev.size()));
+  if (!vdev.starts_with(prefix) || letters.empty() || letters.size() > most_letters ||
+      letters.find_first_not_of("abcdefghijklmnopqrstuvwxyz") != std::string_view::npos)
+    return base::fail("\"{}\" is not the name of a virtual disk", vdev);
+  uint32_t disk = 0;
+  for (const char letter : letters)
+    disk = disk * 26 + static_cast<uint32_t>(letter - 'a') + 1;
+  disk--;
+  constexpr uint32_t first_extended = 16;
+  return disk < first_extended ? (202U << 8) | (disk << 4) : (1U << 28) | (disk << 8);
+}
+
+Result<> plug_disk(xen::Xenstore &xenstore, xen::DomId stub, const Disk &disk,
+                   const std::string &hotplug) {
+  const uint32_t number = TRY(vbd_number(disk.vdev));
+  const Paths paths(stub, number);
+  const Device device = TRY(device_of(disk));
+  const Nodes nodes = backend_nodes(stub, disk, device, hotplug);
+  auto plugged = xenstore.transaction([&]() -> Result<> {
+    if (TRY(xenstore.read_if_there(paths.toolstack + "/backend")))
+      return base::fail("a former one is still there");
+    TRY(xenstore.write_all(paths.toolstack,
+                           {{"frontend", paths.frontend}, {"backend", paths.backend}}));
+    TRY(xenstore.write_all(paths.toolstack, nodes));
+    TRY(xenstore.make_directory(paths.backend, xen::dom0, stub));
+    TRY(xenstore.write(paths.backend + "/frontend", paths.frontend));
+    TRY(xenstore.write_all(paths.backend, nodes));
+    TRY(xenstore.make_directory(paths.frontend, stub, xen::dom0));
+    return xenstore.write_all(paths.frontend, {{"backend", paths.backend},
+                                               {"backend-id", base::format("{}", xen::dom0)},
+                                               {"virtual-device", std::to_string(number)},
+                                               {"device-type", "disk"},
+                                               {"state", std::to_string(xen::xenbus_new)}});
+  });
+  if (!plugged && device.loop)
+    take_away(device.path);
+  return plugged.transform_error(base::doing("plug disk {}", disk.vdev));
+}
+
+} // namespace linstub::dm
