@@ -97,7 +97,8 @@ Result<bool> Media::is_there() {
   auto disks = TRY(xenstore_.read_if_there(
       base::format("{}/{}", xen::domain_path(insertion_->stub), wire::disks_node),
       wire::longest_disks));
-  return disks && base::format(" {} ", *disks).contains(base::format(" {} ", insertion_->disk.vdev));
+  return disks &&
+         base::format(" {} ", *disks).contains(base::format(" {} ", insertion_->disk.vdev));
 }
 
 void Media::look() {
@@ -114,10 +115,9 @@ void Media::ask_qemu() {
   const Insertion &insertion = *insertion_;
   insertion_->asked = true;
   insertion_->deadline.reset();
-  std::string arguments =
-      base::format(R"({{"id":{},"filename":"/dev/{}","format":"{}"}})",
-                   qmp::quoted(insertion.drive), insertion.disk.vdev,
-                   insertion.disk.format == DiskFormat::qcow2 ? "qcow2" : "raw");
+  std::string arguments = base::format(
+      R"({{"id":{},"filename":"/dev/{}","format":"{}"}})", qmp::quoted(insertion.drive),
+      insertion.disk.vdev, insertion.disk.format == DiskFormat::qcow2 ? "qcow2" : "raw");
   auto sent = monitors_.ask("blockdev-change-medium", arguments, [this](const qmp::Reply &reply) {
     if (insertion_)
       reply.failed() ? failed(reply.error) : inserted();
@@ -153,8 +153,8 @@ void Media::failed(const std::string &why) {
 void Media::give_up(const std::string &why) {
   Insertion insertion = std::move(*insertion_);
   insertion_.reset();
-  auto failure = base::fail("insert {} into CD-ROM drive {}: {}", insertion.disk.path,
-                            insertion.drive, why);
+  auto failure =
+      base::fail("insert {} into CD-ROM drive {}: {}", insertion.disk.path, insertion.drive, why);
   base::log_error("{}", failure.error().message());
   insertion.answer(std::move(failure));
   settle();
