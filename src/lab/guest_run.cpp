@@ -17,7 +17,8 @@ constexpr const char *linstub_lines =
     "device_model_override = \"/usr/libexec/linstub/linstub-dm\"\n";
 // The version has to be said, or libxl takes the stub domain for MiniOS's. QEMU 10 in dom0, which
 // serves the consoles in this mode, leaves a console alone that has neither an output nor a serial
-// port of its own number, and the stub domain's kernel would wait minutes for it.
+// port of its own number, and the stub domain's kernel would wait minutes for it. That QEMU is also
+// slow: without "quiet" the kernel's messages alone take half of the 30 s that libxl allows.
 constexpr const char *libxl_stub_lines =
     "device_model_version = \"qemu-xen\"\n"
     "device_model_stubdomain_override = 1\n"
@@ -25,8 +26,9 @@ constexpr const char *libxl_stub_lines =
     "]\n"
     "stubdomain_kernel = \"/usr/lib/linstub/image/kernel\"\n"
     "stubdomain_ramdisk = \"/usr/lib/linstub/image/ramdisk\"\n"
-    "stubdomain_cmdline = \"console=hvc0 clocksource=tsc tsc=reliable "
-    "xen_privcmd.unrestricted=1 rootfstype=ramfs\"\n"
+    "stubdomain_cmdline = \"quiet console=hvc0 clocksource=tsc tsc=reliable "
+    "xen_privcmd.unrestricted=1 rootfstype=ramfs swiotlb=noforce "
+    "xen_blkfront.feature_persistent=0 sysctl.vm.overcommit_memory=1\"\n"
     "stubdomain_memory = 96\n";
 
 // Shell: sets $tty to the terminal in dom0 of a guest's serial port. In libxl's own stub domain
