@@ -66,8 +66,8 @@ std::string xl_config(const GuestConfig &config) {
   text += "vif = [ \"bridge=xenbr0,model=e1000,mac=00:16:3e:6c:00:01\" ]\n";
   if (config.direct_boot)
     text += base::format("kernel = \"/lab/tiny.kernel\"\nramdisk = \"/lab/tiny.initrd\"\n"
-                         "cmdline = \"console=ttyS0 quiet linstub.run={}\"\n",
-                         config.run);
+                         "cmdline = \"console=ttyS0 quiet {}\"\n",
+                         config.options);
   text += "serial = \"pty\"\nvga = \"stdvga\"\nvideoram = 16\nvnc = 1\n"
           "vnclisten = \"127.0.0.1\"\nusb = 0\nacpi = 1\nhpet = 1\n"
           "on_poweroff = \"destroy\"\non_reboot = \"restart\"\non_crash = \"destroy\"\n";

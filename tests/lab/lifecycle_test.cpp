@@ -20,7 +20,7 @@ class LifeCycle : public Scenario {
 protected:
   // Direct boot: seconds instead of the BIOS's minute.
   static GuestConfig quick(const std::string &name = "t-life") {
-    return {.name = name, .direct_boot = true};
+    return {.name = name, .direct_boot = true, .options = without_nic};
   }
 
   bool gone_within(const std::string &name, base::Milliseconds limit) {
@@ -72,6 +72,7 @@ TEST_F(LifeCycle, ChangesTheMediumOfItsCdRomDrive) {
   };
   GuestRun guest = start({.name = "t-cd",
                           .direct_boot = true,
+                          .options = without_nic,
                           .extra = {"disk = [ \"format=raw,vdev=hdc,devtype=cdrom,access=ro,"
                                     "target=/run/lab-one.iso\" ]"}});
   EXPECT_EQ(guest.ask("cd", ask_limit).value_or(""), medium("one"));

@@ -14,6 +14,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 
 namespace linstub::lab {
@@ -63,6 +64,7 @@ int run_all() {
     return infrastructure_failed;
   }
   GTEST_FLAG_SET(filter, failures->again);
+  ::unsetenv("GTEST_TOTAL_SHARDS"); // all of these are this run's, also when it is one of several
   failures->again.clear();
   failures->count = 0;
   int second = RUN_ALL_TESTS();
