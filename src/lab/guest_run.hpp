@@ -16,8 +16,8 @@ enum class DeviceModel : uint8_t {
   libxl_stub, // in a stub domain with our image, by libxl's own Linux mode
 };
 
-// An option for the tiny guest's kernel: it leaves its emulated e1000 alone. Reading that NIC's
-// EEPROM, bit by bit, makes thousands of exits, half of the guest's boot in the lab.
+// An option for the tiny guest's kernel: it leaves e1000 and e1000e alone. Reading the emulated
+// NIC's EEPROM, bit by bit, makes thousands of exits, half of the guest's boot in the lab.
 constexpr const char *without_nic = "initcall_blacklist=e1000_init_module";
 
 struct GuestConfig {
