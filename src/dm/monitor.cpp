@@ -140,8 +140,10 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
       return owner_.give_back(id);
     if (!session)
       return;
-    if (ready)
+    if (ready) {
+      // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): a std::function owns it
       return forward(socket, command, shape, after);
+    }
     base::log_error("{}", ready.error().message());
     answer_to(socket, command)(std::unexpected(ready.error()));
   });
@@ -149,6 +151,7 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
 
 void Monitors::forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
                        After after) {
+  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): as above
   auto done = [&socket, command, shape, after = std::move(after), client = socket.session(),
                answer = answer_to(socket, command)](const qmp::Reply &reply) {
     auto session = client.lock();
