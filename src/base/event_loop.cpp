@@ -105,12 +105,14 @@ Result<> EventLoop::turn(Deadline deadline) {
   if (count < 0 && errno != EINTR)
     return fail_errno(errno, "wait for events");
   for (int i = 0; i < count; i++) {
+    const epoll_event &event = events.at(static_cast<size_t>(i));
+    const uint64_t id = event.data.u64; // a copy: the kernel's struct is packed
     // An earlier callback of this turn may have ended this registration.
-    auto entry = entries_.find(events.at(static_cast<size_t>(i)).data.u64);
+    auto entry = entries_.find(id);
     if (entry == entries_.end())
       continue;
     std::shared_ptr<Ready> ready = entry->second.ready;
-    (*ready)(events.at(static_cast<size_t>(i)).events);
+    (*ready)(event.events);
   }
   expire();
   return {};
