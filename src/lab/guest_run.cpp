@@ -18,7 +18,8 @@ constexpr const char *linstub_lines =
 // The version has to be said, or libxl takes the stub domain for MiniOS's. QEMU 10 in dom0, which
 // serves the consoles in this mode, leaves a console alone that has neither an output nor a serial
 // port of its own number, and the stub domain's kernel would wait minutes for it. That QEMU is also
-// slow: without "quiet" the kernel's messages alone take half of the 30 s that libxl allows.
+// slow: without "quiet" the kernel's messages have kept the lab's stub domain from starting within
+// the 30 s that libxl allows.
 constexpr const char *libxl_stub_lines =
     "device_model_version = \"qemu-xen\"\n"
     "device_model_stubdomain_override = 1\n"
