@@ -4,8 +4,6 @@
 #include "dm/loop_device.hpp"
 #include "xen/xenbus.hpp"
 
-#include <sys/stat.h>
-
 namespace linstub::dm {
 namespace {
 
@@ -23,34 +21,7 @@ struct Paths {
         toolstack(base::format("/libxl/{}/device/vbd/{}", stub, number)) {}
 };
 
-// The block device behind a disk.
-struct Device {
-  std::string path;
-  dev_t number = 0;
-  bool loop = false; // made here
-};
-
-void take_away(const std::string &loop) {
-  if (auto removed = remove_loop(loop); !removed)
-    base::log_warning("{}", removed.error().message());
-}
-
-Result<Device> device_of(const Disk &disk) {
-  struct stat status{};
-  if (::stat(disk.path.c_str(), &status) != 0)
-    return base::fail_errno(errno, "find {}", disk.path);
-  if (S_ISBLK(status.st_mode))
-    return Device{.path = disk.path, .number = status.st_rdev};
-  auto access = disk.mode == DiskMode::read_only ? LoopAccess::read_only : LoopAccess::read_write;
-  const std::string loop = TRY(make_loop(disk.path, access));
-  if (::stat(loop.c_str(), &status) == 0)
-    return Device{.path = loop, .number = status.st_rdev, .loop = true};
-  auto failure = base::fail_errno(errno, "find {}", loop);
-  take_away(loop);
-  return failure;
-}
-
-Nodes backend_nodes(xen::DomId stub, const Disk &disk, const Device &device,
+Nodes backend_nodes(xen::DomId stub, const Disk &disk, const BlockDevice &device,
                     const std::string &hotplug) {
   Nodes nodes{{"params", disk.path},
               {"script", hotplug},
@@ -93,7 +64,9 @@ Result<> plug_disk(xen::Xenstore &xenstore, xen::DomId stub, const Disk &disk,
                    const std::string &hotplug) {
   const uint32_t number = TRY(vbd_number(disk.vdev));
   const Paths paths(stub, number);
-  const Device device = TRY(device_of(disk));
+  const auto access =
+      disk.mode == DiskMode::read_only ? LoopAccess::read_only : LoopAccess::read_write;
+  const BlockDevice device = TRY(block_device_of(disk.path, access));
   const Nodes nodes = backend_nodes(stub, disk, device, hotplug);
   auto plugged = xenstore.transaction([&]() -> Result<> {
     if (TRY(xenstore.read_if_there(paths.toolstack + "/backend")))
@@ -111,8 +84,10 @@ Result<> plug_disk(xen::Xenstore &xenstore, xen::DomId stub, const Disk &disk,
                                                {"device-type", "disk"},
                                                {"state", std::to_string(xen::xenbus_new)}});
   });
-  if (!plugged && device.loop)
-    take_away(device.path);
+  if (!plugged && device.loop) {
+    if (auto removed = remove_loop(device.path); !removed)
+      base::log_warning("{}", removed.error().message());
+  }
   return plugged.transform_error(base::doing("plug disk {}", disk.vdev));
 }
 

@@ -18,7 +18,6 @@
 
 #include <net/if.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include <array>
 
@@ -47,20 +46,11 @@ base::Result<> add_disk(Backend &backend) {
   std::string image = TRY(backend.read("params"));
   auto access = TRY(backend.read("mode")).starts_with('w') ? dm::LoopAccess::read_write
                                                            : dm::LoopAccess::read_only;
-  struct stat status{};
-  if (::stat(image.c_str(), &status) != 0)
-    return base::fail_errno(errno, "find the disk image {}", image);
-  std::string device = image;
-  if (S_ISREG(status.st_mode)) {
-    device = TRY(dm::make_loop(image, access));
-    TRY(backend.write("node", device));
-    if (::stat(device.c_str(), &status) != 0)
-      return base::fail_errno(errno, "find {}", device);
-  } else if (!S_ISBLK(status.st_mode)) {
-    return base::fail("the disk image {} is neither a file nor a block device", image);
-  }
-  TRY(backend.write("physical-device", dm::physical_device(status.st_rdev)));
-  TRY(backend.write("physical-device-path", device));
+  const dm::BlockDevice device = TRY(dm::block_device_of(image, access));
+  if (device.loop)
+    TRY(backend.write("node", device.path));
+  TRY(backend.write("physical-device", dm::physical_device(device.number)));
+  TRY(backend.write("physical-device-path", device.path));
   return backend.write("hotplug-status", "connected");
 }
 
