@@ -132,11 +132,12 @@ Result<std::optional<std::string>> medium_of(const Plan &plan, std::string_view 
   return disk_in(Options::parse(plan.qemu[TRY(find_cd_drive(plan, drive))]));
 }
 
-Result<> set_medium(Plan &plan, std::string_view drive, std::optional<Disk> medium) {
+Result<std::optional<std::string>> set_medium(Plan &plan, std::string_view drive,
+                                              std::optional<Disk> medium) {
   std::string &argument = plan.qemu[TRY(find_cd_drive(plan, drive))];
   Options options = Options::parse(argument);
-  std::erase_if(plan.disks,
-                [former = disk_in(options)](const Disk &disk) { return disk.vdev == former; });
+  auto former = disk_in(options);
+  std::erase_if(plan.disks, [&](const Disk &disk) { return disk.vdev == former; });
   for (const std::string_view key : medium_keys)
     options.remove(key);
   if (medium) {
@@ -144,7 +145,7 @@ Result<> set_medium(Plan &plan, std::string_view drive, std::optional<Disk> medi
     plan.disks.push_back(std::move(*medium));
   }
   argument = options.text();
-  return {};
+  return former;
 }
 
 Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string> &others) {

@@ -34,8 +34,9 @@ base::Result<DriveOption> translate_drive(std::string_view value, size_t number)
 base::Result<std::optional<std::string>> medium_of(const Plan &plan, std::string_view drive);
 
 // Puts a disk, or none, in the place of its medium: among the disks, and in QEMU's arguments, as
-// they would be for a new guest.
-base::Result<> set_medium(Plan &plan, std::string_view drive, std::optional<Disk> medium);
+// they would be for a new guest. Returns the disk that was its medium, as medium_of().
+base::Result<std::optional<std::string>> set_medium(Plan &plan, std::string_view drive,
+                                                    std::optional<Disk> medium);
 
 // A name that no disk and no file of the plan has, nor one of `others`.
 base::Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string> &others);

@@ -49,7 +49,7 @@ void Media::eject(xen::DomId stub, const std::string &arguments, const Monitors:
   auto done = [this, stub, drive = drive_of(arguments), answer](const qmp::Reply &reply) {
     if (reply.failed())
       return answer(base::fail("{}", reply.error));
-    auto former = replace(drive, std::nullopt);
+    auto former = set_medium(plan_, drive, std::nullopt);
     if (former && *former) {
       base::log_info("the medium of CD-ROM drive {} is out", drive);
       take_out(stub, **former);
@@ -130,19 +130,11 @@ void Media::inserted() {
   Insertion insertion = std::move(*insertion_);
   insertion_.reset();
   base::log_info("CD-ROM drive {} has {} now", insertion.drive, insertion.disk.path);
-  auto former = replace(insertion.drive, std::move(insertion.disk));
+  auto former = set_medium(plan_, insertion.drive, std::move(insertion.disk));
   if (former && *former)
     take_out(insertion.stub, **former);
   insertion.answer(former.transform([](const auto &) { return std::string("{}"); }));
   settle();
-}
-
-// Returns the disk that was the medium before.
-Result<std::optional<std::string>> Media::replace(const std::string &drive,
-                                                  std::optional<Disk> medium) {
-  auto former = TRY(medium_of(plan_, drive));
-  TRY(set_medium(plan_, drive, std::move(medium)));
-  return former;
 }
 
 void Media::failed(const std::string &why) {

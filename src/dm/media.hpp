@@ -66,8 +66,6 @@ private:
   base::Result<bool> is_there();
   void ask_qemu();
   void inserted();
-  base::Result<std::optional<std::string>> replace(const std::string &drive,
-                                                   std::optional<Disk> medium);
   void failed(const std::string &why);
   void give_up(const std::string &why);
   void take_out(xen::DomId stub, const std::string &vdev);
