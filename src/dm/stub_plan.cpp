@@ -1,6 +1,7 @@
 #include "dm/stub_plan.hpp"
 
 #include "dm/options.hpp"
+#include "wire/kernel_options.hpp"
 #include "wire/state_record.hpp"
 
 #include <algorithm>
@@ -15,10 +16,7 @@ uint32_t mebibytes(uint64_t bytes) {
 }
 
 std::string kernel_command_line(const Settings &settings) {
-  // Persistent grants would cost 4 MiB for each disk from its start, and a copy of all its data.
-  std::string line = "console=hvc0 rootfstype=ramfs sysctl.vm.overcommit_memory=1 clocksource=tsc "
-                     "tsc=reliable xen_privcmd.unrestricted=1 "
-                     "swiotlb=noforce xen_blkfront.feature_persistent=0";
+  std::string line = wire::kernel_options;
   if (settings.log_level != base::LogLevel::debug)
     line += " quiet";
   if (!settings.kernel_options.empty())

@@ -1,5 +1,7 @@
 #include "lab/guest_run.hpp"
 
+#include "wire/kernel_options.hpp"
+
 #include <algorithm>
 
 namespace linstub::lab {
@@ -27,9 +29,6 @@ constexpr const char *libxl_stub_lines =
     "]\n"
     "stubdomain_kernel = \"/usr/lib/linstub/image/kernel\"\n"
     "stubdomain_ramdisk = \"/usr/lib/linstub/image/ramdisk\"\n"
-    "stubdomain_cmdline = \"quiet console=hvc0 clocksource=tsc tsc=reliable "
-    "xen_privcmd.unrestricted=1 rootfstype=ramfs swiotlb=noforce "
-    "xen_blkfront.feature_persistent=0 sysctl.vm.overcommit_memory=1\"\n"
     "stubdomain_memory = 96\n";
 
 // Shell: sets $tty to the terminal in dom0 of a guest's serial port. In libxl's own stub domain
@@ -52,6 +51,7 @@ std::string xl_config(const GuestConfig &config) {
     break;
   case DeviceModel::libxl_stub:
     text += libxl_stub_lines;
+    text += base::format("stubdomain_cmdline = \"quiet {}\"\n", wire::kernel_options);
     break;
   case DeviceModel::dom0:
     break;
