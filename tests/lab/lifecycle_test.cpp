@@ -64,6 +64,8 @@ TEST_F(LifeCycle, BootsDirectlyWithoutVncAndPowersOffAndLeavesNothing) {
   GuestConfig config = quick();
   config.extra.emplace_back("vnc = 0");
   GuestRun guest = start(config);
+  auto answer = guest.ask("hello", ask_limit);
+  EXPECT_TRUE(answer) << why(answer);
   ASSERT_TRUE(guest.tell("poweroff"));
   EXPECT_TRUE(gone_within("t-life", end_limit));
 }
