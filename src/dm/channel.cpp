@@ -115,8 +115,7 @@ void Channel::broken(const std::string &why) {
   broken_ = true;
   watch_.reset();
   // Not from here: the caller may be in the middle of something.
-  report_ = loop_.at(base::Deadline::after(base::Milliseconds::zero()),
-                     [this, why] { events_.on_broken(why); });
+  report_ = loop_.soon([this, why] { events_.on_broken(why); });
 }
 
 } // namespace linstub::dm

@@ -265,7 +265,7 @@ void DeviceModel::forget_stub_domain() {
   if (channel_) {
     channel_->leave();
     former_channels_.push_back(std::move(channel_));
-    forget_ = loop_.at(Deadline::after(Milliseconds::zero()), [this] { former_channels_.clear(); });
+    forget_ = loop_.soon([this] { former_channels_.clear(); });
   }
   // One that was never followed, because it could not be made, has no watches.
   if (status_.stub_domain) {

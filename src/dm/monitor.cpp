@@ -48,8 +48,7 @@ void Monitors::disconnect() {
   former->abandon("the device model is being replaced");
   // It may be what has called us.
   former_.push_back(std::move(former));
-  forget_ =
-      loop_.at(base::Deadline::after(base::Milliseconds::zero()), [this] { former_.clear(); });
+  forget_ = loop_.soon([this] { former_.clear(); });
 }
 
 base::Result<> Monitors::ask(std::string_view name, std::string_view arguments,

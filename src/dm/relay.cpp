@@ -92,7 +92,7 @@ void Relay::end() {
   if (std::exchange(over_, true))
     return;
   watch_.reset();
-  last_ = loop_.at(base::Deadline::after(base::Milliseconds::zero()), [this] { ended_(); });
+  last_ = loop_.soon([this] { ended_(); });
 }
 
 } // namespace linstub::dm

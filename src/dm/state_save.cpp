@@ -91,12 +91,10 @@ void StateSave::finish(base::Result<> result) {
   deadline_.reset();
   alive_.reset();
   // Not from here: a stream or a reply may be in the middle of its call.
-  finish_ =
-      context_.loop.at(base::Deadline::after(base::Milliseconds::zero()),
-                       [this, result = std::move(result), done = std::exchange(done_, {})] {
-                         auto call = done;
-                         result ? call(std::move(file_)) : call(std::unexpected(result.error()));
-                       });
+  finish_ = context_.loop.soon([this, result = std::move(result), done = std::exchange(done_, {})] {
+    auto call = done;
+    result ? call(std::move(file_)) : call(std::unexpected(result.error()));
+  });
 }
 
 } // namespace linstub::dm

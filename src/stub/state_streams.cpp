@@ -25,8 +25,7 @@ std::unique_ptr<StateSave> StateSave::start(base::EventLoop &loop, Places places
   std::unique_ptr<StateSave> save(new StateSave(loop, std::move(places), std::move(events)));
   // Not from here: the caller has not got the object yet.
   Deadline deadline = Deadline::after(longest_wait_for_disk);
-  save->timer_ = loop.at(Deadline::after(Milliseconds::zero()),
-                         [raw = save.get(), deadline] { raw->open_disk(deadline); });
+  save->timer_ = loop.soon([raw = save.get(), deadline] { raw->open_disk(deadline); });
   return save;
 }
 
