@@ -121,17 +121,9 @@ void MonitorSocket::receive() {
 void MonitorSocket::flush() {
   if (!session_)
     return;
-  output_ += session_->take_output();
-  while (!output_.empty()) {
-    ssize_t put = ::write(client_.get(), output_.data(), output_.size());
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0 && errno != EAGAIN)
-      return drop_client();
-    if (put < 0)
-      break;
-    output_.erase(0, static_cast<size_t>(put));
-  }
+  output_.add(session_->take_output());
+  if (!output_.write_to(client_))
+    return drop_client();
   if (output_.size() > most_output ||
       !loop_.change(client_watch_, output_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT))
     drop_client();

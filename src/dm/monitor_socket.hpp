@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/event_loop.hpp"
+#include "dm/outbox.hpp"
 #include "plan/plan.hpp"
 #include "qmp/session.hpp"
 
@@ -50,7 +51,7 @@ private:
   base::Fd client_;
   std::shared_ptr<qmp::ServerSession> session_;
   std::deque<base::Fd> received_;
-  std::string output_;
+  Outbox output_;
   base::EventLoop::Handle listen_watch_;
   base::EventLoop::Handle client_watch_;
 };

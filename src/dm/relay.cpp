@@ -50,24 +50,17 @@ void Relay::receive() {
 }
 
 void Relay::send() {
-  while (!output_.empty()) {
-    ssize_t put = ::write(client_.get(), output_.data(), output_.size());
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0 && errno == EAGAIN)
-      break;
-    if (put < 0)
-      return end();
-    output_.erase(output_.begin(), output_.begin() + put);
-    if (stream_open_)
-      channel_.consume(stream_, static_cast<size_t>(put));
-  }
+  auto written = output_.write_to(client_);
+  if (!written)
+    return end();
+  if (stream_open_ && *written != 0)
+    channel_.consume(stream_, *written);
   if (output_.empty() && !stream_open_)
     end(); // the last bytes before the stream's end are out
 }
 
 void Relay::on_data(std::span<const std::byte> bytes) {
-  output_.insert(output_.end(), bytes.begin(), bytes.end());
+  output_.add(bytes);
   send();
   update();
 }

@@ -131,7 +131,7 @@ void SerialLine::disconnect() {
 }
 
 void SerialLine::on_data(std::span<const std::byte> bytes) {
-  output_.append(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+  output_.add(bytes);
   unread_ += bytes.size();
   send();
   update();
@@ -164,19 +164,10 @@ void SerialLine::receive() {
 }
 
 void SerialLine::send() {
-  while (attached_ && !output_.empty()) {
-    ssize_t put = ::write(fd_.get(), output_.data(), output_.size());
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0 && errno == EAGAIN)
-      break;
-    if (put < 0)
-      return detach();
-    output_.erase(0, static_cast<size_t>(put));
-  }
-  // Nobody reads: the oldest goes, and the guest writes on.
-  if (!attached_ && output_.size() > kept)
-    output_.erase(0, output_.size() - kept);
+  if (attached_ && !output_.write_to(fd_))
+    return detach();
+  if (!attached_)
+    output_.keep_newest(kept); // nobody reads: the oldest goes, and the guest writes on
   size_t waiting = attached_ ? output_.size() : 0;
   if (unread_ > waiting && channel_ != nullptr)
     channel_->consume(stream_, unread_ - waiting);

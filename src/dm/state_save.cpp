@@ -7,7 +7,7 @@
 namespace linstub::dm {
 namespace {
 
-constexpr base::Milliseconds longest_wait_for_reason{300};
+constexpr base::Milliseconds reason_timeout{300};
 constexpr uint32_t window = 16; // bytes: one is all that comes
 
 } // namespace
@@ -56,10 +56,9 @@ void StateSave::ask() {
 void StateSave::replied(const qmp::Reply &reply) {
   if (reply.failed()) {
     // linstub-init's reason is the better one, if it has one: then it comes at about this time.
-    deadline_ =
-        context_.loop.at(base::Deadline::after(longest_wait_for_reason), [this, why = reply.error] {
-          finish(base::fail("QEMU cannot save its state: {}", why));
-        });
+    deadline_ = context_.loop.at(base::Deadline::after(reason_timeout), [this, why = reply.error] {
+      finish(base::fail("QEMU cannot save its state: {}", why));
+    });
     return;
   }
   replied_ = true;

@@ -48,6 +48,9 @@ public:
   StateSave &operator=(const StateSave &) = delete;
   ~StateSave() override;
 
+  // Whether a save would begin at once.
+  [[nodiscard]] bool ready() const { return accepted_; }
+
   // Once.
   void save(SaveFor purpose, base::Deadline deadline);
 

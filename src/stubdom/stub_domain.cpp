@@ -20,8 +20,8 @@ using base::Deadline;
 using base::Milliseconds;
 using base::Result;
 
-constexpr Milliseconds longest_wait_for_name{25'000};
-constexpr Milliseconds longest_other_destruction{40'000};
+constexpr Milliseconds name_timeout{25'000};
+constexpr Milliseconds other_destruction_timeout{40'000};
 constexpr Milliseconds between_looks{100};
 // The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
 constexpr uint32_t overhead = 4; // MiB
@@ -63,7 +63,7 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
 
 // After a reboot the stub domain of the guest's former life may still be on its way out.
 Result<> StubDomains::wait_for_name(const std::string &name) {
-  Deadline deadline = Deadline::after(longest_wait_for_name);
+  Deadline deadline = Deadline::after(name_timeout);
   while (auto other = TRY(toolstack_.find(name))) {
     std::string owner = std::format("{}/{}", xen::domain_path(*other), wire::owner_node);
     auto guest = TRY(xenstore_.read_if_there(owner, 16));
@@ -73,8 +73,7 @@ Result<> StubDomains::wait_for_name(const std::string &name) {
                         name, *other);
     auto old_guest = xen::parse_domid(*guest);
     // One whose guest is gone and whose device model does not end it is ours to end.
-    if (deadline.left() < longest_wait_for_name / 2 && old_guest &&
-        !TRY(control_.info(*old_guest))) {
+    if (deadline.left() < name_timeout / 2 && old_guest && !TRY(control_.info(*old_guest))) {
       pci::release_pci(control_, xenstore_, *other);
       [[maybe_unused]] auto destroyed = toolstack_.destroy(*other);
     }
@@ -143,13 +142,13 @@ Result<> StubDomains::detach_disk(xen::DomId stub, const std::string &vdev) {
   return toolstack_.remove_disk(stub, vdev);
 }
 
-Result<> StubDomains::settle(xen::DomId stub, uint32_t memory) {
+Result<> StubDomains::finish_restore(xen::DomId stub, uint32_t memory) {
   TRY(detach_disk(stub, wire::state_disk));
   return toolstack_.shrink(stub, memory);
 }
 
 Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {
-  Deadline deadline = Deadline::after(longest_wait_for_name);
+  Deadline deadline = Deadline::after(name_timeout);
   while (auto other = TRY(toolstack_.find(name))) {
     if (*other == stub)
       return {};
@@ -172,7 +171,7 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
       continue;
     // Two toolstacks that destroy one domain would get in each other's way.
     TRY(xen::await_destruction(*domid, control_, xenstore_,
-                               Deadline::after(longest_other_destruction)));
+                               Deadline::after(other_destruction_timeout)));
     if (!TRY(xenstore_.read_if_there(owner, 16)))
       continue;
     // libxl would take it for one of its own, and remove the guest's monitor sockets, which are

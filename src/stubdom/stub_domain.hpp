@@ -26,7 +26,7 @@ public:
   base::Result<> detach_disk(xen::DomId stub, const std::string &vdev);
 
   // QEMU has its state: the state disk goes, and what memory is above `memory` MiB.
-  base::Result<> settle(xen::DomId stub, uint32_t memory);
+  base::Result<> finish_restore(xen::DomId stub, uint32_t memory);
 
   // Gives a stub domain the name, which another domain may be about to give up.
   base::Result<> rename(xen::DomId stub, const std::string &name);

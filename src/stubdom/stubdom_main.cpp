@@ -4,8 +4,8 @@
 //     linstub-stubdom destroy GUEST   removes the stub domains of the guest
 //     linstub-stubdom detach STUB VDEV
 //                                     unplugs it
-//     linstub-stubdom settle STUB MEMORY
-//                                     after a restore: unplugs the state disk, gives memory back
+//     linstub-stubdom finish-restore STUB MEMORY
+//                                     unplugs the state disk, gives memory back
 //     linstub-stubdom rename STUB NAME
 //     linstub-stubdom rescue GUEST    as destroy, and crashes the guest: its linstub-dm has died
 //
@@ -51,9 +51,9 @@ base::Result<> detach(stubdom::StubDomains &domains, Arguments arguments) {
   return domains.detach_disk(TRY(xen::parse_domid(arguments[0])), arguments[1]);
 }
 
-base::Result<> settle(stubdom::StubDomains &domains, Arguments arguments) {
+base::Result<> finish_restore(stubdom::StubDomains &domains, Arguments arguments) {
   uint64_t memory = TRY(xen::parse_number(arguments[1], UINT32_MAX));
-  return domains.settle(TRY(xen::parse_domid(arguments[0])), static_cast<uint32_t>(memory));
+  return domains.finish_restore(TRY(xen::parse_domid(arguments[0])), static_cast<uint32_t>(memory));
 }
 
 base::Result<> rename(stubdom::StubDomains &domains, Arguments arguments) {
@@ -70,7 +70,7 @@ constexpr std::array<Action, 6> actions{{
     {"destroy", 1, destroy},
     {"rescue", 1, rescue},
     {"detach", 2, detach},
-    {"settle", 2, settle},
+    {"finish-restore", 2, finish_restore},
     {"rename", 2, rename},
 }};
 
@@ -83,7 +83,7 @@ base::Result<> run(Arguments arguments) {
     }
   }
   return base::fail("usage: linstub-stubdom create | destroy GUEST | rescue GUEST | detach STUB "
-                    "VDEV | settle STUB MEMORY | rename STUB NAME");
+                    "VDEV | finish-restore STUB MEMORY | rename STUB NAME");
 }
 
 } // namespace
