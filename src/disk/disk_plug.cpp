@@ -70,10 +70,8 @@ Result<> plug_disk(xen::Xenstore &xenstore, xen::DomId stub, const Disk &disk,
                                                {"device-type", "disk"},
                                                {"state", std::to_string(xen::xenbus_new)}});
   });
-  if (!plugged && device.loop) {
-    if (auto removed = remove_loop(device.path); !removed)
-      base::log_warning("{}", removed.error().message());
-  }
+  if (!plugged && device.loop)
+    base::log_failure(remove_loop(device.path), base::LogLevel::warning);
   return plugged.transform_error(base::doing("plug disk {}", disk.vdev));
 }
 

@@ -54,8 +54,7 @@ base::Result<BlockDevice> block_device_of(const std::string &image, LoopAccess a
   if (::stat(loop.c_str(), &status) == 0)
     return BlockDevice{.path = loop, .number = status.st_rdev, .loop = true};
   auto failure = base::fail_errno(errno, "find {}", loop);
-  if (auto removed = remove_loop(loop); !removed)
-    base::log_warning("{}", removed.error().message());
+  base::log_failure(remove_loop(loop), base::LogLevel::warning);
   return failure;
 }
 

@@ -117,10 +117,9 @@ Result<> DeviceModel::keep_keeper() {
     keeper_watch_.reset();
     auto keeper = Keeper::start(guest_, helper_program);
     if (!keeper)
-      return base::log_error("{}", keeper.error().message());
+      return base::log_failure(keeper);
     keeper_ = std::move(*keeper);
-    if (auto kept = keep_keeper(); !kept)
-      base::log_error("{}", kept.error().message());
+    base::log_failure(keep_keeper());
   }));
   return {};
 }
@@ -269,10 +268,8 @@ void DeviceModel::forget_stub_domain() {
   }
   // One that was never followed, because it could not be made, has no watches.
   if (status_.stub_domain) {
-    for (const Watched &one : watched()) {
-      if (auto ended = xenstore_.unwatch(one.path, one.token); !ended)
-        base::log_warning("{}", ended.error().message());
-    }
+    for (const Watched &one : watched())
+      base::log_failure(xenstore_.unwatch(one.path, one.token), base::LogLevel::warning);
   }
   stub_.reset();
   status_.stub_domain.reset();
@@ -312,8 +309,7 @@ void DeviceModel::remove_stub_domain() {
 
 void DeviceModel::crash_guest() {
   base::log_error("the guest crashes, since it has no device model any more");
-  if (auto crashed = control_.crash(guest_); !crashed)
-    base::log_error("{}", crashed.error().message());
+  base::log_failure(control_.crash(guest_));
 }
 
 void DeviceModel::late() {
@@ -498,8 +494,7 @@ Result<pci::PciDevices *> DeviceModel::pci() {
 void DeviceModel::tell_status() {
   status_.phase = phase_text(life_);
   status_.error = last_error_;
-  if (auto written = run::write_status(status_); !written)
-    base::log_warning("{}", written.error().message());
+  base::log_failure(run::write_status(status_), base::LogLevel::warning);
 }
 
 } // namespace linstub::dm

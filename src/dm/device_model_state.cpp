@@ -124,7 +124,7 @@ void DeviceModel::saved_for_toolstack(Result<disk::StateFile> state, const base:
     if (rest_ != Rest::due || stub_ != stub || life_.phase != Phase::serving)
       return;
     if (auto paused = control_.pause(stub); !paused)
-      return base::log_warning("{}", paused.error().message());
+      return base::log_failure(paused, base::LogLevel::warning);
     rest_ = Rest::taken;
   });
   tell_status();
@@ -139,8 +139,7 @@ void DeviceModel::expect_save() {
 void DeviceModel::wake() {
   if (std::exchange(rest_, Rest::none) != Rest::taken || !stub_)
     return;
-  if (auto woken = control_.unpause(*stub_); !woken)
-    base::log_error("{}", woken.error().message());
+  base::log_failure(control_.unpause(*stub_));
 }
 
 // QEMU runs with its state: the disk that has brought it has done its work.
@@ -267,10 +266,8 @@ Result<> DeviceModel::create_next(plan::Image image) {
 
 void DeviceModel::resume_guest() {
   deadline_.reset();
-  if (std::exchange(held_, false)) {
-    if (auto resumed = control_.unpause(guest_); !resumed)
-      base::log_error("{}", resumed.error().message());
-  }
+  if (std::exchange(held_, false))
+    base::log_failure(control_.unpause(guest_));
   state_arrived();
 }
 

@@ -61,10 +61,8 @@ base::Result<> Monitors::ask(std::string_view name, std::string_view arguments,
 
 void Monitors::serve(qmp::Version version) {
   base::log_info("QEMU {}.{}.{} answers", version.major, version.minor, version.micro);
-  for (auto &socket : sockets_) {
-    if (auto served = socket->serve(version); !served)
-      base::log_error("monitor: {}", served.error().message());
-  }
+  for (auto &socket : sockets_)
+    base::log_failure(socket->serve(version).transform_error(base::doing("monitor")));
   owner_.on_ready();
 }
 
@@ -129,8 +127,7 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
     base::log_warning("who asked for device {} has given up waiting: it is removed again", id);
     auto sent = ask("device_del", std::format(R"({{"id":{}}})", qmp::quoted(id)),
                     [](const qmp::Reply &) {}); // DEVICE_DELETED gives it back
-    if (!sent)
-      base::log_error("{}", sent.error().message());
+    base::log_failure(sent);
   };
   owner_.attach(command.arguments, [this, &socket, command, shape, after, id,
                                     client = socket.session()](const base::Result<> &ready) {
@@ -143,7 +140,7 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
       // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): a std::function owns it
       return forward(socket, command, shape, after);
     }
-    base::log_error("{}", ready.error().message());
+    base::log_failure(ready);
     answer_to(socket, command)(std::unexpected(ready.error()));
   });
 }

@@ -138,8 +138,7 @@ void PciDevices::next_change() {
     xen::PciAddress address = leaving_.front();
     leaving_.pop_front();
     base::log_info("PCI device {} is given back", xen::text(address));
-    if (auto removed = backend_.remove(address); !removed)
-      base::log_error("{}", removed.error().message());
+    base::log_failure(backend_.remove(address));
     return begin(PciStage::leaving, {address}, Deadline::after(longest_leave));
   }
   std::vector<std::function<void()>> settled = std::move(settled_);
@@ -302,16 +301,13 @@ void PciDevices::overdue() {
 void PciDevices::undo(const std::string &why) {
   std::vector<xen::PciAddress> failed = change_->addresses;
   bool alone = std::ranges::none_of(devices_, [](auto &one) { return one.second.attached; });
-  for (const xen::PciAddress &address : failed) {
-    if (auto taken = take_rights(control_, stub_, devices_.at(address).host); !taken)
-      base::log_warning("{}", taken.error().message());
-  }
-  if (alone) {
-    if (auto removed = backend_.remove_all(); !removed)
-      base::log_error("{}", removed.error().message());
-  } else {
+  for (const xen::PciAddress &address : failed)
+    base::log_failure(take_rights(control_, stub_, devices_.at(address).host),
+                      base::LogLevel::warning);
+  if (alone)
+    base::log_failure(backend_.remove_all());
+  else
     leaving_.insert(leaving_.end(), failed.begin(), failed.end());
-  }
   finish_attach(fail("{}", why));
 }
 
@@ -360,10 +356,8 @@ void PciDevices::finish_leave(bool gone) {
       device->second.id.clear();
       continue;
     }
-    if (auto taken = take_rights(control_, stub_, device->second.host); !taken)
-      base::log_warning("{}", taken.error().message());
-    if (auto forgotten = backend_.forget(address); !forgotten)
-      base::log_error("{}", forgotten.error().message());
+    base::log_failure(take_rights(control_, stub_, device->second.host), base::LogLevel::warning);
+    base::log_failure(backend_.forget(address));
     devices_.erase(device);
     base::log_info("PCI device {} is free again", xen::text(address));
   }

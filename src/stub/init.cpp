@@ -216,9 +216,7 @@ void Init::perform(Action action) {
 
 void Init::report_state() {
   Watchdog watchdog("a write to xenstore", 20);
-  auto written = xenstore_->write(wire::state_node, facts(state_.phase).name);
-  if (!written)
-    base::log_error("{}", written.error().message());
+  base::log_failure(xenstore_->write(wire::state_node, facts(state_.phase).name));
 }
 
 void Init::set_deadline() {
@@ -264,8 +262,7 @@ void Init::report_devices() {
 void Init::tell_dom0(const char *node, std::optional<std::string> &told, std::string now) {
   if (told == now)
     return;
-  if (auto written = xenstore_->write(node, now); !written)
-    base::log_error("{}", written.error().message());
+  base::log_failure(xenstore_->write(node, now));
   told = std::move(now);
 }
 
@@ -382,9 +379,8 @@ void Init::report_error() {
   base::log_error("{}", error_);
   Watchdog watchdog("a write to xenstore", 10);
   // A failed write has nowhere to be told but the console.
-  auto written = xenstore_->write(wire::error_node, base::printable(error_, wire::longest_error));
-  if (!written)
-    base::log_error("{}", written.error().message());
+  base::log_failure(
+      xenstore_->write(wire::error_node, base::printable(error_, wire::longest_error)));
 }
 
 void Init::on_xenstore_event() {
@@ -426,8 +422,7 @@ void Init::on_kernel_message() {
 
 void Init::on_qemu_end(base::ExitStatus status) {
   // Whatever has ended it: Xen must not go on to send it the guest's requests.
-  if (auto destroyed = xen::destroy_ioreq_servers(settings_.target); !destroyed)
-    base::log_warning("{}", destroyed.error().message());
+  base::log_failure(xen::destroy_ioreq_servers(settings_.target), base::LogLevel::warning);
   std::string words = last_words_.tail(last_words_size);
   tell(Event::qemu_ended,
        base::format("QEMU {}; {}{}", status.text(),

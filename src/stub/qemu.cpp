@@ -70,8 +70,8 @@ base::Result<> Qemu::serve_opens(base::EventLoop &loop, const base::Fd &socket) 
   opens_watch_ = TRY(loop.watch(opens_->fd(), EPOLLIN, [this](uint32_t events) {
     if ((events & EPOLLIN) == 0) // it has ended
       return opens_watch_.reset();
-    if (auto served = opens_->serve(callbacks_.open); !served)
-      base::log_error("QEMU opens a file: {}", served.error().message());
+    base::log_failure(
+        opens_->serve(callbacks_.open).transform_error(base::doing("QEMU opens a file")));
   }));
   return {};
 }

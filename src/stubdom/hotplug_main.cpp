@@ -107,7 +107,6 @@ base::Result<> run(std::string_view command) {
 int main(int argc, char **argv) {
   base::set_log("linstub-hotplug", base::LogLevel::info);
   auto done = run(argc > 1 ? argv[1] : "");
-  if (!done)
-    base::log_error("{}", done.error().message());
+  base::log_failure(done);
   return done ? 0 : 1;
 }
