@@ -248,8 +248,6 @@ void Xenstore::handle(Client &client, uint32_t type, uint32_t id, uint32_t trans
   if (failure != failures_.end()) {
     answer.error = failure->code;
     failures_.erase(failure);
-    if (answer.error == 0)
-      return;
   } else if (transaction != 0 && ours == client.transactions.end()) {
     answer.error = ENOENT;
   } else if (request == Request::end_transaction) {

@@ -66,9 +66,6 @@ public:
   // requests that have none, and for any path. Several are used up in order.
   void fail(Request request, const std::string &path, int code);
 
-  // The next such request gets no answer at all.
-  void ignore(Request request, const std::string &path) { fail(request, path, 0); }
-
   // Called, from the thread, before a transaction is ended: what another one does meanwhile.
   void before_end_of_transaction(std::function<void()> call);
 
