@@ -64,6 +64,11 @@ void log_line(LogLevel level, std::string_view text) {
   [[maybe_unused]] ssize_t put = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
+void log_failure(const Error &error, LogLevel level) {
+  if (log_enabled(level))
+    log_line(level, error.message());
+}
+
 std::string printable(std::string_view text, size_t limit) {
   std::string clean(text.substr(0, limit));
   for (char &c : clean) {

@@ -106,10 +106,9 @@ Result<> DeviceModel::keep_keeper() {
     keeper_watch_.reset();
     auto keeper = Keeper::start(guest_, stubdom_program);
     if (!keeper)
-      return base::log_error("{}", keeper.error().message());
+      return base::log_failure(keeper);
     keeper_ = std::move(*keeper);
-    if (auto kept = keep_keeper(); !kept)
-      base::log_error("{}", kept.error().message());
+    base::log_failure(keep_keeper());
   }));
   return {};
 }
@@ -139,10 +138,10 @@ Monitors::Owner DeviceModel::monitors_owner() {
             if (pci_)
               pci_->give_back(id);
           },
-      .when_settled =
+      .when_none_leaving =
           [this](std::function<void()> settled) {
             if (pci_)
-              return pci_->when_settled(std::move(settled));
+              return pci_->when_none_leaving(std::move(settled));
             settled();
           }};
 }
@@ -331,8 +330,7 @@ void DeviceModel::resume_guest() {
 
 void DeviceModel::crash_guest() {
   base::log_error("the guest crashes, since it has no device model any more");
-  if (auto crashed = control_.crash(guest_); !crashed)
-    base::log_error("{}", crashed.error().message());
+  base::log_failure(control_.crash(guest_));
 }
 
 // --- What is noticed in xenstore -----------------------------------------------------------------
@@ -407,8 +405,7 @@ Result<> DeviceModel::look_at_name() {
 void DeviceModel::tell_status() {
   status_.phase = phase_text(life_);
   status_.error = last_error_;
-  if (auto written = run::write_status(status_); !written)
-    base::log_warning("{}", written.error().message());
+  base::log_failure(run::write_status(status_), base::LogLevel::warning);
 }
 
 } // namespace linstub::dm

@@ -146,7 +146,7 @@ void Media::give_up(const std::string &why) {
   insertion_.reset();
   auto failure =
       base::fail("insert {} into CD-ROM drive {}: {}", insertion.disk.path, insertion.drive, why);
-  base::log_error("{}", failure.error().message());
+  base::log_failure(failure.error());
   insertion.answer(std::move(failure));
   tell_idle();
 }

@@ -61,10 +61,8 @@ base::Result<> Monitors::ask(std::string_view name, std::string_view arguments,
 
 void Monitors::serve(qmp::Version version) {
   base::log_info("QEMU {}.{}.{} answers", version.major, version.minor, version.micro);
-  for (auto &socket : sockets_) {
-    if (auto served = socket->serve(version); !served)
-      base::log_error("monitor: {}", served.error().message());
-  }
+  for (auto &socket : sockets_)
+    base::log_failure(socket->serve(version).transform_error(base::doing("monitor")));
   owner_.on_ready();
 }
 
@@ -91,8 +89,8 @@ void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
     return owner_.execute(command, socket.take_received(), answer_to(socket, command));
   case qmp::Action::forward:
     return forward(socket, command, rule.result);
-  case qmp::Action::settle:
-    return owner_.when_settled([this, &socket, command, &rule, client = socket.session()] {
+  case qmp::Action::after_pci:
+    return owner_.when_none_leaving([this, &socket, command, &rule, client = socket.session()] {
       if (client.lock())
         forward(socket, command, rule.result);
     });
@@ -127,10 +125,9 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
     if (client_there)
       return;
     base::log_warning("who asked for device {} has given up waiting: it is removed again", id);
-    auto sent = ask("device_del", std::format(R"({{"id":{}}})", qmp::quoted(id)),
+    auto sent = ask("device_del", base::format(R"({{"id":{}}})", qmp::quoted(id)),
                     [](const qmp::Reply &) {}); // DEVICE_DELETED gives it back
-    if (!sent)
-      base::log_error("{}", sent.error().message());
+    base::log_failure(sent);
   };
   owner_.attach(command.arguments, [this, &socket, command, shape, after, id,
                                     client = socket.session()](const base::Result<> &ready) {
@@ -143,7 +140,7 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
       // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): a std::function owns it
       return forward(socket, command, shape, after);
     }
-    base::log_error("{}", ready.error().message());
+    base::log_failure(ready);
     answer_to(socket, command)(std::unexpected(ready.error()));
   });
 }
@@ -177,14 +174,14 @@ void Monitors::on_data(std::span<const std::byte> bytes) {
   if (channel_ != nullptr)
     channel_->consume(stream_, bytes.size());
   if (!fed)
-    return owner_.on_broken(std::format("QEMU's monitor: {}", fed.error().message()));
+    return owner_.on_broken(base::format("QEMU's monitor: {}", fed.error().message()));
   flush();
 }
 
 void Monitors::on_close(std::string_view reason) {
   channel_ = nullptr;
   owner_.on_broken(
-      std::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
+      base::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
 }
 
 void Monitors::flush() {

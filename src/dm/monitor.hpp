@@ -34,7 +34,7 @@ public:
     std::function<void(const std::string &arguments, std::function<void(base::Result<>)> done)>
         attach;
     std::function<void(const std::string &id)> give_back;
-    std::function<void(std::function<void()> settled)> when_settled;
+    std::function<void(std::function<void()> then)> when_none_leaving;
   };
   // Opens the sockets. Clients wait until QEMU has greeted.
   static base::Result<std::unique_ptr<Monitors>>

@@ -121,15 +121,14 @@ void StubLink::rest() {
   if (rest_ != Rest::due || !stub_)
     return;
   if (auto paused = control_.pause(*stub_); !paused)
-    return base::log_warning("{}", paused.error().message());
+    return base::log_failure(paused, base::LogLevel::warning);
   rest_ = Rest::taken;
 }
 
 void StubLink::wake() {
   if (std::exchange(rest_, Rest::none) != Rest::taken || !stub_)
     return;
-  if (auto woken = control_.unpause(*stub_); !woken)
-    base::log_error("{}", woken.error().message());
+  base::log_failure(control_.unpause(*stub_));
 }
 
 void StubLink::forget() {
@@ -141,8 +140,7 @@ void StubLink::forget() {
   // One that could not be made, or was never followed, has no watches.
   if (std::exchange(followed_, false) && stub_) {
     for (const Watched &one : watched()) {
-      if (auto ended = xenstore_.unwatch(one.path, one.token); !ended)
-        base::log_warning("{}", ended.error().message());
+      base::log_failure(xenstore_.unwatch(one.path, one.token), base::LogLevel::warning);
     }
   }
   stub_.reset();

@@ -146,8 +146,7 @@ plan::Image Upgrade::take_image(plan::Image former, const std::string &why) {
 void Upgrade::resume_guest() {
   if (!std::exchange(held_, false))
     return;
-  if (auto resumed = context_.control.unpause(*context_.plan.guest); !resumed)
-    base::log_error("{}", resumed.error().message());
+  base::log_failure(context_.control.unpause(*context_.plan.guest));
 }
 
 void Upgrade::tell_done(xen::DomId stub, const plan::Image &image) {

@@ -216,9 +216,7 @@ void Init::perform(Action action) {
 
 void Init::report_state() {
   Watchdog watchdog("a write to xenstore", 20);
-  auto written = xenstore_->write(wire::state_node, facts(state_.phase).name);
-  if (!written)
-    base::log_error("{}", written.error().message());
+  base::log_failure(xenstore_->write(wire::state_node, facts(state_.phase).name));
 }
 
 void Init::set_deadline() {
@@ -247,8 +245,8 @@ void Init::look_at_devices() {
   report_devices();
 }
 
-// Disks and PCI devices come and go while QEMU runs. That one is not usable is for dom0 to say,
-// which waits for it: the guest goes on without.
+// Disks and PCI devices come and go while QEMU runs. If one cannot be used, it is for dom0 to say
+// so, which waits for it: the guest goes on without it.
 void Init::report_devices() {
   if (state_.phase != Phase::running || settings_.mode != Mode::linstub)
     return;
@@ -260,12 +258,11 @@ void Init::report_devices() {
   tell_dom0(wire::pci_node, pci_told_, pci_->ready());
 }
 
-// Writes a node that says how things are now, if they were otherwise when it was written last.
+// Writes a node that says how things are, if that has changed since it was written last.
 void Init::tell_dom0(const char *node, std::optional<std::string> &told, std::string now) {
   if (told == now)
     return;
-  if (auto written = xenstore_->write(node, now); !written)
-    base::log_error("{}", written.error().message());
+  base::log_failure(xenstore_->write(node, now));
   told = std::move(now);
 }
 
@@ -338,14 +335,14 @@ base::Result<> Init::serve_channel() {
   if (settings_.mode == Mode::libxl) {
     std::string path = base::format("device-model/{}/qmp-vchan", settings_.target);
     auto vchan = TRY(xen::Vchan::serve(xen::dom0, path, monitor_rings));
-    bridge_ = TRY(Bridge::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)),
+    bridge_ = TRY(Bridge::create(*loop_, std::make_unique<xen::VchanTransport>(std::move(vchan)),
                                  [] { return sys::connect_unix(wire::qmp_socket); }));
     return {};
   }
   report_devices();
   auto vchan = TRY(xen::Vchan::serve(xen::dom0, wire::channel_node, channel_rings));
   channel_ = TRY(
-      Channel::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)), log_,
+      Channel::create(*loop_, std::make_unique<xen::VchanTransport>(std::move(vchan)), log_,
                       {.connected = [this] { tell(Event::client_connected); },
                        .gone =
                            [this](std::string_view why) {
@@ -382,9 +379,8 @@ void Init::report_error() {
   base::log_error("{}", error_);
   Watchdog watchdog("a write to xenstore", 10);
   // A failed write has nowhere to be told but the console.
-  auto written = xenstore_->write(wire::error_node, base::printable(error_, wire::longest_error));
-  if (!written)
-    base::log_error("{}", written.error().message());
+  base::log_failure(
+      xenstore_->write(wire::error_node, base::printable(error_, wire::longest_error)));
 }
 
 void Init::on_xenstore_event() {
@@ -398,7 +394,7 @@ void Init::on_xenstore_event() {
   look_at_devices();
 }
 
-// Orphans of QEMU's come to PID 1. QEMU itself is its own watch's.
+// Orphans of QEMU's come to PID 1, and are reaped here. QEMU itself has a watch of its own.
 void Init::on_child_signal() {
   for (;;) {
     siginfo_t ended{};
@@ -426,8 +422,7 @@ void Init::on_kernel_message() {
 
 void Init::on_qemu_end(base::ExitStatus status) {
   // Whatever has ended it: Xen must not go on to send it the guest's requests.
-  if (auto destroyed = xen::destroy_ioreq_servers(settings_.target); !destroyed)
-    base::log_warning("{}", destroyed.error().message());
+  base::log_failure(xen::destroy_ioreq_servers(settings_.target), base::LogLevel::warning);
   std::string words = last_words_.tail(last_words_size);
   tell(Event::qemu_ended,
        base::format("QEMU {}; {}{}", status.text(),

@@ -35,10 +35,10 @@ struct Backend {
   std::string path;
 
   base::Result<std::string> read(std::string_view node) {
-    return xenstore.read(std::format("{}/{}", path, node));
+    return xenstore.read(base::format("{}/{}", path, node));
   }
   base::Result<> write(std::string_view node, std::string_view value) {
-    return xenstore.write(std::format("{}/{}", path, node), value);
+    return xenstore.write(base::format("{}/{}", path, node), value);
   }
 };
 
@@ -107,7 +107,6 @@ base::Result<> run(std::string_view command) {
 int main(int argc, char **argv) {
   base::set_log("linstub-hotplug", base::LogLevel::info);
   auto done = run(argc > 1 ? argv[1] : "");
-  if (!done)
-    base::log_error("{}", done.error().message());
+  base::log_failure(done);
   return done ? 0 : 1;
 }

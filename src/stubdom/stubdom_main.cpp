@@ -97,7 +97,6 @@ int main(int argc, char **argv) {
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   std::vector<std::string> arguments(argv + 1, argv + argc);
   auto done = run(arguments);
-  if (!done)
-    base::log_error("{}", done.error().message());
+  base::log_failure(done);
   return done ? 0 : 1;
 }
