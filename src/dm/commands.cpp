@@ -29,7 +29,7 @@ std::vector<std::string_view> Commands::names() {
 }
 
 void Commands::execute(const qmp::Command &command, base::Fd received,
-                       const Monitors::Answer &answer) {
+                       const Monitor::Answer &answer) {
   const auto *entry = std::ranges::find(table, command.name, &Entry::name);
   if (entry == table.end())
     return answer(base::fail("linstub-dm does not know the command"));

@@ -22,7 +22,7 @@ public:
 
   // `received` is a descriptor that came with the command, if one did. `answer` is called once, now
   // or later.
-  void execute(const qmp::Command &command, base::Fd received, const Monitors::Answer &answer);
+  void execute(const qmp::Command &command, base::Fd received, const Monitor::Answer &answer);
 
   // The names of all of them.
   static std::vector<std::string_view> names();
@@ -31,7 +31,7 @@ private:
   struct Request {
     const qmp::Command &command;
     base::Fd received;
-    const Monitors::Answer &answer;
+    const Monitor::Answer &answer;
   };
   void query_vnc(Request request);
   void query_chardev(Request request);

@@ -71,7 +71,7 @@ Result<> DeviceModel::prepare() {
 
 Result<> DeviceModel::open_parts() {
   services_ = TRY(GuestServices::open(loop_, plan_, monitors_owner()));
-  Monitors &monitors = services_->monitors();
+  Monitor &monitors = services_->monitors();
   saver_ = std::make_unique<Saver>(Saver::Context{.loop = loop_,
                                                   .xenstore = xenstore_,
                                                   .guest = guest_,
@@ -113,10 +113,10 @@ Result<> DeviceModel::keep_keeper() {
   return {};
 }
 
-Monitors::Owner DeviceModel::monitors_owner() {
+Monitor::Owner DeviceModel::monitors_owner() {
   return {
       .execute =
-          [this](const qmp::Command &command, base::Fd received, const Monitors::Answer &answer) {
+          [this](const qmp::Command &command, base::Fd received, const Monitor::Answer &answer) {
             commands_->execute(command, std::move(received), answer);
           },
       .before_qemu =

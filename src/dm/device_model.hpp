@@ -43,7 +43,7 @@ private:
   base::Result<> prepare();
   base::Result<> open_parts();
   base::Result<> keep_keeper();
-  Monitors::Owner monitors_owner();
+  Monitor::Owner monitors_owner();
   base::Result<pci::PciDevices *> pci();
 
   void happened(Event event, const std::string &why = {});

@@ -44,7 +44,7 @@ Result<std::string> path_of(const base::Fd &fd) {
 
 } // namespace
 
-void Media::eject(xen::DomId stub, const std::string &arguments, const Monitors::Answer &answer) {
+void Media::eject(xen::DomId stub, const std::string &arguments, const Monitor::Answer &answer) {
   auto done = [this, stub, drive = drive_of(arguments), answer](const qmp::Reply &reply) {
     if (reply.failed())
       return answer(base::fail("{}", reply.error));
@@ -60,7 +60,7 @@ void Media::eject(xen::DomId stub, const std::string &arguments, const Monitors:
 }
 
 void Media::change(xen::DomId stub, const std::string &arguments, const base::Fd &medium,
-                   const Monitors::Answer &answer) {
+                   const Monitor::Answer &answer) {
   auto begun = insert(stub, arguments, medium, answer);
   if (!begun)
     return answer(std::unexpected(std::move(begun).error()));
@@ -68,7 +68,7 @@ void Media::change(xen::DomId stub, const std::string &arguments, const base::Fd
 }
 
 Result<> Media::insert(xen::DomId stub, const std::string &arguments, const base::Fd &medium,
-                       const Monitors::Answer &answer) {
+                       const Monitor::Answer &answer) {
   if (insertion_)
     return base::fail("another medium is being inserted");
   std::string drive = drive_of(arguments);

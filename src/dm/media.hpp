@@ -25,15 +25,15 @@ namespace linstub::dm {
 class Media {
 public:
   // All must outlive it.
-  Media(base::EventLoop &loop, xen::Xenstore &xenstore, Stubdom &stubdom, Monitors &monitors,
+  Media(base::EventLoop &loop, xen::Xenstore &xenstore, Stubdom &stubdom, Monitor &monitors,
         plan::Plan &plan)
       : loop_(loop), xenstore_(xenstore), stubdom_(stubdom), monitors_(monitors), plan_(plan) {}
 
   // QMP's commands eject and blockdev-change-medium, for QEMU in the stub domain. `answer` is
   // called once, now or later. `medium` is the file of dom0 to insert.
-  void eject(xen::DomId stub, const std::string &arguments, const Monitors::Answer &answer);
+  void eject(xen::DomId stub, const std::string &arguments, const Monitor::Answer &answer);
   void change(xen::DomId stub, const std::string &arguments, const base::Fd &medium,
-              const Monitors::Answer &answer);
+              const Monitor::Answer &answer);
 
   // To be called when the stub domain may have said something.
   void look();
@@ -56,12 +56,12 @@ private:
     xen::DomId stub;
     std::string drive;
     disk::Disk disk;
-    Monitors::Answer answer;
+    Monitor::Answer answer;
     base::EventLoop::Handle deadline;
     bool asked = false; // QEMU, to take it
   };
   base::Result<> insert(xen::DomId stub, const std::string &arguments, const base::Fd &medium,
-                        const Monitors::Answer &answer);
+                        const Monitor::Answer &answer);
   base::Result<bool> is_there();
   void ask_qemu();
   void inserted();
@@ -73,7 +73,7 @@ private:
   base::EventLoop &loop_;
   xen::Xenstore &xenstore_;
   Stubdom &stubdom_;
-  Monitors &monitors_;
+  Monitor &monitors_;
   plan::Plan &plan_;
   std::optional<Insertion> insertion_;
   size_t leaving_ = 0;               // disks on their way out

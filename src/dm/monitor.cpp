@@ -11,30 +11,30 @@ constexpr uint32_t window = 64 << 10;
 
 } // namespace
 
-Monitors::Monitors(base::EventLoop &loop, Owner owner) : loop_(loop), owner_(std::move(owner)) {
+Monitor::Monitor(base::EventLoop &loop, Owner owner) : loop_(loop), owner_(std::move(owner)) {
   disconnect();
 }
 
-Monitors::~Monitors() {
+Monitor::~Monitor() {
   if (channel_ != nullptr)
     channel_->close(stream_);
 }
 
-base::Result<std::unique_ptr<Monitors>>
-Monitors::open(base::EventLoop &loop, const std::vector<plan::Monitor> &where, Owner owner) {
-  std::unique_ptr<Monitors> monitors(new Monitors(loop, std::move(owner)));
-  for (const plan::Monitor &one : where)
+base::Result<std::unique_ptr<Monitor>>
+Monitor::open(base::EventLoop &loop, const std::vector<plan::MonitorAddress> &where, Owner owner) {
+  std::unique_ptr<Monitor> monitors(new Monitor(loop, std::move(owner)));
+  for (const plan::MonitorAddress &one : where)
     monitors->sockets_.push_back(TRY(MonitorSocket::open(loop, *monitors, one)));
   return monitors;
 }
 
-base::Result<> Monitors::connect(Channel &channel) {
+base::Result<> Monitor::connect(Channel &channel) {
   stream_ = TRY(channel.open(wire::Service::qmp, 0, window, *this));
   channel_ = &channel;
   return {};
 }
 
-void Monitors::disconnect() {
+void Monitor::disconnect() {
   if (channel_ != nullptr)
     channel_->close(stream_);
   channel_ = nullptr;
@@ -51,22 +51,22 @@ void Monitors::disconnect() {
   forget_ = loop_.soon([this] { former_.clear(); });
 }
 
-base::Result<> Monitors::ask(std::string_view name, std::string_view arguments,
-                             qmp::ClientSession::Done done) {
+base::Result<> Monitor::ask(std::string_view name, std::string_view arguments,
+                            qmp::ClientSession::Done done) {
   owner_.before_qemu(name);
   TRY(qemu_->execute(name, arguments, std::move(done)));
   flush();
   return {};
 }
 
-void Monitors::serve(qmp::Version version) {
+void Monitor::serve(qmp::Version version) {
   base::log_info("QEMU {}.{}.{} answers", version.major, version.minor, version.micro);
   for (auto &socket : sockets_)
     base::log_failure(socket->serve(version).transform_error(base::doing("monitor")));
   owner_.on_ready();
 }
 
-void Monitors::spread(const qmp::Event &event) {
+void Monitor::spread(const qmp::Event &event) {
   base::log_debug("QEMU: event {}", event.name);
   if (event.name == "DEVICE_DELETED")
     owner_.give_back(qmp::data_member(event, "device").value_or(""));
@@ -80,7 +80,7 @@ void Monitors::spread(const qmp::Event &event) {
   }
 }
 
-void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
+void Monitor::execute(MonitorSocket &socket, const qmp::Command &command) {
   base::log_debug("QMP command {}", command.name);
   auto session = socket.session().lock();
   const qmp::Rule &rule = qmp::rule_for(command);
@@ -103,7 +103,7 @@ void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
   }
 }
 
-Monitors::Answer Monitors::answer_to(MonitorSocket &socket, const qmp::Command &command) {
+Monitor::Answer Monitor::answer_to(MonitorSocket &socket, const qmp::Command &command) {
   return [&socket, command, client = socket.session()](base::Result<std::string> result) {
     auto session = client.lock();
     if (!session)
@@ -116,7 +116,7 @@ Monitors::Answer Monitors::answer_to(MonitorSocket &socket, const qmp::Command &
   };
 }
 
-void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape) {
+void Monitor::attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape) {
   std::string id = qmp::string_member(command.arguments, "id").value_or("");
   // What QEMU does not take, or nobody waits for any more, is given back.
   auto after = [this, id](bool succeeded, bool client_there) {
@@ -145,8 +145,8 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
   });
 }
 
-void Monitors::forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
-                       After after) {
+void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
+                      After after) {
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): as above
   auto done = [&socket, command, shape, after = std::move(after), client = socket.session(),
                answer = answer_to(socket, command)](const qmp::Reply &reply) {
@@ -169,7 +169,7 @@ void Monitors::forward(MonitorSocket &socket, const qmp::Command &command, const
     done({.error_class = "GenericError", .error = std::move(sent).error().message()});
 }
 
-void Monitors::on_data(std::span<const std::byte> bytes) {
+void Monitor::on_data(std::span<const std::byte> bytes) {
   auto fed = qemu_->feed(bytes);
   if (channel_ != nullptr)
     channel_->consume(stream_, bytes.size());
@@ -178,13 +178,13 @@ void Monitors::on_data(std::span<const std::byte> bytes) {
   flush();
 }
 
-void Monitors::on_close(std::string_view reason) {
+void Monitor::on_close(std::string_view reason) {
   channel_ = nullptr;
   owner_.on_broken(
       base::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
 }
 
-void Monitors::flush() {
+void Monitor::flush() {
   to_qemu_ += qemu_->take_output();
   if (channel_ == nullptr || to_qemu_.empty())
     return;

@@ -19,7 +19,7 @@ constexpr size_t most_output = size_t{2} << 20; // bytes that a client leaves un
 } // namespace
 
 base::Result<std::unique_ptr<MonitorSocket>>
-MonitorSocket::open(base::EventLoop &loop, Monitors &owner, const plan::Monitor &where) {
+MonitorSocket::open(base::EventLoop &loop, Monitor &owner, const plan::MonitorAddress &where) {
   std::unique_ptr<MonitorSocket> socket(new MonitorSocket(loop, owner, where));
   if (where.fd >= 0) {
     socket->listener_ = base::Fd(where.fd); // libxl listens already

@@ -12,12 +12,12 @@
 
 namespace linstub::dm {
 
-class Monitors;
+class Monitor;
 
 class MonitorSocket {
 public:
-  static base::Result<std::unique_ptr<MonitorSocket>> open(base::EventLoop &loop, Monitors &owner,
-                                                           const plan::Monitor &where);
+  static base::Result<std::unique_ptr<MonitorSocket>> open(base::EventLoop &loop, Monitor &owner,
+                                                           const plan::MonitorAddress &where);
   MonitorSocket(const MonitorSocket &) = delete;
   MonitorSocket &operator=(const MonitorSocket &) = delete;
   ~MonitorSocket();
@@ -35,7 +35,7 @@ public:
   void flush();
 
 private:
-  MonitorSocket(base::EventLoop &loop, Monitors &owner, plan::Monitor where)
+  MonitorSocket(base::EventLoop &loop, Monitor &owner, plan::MonitorAddress where)
       : loop_(loop), owner_(owner), where_(std::move(where)) {}
   void accept();
   void ready(uint32_t events);
@@ -44,8 +44,8 @@ private:
   void drop_client();
 
   base::EventLoop &loop_;
-  Monitors &owner_;
-  plan::Monitor where_;
+  Monitor &owner_;
+  plan::MonitorAddress where_;
   qmp::Version version_;
   base::Fd listener_;
   base::Fd client_;

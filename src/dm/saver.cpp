@@ -57,7 +57,7 @@ void Saver::expect() {
 }
 
 void Saver::save_for_toolstack(const qmp::Command &command, const base::Fd &target,
-                               const Monitors::Answer &answer) {
+                               const Monitor::Answer &answer) {
   auto kept = duplicate(target); // the client may take its set away while QEMU saves
   if (!kept)
     return answer(std::unexpected(std::move(kept).error()));
@@ -71,7 +71,7 @@ void Saver::save_for_toolstack(const qmp::Command &command, const base::Fd &targ
 
 void Saver::begin_for_toolstack(SaveFor purpose, Deadline deadline,
                                 const std::shared_ptr<base::Fd> &target,
-                                const Monitors::Answer &answer) {
+                                const Monitor::Answer &answer) {
   if (context_.life.phase != Phase::serving || context_.link.channel() == nullptr)
     return answer(base::fail("{}", being_replaced));
   context_.link.wake();
@@ -83,7 +83,7 @@ void Saver::begin_for_toolstack(SaveFor purpose, Deadline deadline,
 }
 
 void Saver::saved_for_toolstack(Result<disk::StateFile> state, const base::Fd &target,
-                                const Monitors::Answer &answer) {
+                                const Monitor::Answer &answer) {
   const bool abandoned = was_abandoned(state);
   Result<uint64_t> copied =
       state ? state->copy_to(target) : std::unexpected(std::move(state).error());

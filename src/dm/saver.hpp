@@ -23,7 +23,7 @@ public:
     xen::DomId guest{};
     const Life &life;
     StubLink &link;
-    Monitors &monitors;
+    Monitor &monitors;
     Stubdom &stubdom;
   };
 
@@ -43,7 +43,7 @@ public:
   // QMP's xen-save-devices-state: `target` is the file of dom0 that libxl has passed. `answer` is
   // called once.
   void save_for_toolstack(const qmp::Command &command, const base::Fd &target,
-                          const Monitors::Answer &answer);
+                          const Monitor::Answer &answer);
 
   // Calls `ready` when save_for_upgrade() would begin at once, or there is no hope of that.
   void prepare_for_upgrade(std::function<void()> ready);
@@ -78,9 +78,9 @@ public:
 private:
   void expect();
   void begin_for_toolstack(SaveFor purpose, base::Deadline deadline,
-                           const std::shared_ptr<base::Fd> &target, const Monitors::Answer &answer);
+                           const std::shared_ptr<base::Fd> &target, const Monitor::Answer &answer);
   void saved_for_toolstack(base::Result<disk::StateFile> state, const base::Fd &target,
-                           const Monitors::Answer &answer);
+                           const Monitor::Answer &answer);
   [[nodiscard]] StateSave::Context save_context() const;
 
   Context context_;

@@ -33,7 +33,7 @@ public:
   struct Context {
     base::EventLoop &loop;
     Channel &channel;
-    Monitors &monitors;
+    Monitor &monitors;
     xen::Xenstore &xenstore;
     xen::DomId guest{};
     xen::DomId stub{};

@@ -33,7 +33,7 @@ public:
     xen::Xenstore &xenstore;
     StubLink &link;
     Saver &saver;
-    Monitors &monitors;
+    Monitor &monitors;
   };
   struct Owner {
     std::function<void(Event event, const std::string &why)> happened;

@@ -56,7 +56,7 @@ Result<> add_chardev(Context &context, const std::string &, const std::string &v
   std::string id = options.get_or("id", "");
   if (options.leader() != "socket" || !id.ends_with("-cmd"))
     return fail("only libxl's monitor sockets are served: channels, COLO and SPICE are not");
-  Monitor monitor{.path = options.get_or("path", ""), .fd = -1};
+  MonitorAddress monitor{.path = options.get_or("path", ""), .fd = -1};
   if (auto fd = options.get("fd"))
     monitor.fd = static_cast<int>(TRY(xen::parse_number(*fd, 1'000'000)));
   if (monitor.path.empty() == (monitor.fd < 0))

@@ -53,11 +53,11 @@ struct SerialPort {
 };
 
 // A monitor socket that linstub-dm serves in dom0: a path, or a descriptor that libxl opened.
-struct Monitor {
+struct MonitorAddress {
   std::string path;
   int fd = -1;
 
-  bool operator==(const Monitor &) const = default;
+  bool operator==(const MonitorAddress &) const = default;
 };
 
 enum class Start { running, paused }; // paused: -S, QEMU waits for "cont"
@@ -73,7 +73,7 @@ struct Plan {
   std::vector<Nic> nics;
   std::optional<VncAddress> vnc;
   std::vector<SerialPort> serial;
-  std::vector<Monitor> monitors;
+  std::vector<MonitorAddress> monitors;
   Settings settings;
 };
 
