@@ -62,7 +62,7 @@ TEST(Translate, SortsLibxlsArguments) {
                                                  .bridge = "xenbr0",
                                                  .mac = "02:16:3e:01:02:03"}}));
   EXPECT_EQ(translated->monitors,
-            (std::vector<Monitor>{{.path = "/var/run/xen/qmp-libxl-7"},
+            (std::vector<MonitorAddress>{{.path = "/var/run/xen/qmp-libxl-7"},
                                   {.path = "/var/run/xen/qmp-libxenstat-7"}}));
   EXPECT_EQ(translated->vnc,
             (VncAddress{.host = "127.0.0.1", .first_port = 5900, .last_port = 5999}));
@@ -103,7 +103,7 @@ TEST(Translate, DropsTheConfinementOfAQemuInDom0) {
                          "-chardev socket,id=libxl-cmd,fd=9,server=on,wait=off");
   ASSERT_TRUE(translated) << translated.error().message();
   EXPECT_EQ(translated->start, Start::paused);
-  EXPECT_EQ(translated->monitors, (std::vector<Monitor>{{.path = "", .fd = 9}}));
+  EXPECT_EQ(translated->monitors, (std::vector<MonitorAddress>{{.path = "", .fd = 9}}));
   EXPECT_EQ(joined(translated->qemu),
             "-qmp unix:/run/qmp.sock,server=on,wait=off -xen-domid 7 -name g -S");
 }
