@@ -106,8 +106,10 @@ TEST_F(Loop, ReportsSignals) {
 }
 
 TEST_F(Loop, EndsAtItsDeadline) {
-  ASSERT_TRUE(loop_->run_until(Deadline::after(Milliseconds(5))));
-  SUCCEED();
+  Deadline deadline = Deadline::after(Milliseconds(5));
+  ASSERT_TRUE(loop_->run_until(deadline));
+  EXPECT_TRUE(deadline.passed());
+  EXPECT_FALSE(soon_.passed());
 }
 
 } // namespace
