@@ -46,7 +46,7 @@ public:
   // out is waited for with when_idle().
   void abandon();
 
-  // The stub domain has gone: another one has no disks of its.
+  // The stub domain has gone, and its disks with it: the next one has none of them.
   void forget() { names_kept_.clear(); }
 
   // Calls `then` when it is not busy, now or later.

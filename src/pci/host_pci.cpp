@@ -111,8 +111,8 @@ Result<std::vector<PciRange>> parse_pci_resources(std::string_view text) {
                    .size = last - first + 1};
     if (range.space == PciSpace::memory && range.first % page != 0)
       return fail(
-          "its base address register {} points to memory at {:#x}, not to the begin of a "
-          "page: the rest of that page may be another device's (Linux in dom0 moves it with "
+          "its base address register {} points to memory at {:#x}, not to the beginning "
+          "of a page: the rest of that page may be another device's (Linux in dom0 moves it with "
           "pci=resource_alignment=)",
           number, range.first);
     ranges.push_back(range);
