@@ -33,8 +33,8 @@ void print_table(const std::vector<pci::AssignedPci> &all) {
                 base::format("{}", one.guest).c_str(), base::format("{}", one.stub).c_str(),
                 std::string(pci::interrupt_name(one.interrupt)).c_str(), ranges.c_str());
     if (!one.interrupt_control)
-      std::puts("  warning: xen-pciback does not let its interrupts be switched: MSI and MSI-X do "
-                "not work");
+      std::puts("  warning: xen-pciback does not let the stub domain switch its interrupts: MSI "
+                "and MSI-X do not work");
   }
 }
 

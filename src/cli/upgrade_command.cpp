@@ -34,8 +34,7 @@ base::Result<xen::DomId> find_guest(const std::string &wanted) {
     if (status.guest == wanted || base::format("{}", status.domid) == wanted)
       return status.domid;
   }
-  return base::fail("no guest {} has a stub domain: `linstub status` lists those that have",
-                    wanted);
+  return base::fail("no guest {} has a stub domain: `linstub status` lists those that do", wanted);
 }
 
 // The next line of the conversation.

@@ -38,7 +38,7 @@ std::vector<std::string> with_options(std::string program, const fs::path &scrat
   return argv;
 }
 
-// Versions of a source package that the archive has, for the error about one that it has not.
+// The versions of a source package that the archive has, for the error about one that it lacks.
 std::string available_versions(const std::string &name, const fs::path &scratch) {
   auto text = base::run_checked(
       {.argv = with_options("apt-cache", scratch, {"showsrc", "--only-source", name})},
@@ -153,7 +153,7 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
                             .limit = download_limit});
   if (!download) {
     if (!version.empty())
-      return base::fail("the archive does not give source {} {} (it has: {}); superseded "
+      return base::fail("the archive does not have source {} {} (it has: {}); superseded "
                         "versions are at snapshot.debian.org. {}",
                         name, version, available_versions(name, scratch),
                         download.error().message());

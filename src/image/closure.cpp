@@ -62,7 +62,7 @@ public:
     ElfObject object = TRY(read_object(program.file));
     if (!object.interpreter.empty()) {
       if (!closure_.interpreter.empty() && closure_.interpreter != object.interpreter)
-        return base::fail("{} wants the dynamic linker {}, another program {}", program.name,
+        return base::fail("{} wants the dynamic linker {}, another program wants {}", program.name,
                           object.interpreter, closure_.interpreter);
       closure_.interpreter = object.interpreter;
     }
@@ -78,7 +78,7 @@ public:
     while (!pending_.empty()) {
       Pending next = std::move(pending_.front());
       pending_.pop_front();
-      // RUNPATH, where there is one, puts RPATH out of force.
+      // Where there is a RUNPATH, RPATH does not count.
       std::vector<std::string> own =
           next.object.runpath.empty() ? next.object.rpath : next.object.runpath;
       for (std::string &directory : own)

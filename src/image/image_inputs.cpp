@@ -18,7 +18,7 @@ constexpr size_t largest_small_file = 64 << 10;
 constexpr const char *qemu_source = "qemu";
 // Part of the keys: raise it when a recipe's code changes what comes out.
 constexpr const char *recipe_version = "1";
-// Packages of Debian call the running release so.
+// The package whose version is that of the Xen that the image is for.
 constexpr const char *xen_package = "libxen-dev";
 constexpr const char *kernel_recipe = "kernel/linstub.config";
 constexpr const char *qemu_recipes[] = {"qemu/configure.options", "qemu/linstub.mak"};
@@ -41,8 +41,8 @@ base::Result<> check_suite(const std::string &suite) {
       here = line.substr(field.size());
   }
   if (here != suite)
-    return base::fail("an image for Debian {} is built inside of Debian {}, this is {}; "
-                      "\"./dev image\" makes a root to build in",
+    return base::fail("an image for Debian {} is built on Debian {}, and this is {}; "
+                      "\"./dev build\" makes a root of it and builds there",
                       suite, suite, here);
   return {};
 }

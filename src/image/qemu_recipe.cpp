@@ -48,7 +48,8 @@ base::Result<> build_qemu(const SourcePackage &source, const fs::path &recipes,
   TRY(unpack_source(source, tree, shop.log));
   std::error_code error;
   fs::create_directories(build, error);
-  // QEMU takes a list of devices only from this place. It is a new file: its own stay as they are.
+  // QEMU takes a list of devices only from this place. It is a new file: QEMU's own are not
+  // touched.
   TRY(copy_result(recipes / "qemu/linstub.mak", tree / "configs/devices/i386-softmmu/linstub.mak"));
 
   auto step = [&](std::string what, const fs::path &directory, std::vector<std::string> argv,

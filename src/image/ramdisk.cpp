@@ -19,7 +19,7 @@ constexpr uint32_t program_permissions = 0755;
 constexpr uint32_t data_permissions = 0644;
 constexpr const char *library_directory = "/lib/x86_64-linux-gnu";
 
-// A file that is going in: where to, where from, and whose it is.
+// A file that goes in: where to, where from, and by whom it was made.
 struct Placed {
   std::string path;
   fs::path source;
@@ -70,7 +70,7 @@ private:
     case ContentLine::Kind::tree:
       return place_tree(line, source);
     case ContentLine::Kind::program: {
-      // Other copies than the installed one may carry symbols.
+      // A copy that is not the installed one may carry symbols.
       const fs::path stripped = sources_.scratch / fs::path(line.path).filename();
       TRY(base::run_checked(
           {.argv = {"strip", "--strip-all", "--remove-section=.comment", "-o", stripped, source}},

@@ -202,7 +202,7 @@ base::Result<> take_boot_files(const fs::path &tree, const fs::path &output) {
   while (found.ends_with('\n'))
     found.pop_back();
   if (found.empty() || found.contains('\n'))
-    return base::fail("dom0 has not one hypervisor in /boot but \"{}\"", found);
+    return base::fail("dom0 should have one hypervisor in /boot, and has \"{}\"", found);
   std::string hypervisor = TRY(run({"gzip", "-dc", found}, seconds(60)));
   TRY(base::replace_file(output / "xen.bin", hypervisor));
   std::error_code error;

@@ -27,7 +27,7 @@ struct Dom0 {
 // What dom0 is made from: config/suite, config/packages/dom0.list and config/lab below `config`.
 base::Result<Dom0> get_dom0(cache::Cache &cache, const std::filesystem::path &config);
 
-// The words of a list file, one a line, comments and empty lines left out.
+// The items of a list file, one a line; comments and empty lines are left out.
 std::vector<std::string> list_items(std::string_view text);
 
 } // namespace linstub::lab

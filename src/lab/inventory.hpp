@@ -20,7 +20,7 @@ public:
   // From the lines that take() gets: "kind what".
   static Inventory parse(std::string_view lines);
 
-  // What this one has and `before` has not.
+  // What this one has and `before` does not.
   [[nodiscard]] std::vector<std::string> more_than(const Inventory &before) const;
 
 private:
