@@ -423,7 +423,9 @@ Result<> DeviceModel::look_at_name() {
         if (!output)
           base::log_warning("rename the stub domain: {}", output.error().message());
       });
-  renaming_ = TRY(std::move(renaming));
+  if (!renaming)
+    return std::unexpected(std::move(renaming).error());
+  renaming_ = std::move(*renaming);
   return {};
 }
 
