@@ -128,7 +128,7 @@ Result<> DeviceModel::keep_keeper() {
 Result<> DeviceModel::create_stub_domain() {
   files_.clear();
   for (const plan::CopiedFile &file : plan_.files)
-    files_.push_back(TRY(disk::FileDisk::prepare(file.disk.path, guest_, file.disk.vdev)
+    files_.push_back(TRY(disk::CopiedFile::prepare(file.disk.path, guest_, file.disk.vdev)
                              .transform_error(base::doing("direct boot"))));
   plan::Description description = plan::describe(
       plan_, image_, files_, {.state = state_ ? state_->path() : std::string(), .taps = taps_});

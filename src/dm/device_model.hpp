@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/event_loop.hpp"
-#include "disk/file_disk.hpp"
+#include "disk/copied_file.hpp"
 #include "dm/channel.hpp"
 #include "dm/fd_sets.hpp"
 #include "dm/guest_services.hpp"
@@ -93,7 +93,7 @@ private:
   base::EventLoop &loop_;
   plan::Plan plan_;
   plan::Image image_;                    // of the stub domain that there is, or is being made
-  std::vector<disk::FileDisk> files_;    // until they are attached
+  std::vector<disk::CopiedFile> files_;  // until they are attached
   std::optional<disk::StateFile> state_; // until QEMU has it
   plan::Taps taps_ = plan::Taps::libxl;
   xen::Control control_;

@@ -168,7 +168,7 @@ Result<> DeviceModel::prepare_upgrade(const run::UpgradeRequest &request) {
   std::string xen = TRY(control_.release());
   next_image_.emplace(TRY(plan::check_image(directory, xen)));
   for (const plan::CopiedFile &file : plan_.files)
-    TRY(disk::FileDisk::prepare(file.disk.path, guest_, file.disk.vdev + "-check")
+    TRY(disk::CopiedFile::prepare(file.disk.path, guest_, file.disk.vdev + "-check")
             .transform_error(base::doing("the guest boots directly, and its files are needed")));
   auto guest = TRY(control_.info(guest_));
   if (!guest || guest->dying || guest->shutdown)

@@ -40,10 +40,10 @@ std::vector<std::string> resuming(std::vector<std::string> arguments) {
 
 } // namespace
 
-uint32_t memory_needed(const Settings &settings, const std::vector<disk::FileDisk> &files) {
+uint32_t memory_needed(const Settings &settings, const std::vector<disk::CopiedFile> &files) {
   // A copied file takes its size twice: in the stub domain's file system, and in QEMU's memory.
   uint32_t memory = settings.memory;
-  for (const disk::FileDisk &file : files)
+  for (const disk::CopiedFile &file : files)
     memory += 2 * mebibytes(file.size());
   return memory;
 }
@@ -60,7 +60,7 @@ uint32_t memory_to_restore(const Plan &plan) {
   return memory == 0 ? usual : memory;
 }
 
-Description describe(const Plan &plan, const Image &image, const std::vector<disk::FileDisk> &files,
+Description describe(const Plan &plan, const Image &image, const std::vector<disk::CopiedFile> &files,
                      const Origin &origin) {
   bool runs = origin.taps == Taps::join;
   Description description{.guest = *plan.guest,
