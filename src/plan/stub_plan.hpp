@@ -21,8 +21,11 @@ struct Origin {
   Taps taps = Taps::libxl; // and to the guest's networks
 };
 
+// QEMU's arguments in that stub domain, without argv[0].
+std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin);
+
 // `files` are those of plan.files, in their order.
-Description describe(const Plan &plan, const Image &image, const std::vector<disk::CopiedFile> &files,
-                     const Origin &origin);
+Description describe(const Plan &plan, const Image &image,
+                     const std::vector<disk::CopiedFile> &files, const Origin &origin);
 
 } // namespace linstub::plan
