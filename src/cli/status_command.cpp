@@ -1,4 +1,4 @@
-// linstub status: which guests have a stub domain, and how they are.
+// linstub status: which guests have a stub domain, and in what state they are.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "run/status.hpp"

@@ -226,7 +226,7 @@ void DeviceModel::perform(Action action) {
 Result<> DeviceModel::create_stub_domain() {
   files_.clear();
   for (const plan::CopiedFile &file : plan_.files)
-    files_.push_back(TRY(disk::FileDisk::prepare(file.disk.path, guest_, file.disk.vdev)
+    files_.push_back(TRY(disk::CopiedFile::prepare(file.disk.path, guest_, file.disk.vdev)
                              .transform_error(base::doing("direct boot"))));
   plan::Description description =
       plan::describe(plan_, image_, files_, {.state = saver_->next_state(), .taps = taps_});

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/event_loop.hpp"
-#include "disk/file_disk.hpp"
+#include "disk/copied_file.hpp"
 #include "dm/commands.hpp"
 #include "dm/guest_services.hpp"
 #include "dm/keeper.hpp"
@@ -71,8 +71,8 @@ private:
 
   base::EventLoop &loop_;
   plan::Plan plan_;
-  plan::Image image_;                 // of the stub domain that there is, or is being made
-  std::vector<disk::FileDisk> files_; // until they are attached
+  plan::Image image_;                   // of the stub domain that there is, or is being made
+  std::vector<disk::CopiedFile> files_; // until they are attached
   plan::Taps taps_ = plan::Taps::libxl;
   xen::Control control_;
   xen::Xenstore xenstore_;

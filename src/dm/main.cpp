@@ -5,6 +5,7 @@
 #include "dm/probe.hpp"
 #include "dm/report.hpp"
 #include "plan/arguments.hpp"
+#include "plan/drives.hpp"
 
 #include <unistd.h>
 
@@ -38,7 +39,7 @@ Result<> serve(const plan::Plan &plan, run::Status &status) {
   std::string xen = TRY(control.release());
   plan::Image image = TRY(plan::check_image(plan.settings.image, xen));
   status.version = image.manifest.version;
-  for (const disk::Disk &disk : plan.disks)
+  for (const disk::Disk &disk : plan::disks_of(plan))
     TRY(disk::prepare_disk(disk));
   return dm::DeviceModel::run(plan, std::move(image), std::move(control), status);
 }

@@ -1,7 +1,7 @@
 #include "dm/upgrade.hpp"
 
 #include "base/log.hpp"
-#include "disk/file_disk.hpp"
+#include "disk/copied_file.hpp"
 
 #include <utility>
 
@@ -53,7 +53,7 @@ Result<> Upgrade::prepare(const run::UpgradeRequest &request) {
   std::string xen = TRY(context_.control.release());
   next_image_.emplace(TRY(plan::check_image(directory, xen)));
   for (const plan::CopiedFile &file : plan.files)
-    TRY(disk::FileDisk::prepare(file.disk.path, *plan.guest, file.disk.vdev + "-check")
+    TRY(disk::CopiedFile::prepare(file.disk.path, *plan.guest, file.disk.vdev + "-check")
             .transform_error(base::doing("the guest boots directly, and its files are needed")));
   auto guest = TRY(context_.control.info(*plan.guest));
   if (!guest || guest->dying || guest->shutdown)

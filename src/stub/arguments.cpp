@@ -8,6 +8,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace linstub::stub {
 namespace {
@@ -19,12 +20,12 @@ constexpr std::string_view restore_argument = "$STUBDOM_RESTORE_INCOMING_ARG";
 
 constexpr uint64_t most_nics = 128;
 
-bool is_tap(std::string_view value) {
-  return value.starts_with("type=tap,") || value.starts_with("tap,");
-}
-
-base::Result<unsigned int> nic_of(std::string_view value) {
-  const std::string id = wire::Options::parse(value).get_or("id", "");
+// The number of the NIC whose tap a -netdev names; none if it is no tap.
+base::Result<std::optional<unsigned int>> nic_of(const std::string &value) {
+  wire::Options options = wire::Options::parse(value);
+  if (options.get_implied("type") != "tap")
+    return std::nullopt;
+  std::string id = options.get_or("id", "");
   if (!id.starts_with("net"))
     return base::fail("-netdev {}: its id must be net<number of the NIC>", value);
   auto number = xen::parse_number(std::string_view(id).substr(3), most_nics);
@@ -40,12 +41,14 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
   std::set<unsigned int> nics;
   std::string previous;
   for (const std::string &argument : arguments) {
-    if (previous == "-netdev" && is_tap(argument)) {
-      unsigned int nic = TRY(nic_of(argument));
-      if (!nics.insert(nic).second)
-        return base::fail("-netdev {}: NIC {} is named twice", argument, nic);
-      int fd = TRY(handover.tap(nic).transform_error(base::doing("join NIC {} to QEMU", nic)));
-      result.push_back(base::format("tap,id=net{},fd={}", nic, fd));
+    std::optional<unsigned int> nic;
+    if (previous == "-netdev")
+      nic = TRY(nic_of(argument));
+    if (nic) {
+      if (!nics.insert(*nic).second)
+        return base::fail("-netdev {}: NIC {} is named twice", argument, *nic);
+      int fd = TRY(handover.tap(*nic).transform_error(base::doing("join NIC {} to QEMU", *nic)));
+      result.push_back(base::format("tap,id=net{},fd={}", *nic, fd));
     } else if (mode == Mode::libxl && previous == "-incoming" && argument == restore_argument) {
       result.push_back(base::format("fd:{}", TRY(handover.console(restore_console, O_RDONLY))));
     } else if (mode == Mode::linstub && previous == "-incoming" &&

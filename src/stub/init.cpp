@@ -1,7 +1,7 @@
 #include "stub/init.hpp"
 
 #include "stub/arguments.hpp"
-#include "stub/carried_files.hpp"
+#include "stub/copied_files.hpp"
 #include "stub/nics.hpp"
 #include "stub/panic.hpp"
 #include "sys/mount.hpp"
@@ -34,7 +34,7 @@ constexpr size_t last_words_size = 320; // of wire::longest_error
 constexpr xen::Vchan::Sizes channel_rings{.to_us = size_t{8} << 10, .to_peer = size_t{64} << 10};
 constexpr xen::Vchan::Sizes monitor_rings{.to_us = size_t{1} << 10, .to_peer = size_t{2} << 10};
 
-constexpr auto copy_deadline = seconds(45); // for all carried files together
+constexpr auto copy_deadline = seconds(45); // for all copied files together
 constexpr unsigned int start_seconds = 55;  // for all that comes before QEMU's exec
 constexpr auto socket_interval = Milliseconds(20);
 constexpr auto log_interval = Milliseconds(20); // lines of that time go to dom0 together
@@ -70,7 +70,7 @@ base::Result<> Init::mount_file_systems() {
       sys::Mount{"devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755"},
       sys::Mount{"proc", "/proc", plain, ""},
       sys::Mount{"sysfs", "/sys", plain, ""},
-      sys::Mount{"tmpfs", "/run", plain, "mode=1777"}, // QEMU's sockets, carried files
+      sys::Mount{"tmpfs", "/run", plain, "mode=1777"}, // QEMU's sockets, copied files
       sys::Mount{"tmpfs", "/tmp", plain, "mode=1777"},
   };
   for (const sys::Mount &mount : mounts)

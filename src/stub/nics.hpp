@@ -13,7 +13,8 @@
 
 namespace linstub::stub {
 
-// Brings `link` ("eth0") up, puts the macvtap `nic<nic>` over it, and opens that.
+// Brings `link` ("eth0") up and puts a macvtap over it, which is called nic<nic>. The descriptor is
+// that of its tap.
 base::Result<base::Fd> join_nic(unsigned int nic, const std::string &link);
 
 } // namespace linstub::stub

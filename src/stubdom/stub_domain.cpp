@@ -1,9 +1,9 @@
 #include "stubdom/stub_domain.hpp"
 
 #include "base/deadline.hpp"
-#include "disk/file_disk.hpp"
 #include "pci/pci_backend.hpp"
 #include "pci/pci_release.hpp"
+#include "run/directory.hpp"
 #include "run/status.hpp"
 #include "stubdom/tap_script.hpp"
 #include "wire/frame.hpp"
@@ -100,7 +100,7 @@ Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &descrip
     TRY(write(wire::version_node, std::to_string(wire::protocol_version)));
     TRY(write(wire::log_level_node, description.log_level));
     for (size_t i = 0; i < description.files.size(); i++) {
-      const plan::FileToCopy &file = description.files[i];
+      const wire::CopiedFile &file = description.files[i];
       TRY(write(base::format("{}/{}/device", wire::files_node, i), file.device));
       TRY(write(base::format("{}/{}/size", wire::files_node, i), std::to_string(file.size)));
       TRY(write(base::format("{}/{}/path", wire::files_node, i), file.path));
@@ -188,7 +188,7 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
 
 Result<> StubDomains::rescue(xen::DomId guest) {
   auto crashed = control_.crash(guest); // whatever happens to the stub domain
-  disk::FileDisk::remove_all(guest);
+  run::remove_files(guest);
   run::mark_failed(guest, "linstub-dm has died, and the guest was crashed");
   TRY(destroy_all(guest));
   return crashed;

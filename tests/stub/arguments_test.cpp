@@ -30,10 +30,13 @@ TEST(Arguments, TapsBecomeDescriptors) {
                                    "-netdev", "tap,id=net1,fd=11"));
 }
 
-TEST(Arguments, ACommaInAValueIsNotTheEndOfIt) {
-  auto result = translated({"-netdev", "tap,ifname=a,,id=net7,id=net0"});
-  ASSERT_TRUE(result);
-  EXPECT_THAT(*result, ElementsAre("-netdev", "tap,id=net0,fd=10"));
+TEST(Arguments, ADoubledCommaIsPartOfAValue) {
+  auto result =
+      translated({"-netdev", "tap,ifname=a,,id=net5,,x,id=net1", "-netdev", "id=net2,type=tap"});
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_THAT(*result, ElementsAre("-netdev", "tap,id=net1,fd=11", "-netdev", "tap,id=net2,fd=12"));
+  Arguments same{"-netdev", "user,id=u,hostname=a,,type=tap"};
+  EXPECT_EQ(translated(same).value(), same);
 }
 
 TEST(Arguments, OtherNetworksAndOtherArgumentsStayAsTheyAre) {

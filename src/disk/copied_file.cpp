@@ -1,20 +1,18 @@
-#include "disk/file_disk.hpp"
+#include "disk/copied_file.hpp"
 
 #include "base/fd.hpp"
-#include "run/status.hpp"
+#include "run/directory.hpp"
 
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 namespace linstub::disk {
 
-base::Result<FileDisk> FileDisk::prepare(const std::string &file, xen::DomId guest,
-                                         const std::string &label) {
-  FileDisk disk;
+base::Result<CopiedFile> CopiedFile::prepare(const std::string &file, xen::DomId guest,
+                                             const std::string &label) {
+  CopiedFile disk;
   base::Fd in = TRY(base::open_file(file, O_RDONLY));
   struct stat status{};
   if (::fstat(in.get(), &status) != 0 || !S_ISREG(status.st_mode))
@@ -27,8 +25,8 @@ base::Result<FileDisk> FileDisk::prepare(const std::string &file, xen::DomId gue
     disk.path_ = file;
     return disk;
   }
-  TRY(run::make_run_directory());
-  disk.path_ = base::format("{}/{}-{}", run::run_directory, guest, label);
+  TRY(run::make_directory());
+  disk.path_ = run::path_of(guest, label);
   disk.copy_ = disk.path_;
   base::Fd out = TRY(base::open_file(disk.copy_, O_WRONLY | O_CREAT | O_TRUNC));
   uint64_t left = disk.size_;
@@ -44,17 +42,7 @@ base::Result<FileDisk> FileDisk::prepare(const std::string &file, xen::DomId gue
   return disk;
 }
 
-void FileDisk::remove_all(xen::DomId guest) {
-  std::string start = base::format("{}-", guest);
-  std::error_code error;
-  for (const auto &entry : std::filesystem::directory_iterator(run::run_directory, error)) {
-    if (entry.path().filename().string().starts_with(start) &&
-        entry.path().extension() != run::status_suffix)
-      std::filesystem::remove(entry.path(), error);
-  }
-}
-
-FileDisk::~FileDisk() {
+CopiedFile::~CopiedFile() {
   if (!copy_.empty())
     ::unlink(copy_.c_str());
 }

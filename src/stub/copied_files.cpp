@@ -1,4 +1,4 @@
-#include "stub/carried_files.hpp"
+#include "stub/copied_files.hpp"
 
 #include "sys/direct_disk.hpp"
 #include "wire/paths.hpp"
@@ -12,7 +12,7 @@
 namespace linstub::stub {
 namespace {
 
-base::Result<> copy(const CarriedFile &file, base::Deadline deadline) {
+base::Result<> copy(const wire::CopiedFile &file, base::Deadline deadline) {
   auto disk = TRY(sys::DirectDisk::open("/dev/" + file.device, sys::DiskAccess::read));
   // Readable for QEMU, which runs as another user.
   base::Fd target = TRY(base::open_file(file.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
@@ -30,18 +30,18 @@ base::Result<> copy(const CarriedFile &file, base::Deadline deadline) {
 
 } // namespace
 
-base::Result<> copy_files(std::span<const CarriedFile> files, base::Deadline deadline) {
+base::Result<> copy_files(std::span<const wire::CopiedFile> files, base::Deadline deadline) {
   if (!files.empty() && ::mkdir(wire::files_directory, 0755) != 0 && errno != EEXIST)
     return base::fail_errno(errno, "make directory {}", wire::files_directory);
-  for (const CarriedFile &file : files)
+  for (const wire::CopiedFile &file : files)
     TRY(copy(file, deadline)
             .transform_error(
                 base::doing("copy {} bytes of /dev/{} to {}", file.size, file.device, file.path)));
   return {};
 }
 
-void remove_files(std::span<const CarriedFile> files) {
-  for (const CarriedFile &file : files)
+void remove_files(std::span<const wire::CopiedFile> files) {
+  for (const wire::CopiedFile &file : files)
     ::unlink(file.path.c_str());
 }
 
