@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -70,6 +71,7 @@ Xenstore::Xenstore(xen::DomId clients)
     : clients_domid_(clients), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { serve(); }) {
   EXPECT_EQ(the_only, nullptr) << "one fake xenstored at a time";
+  ::signal(SIGPIPE, SIG_IGN); // as in the programs: to write after hang_up() is an error
   the_only = this;
 }
 
