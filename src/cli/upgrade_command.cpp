@@ -31,7 +31,7 @@ struct UpgradeSettings {
 
 base::Result<xen::DomId> find_guest(const std::string &wanted) {
   for (const run::Status &status : TRY(run::read_all_status())) {
-    if (status.guest == wanted || std::format("{}", status.domid) == wanted)
+    if (status.guest == wanted || base::format("{}", status.domid) == wanted)
       return status.domid;
   }
   return base::fail("no guest {} has a stub domain: `linstub status` lists those that have",

@@ -28,7 +28,7 @@ base::Result<FileDisk> FileDisk::prepare(const std::string &file, xen::DomId gue
     return disk;
   }
   TRY(run::make_run_directory());
-  disk.path_ = std::format("{}/{}-{}", run::run_directory, guest, label);
+  disk.path_ = base::format("{}/{}-{}", run::run_directory, guest, label);
   disk.copy_ = disk.path_;
   base::Fd out = TRY(base::open_file(disk.copy_, O_WRONLY | O_CREAT | O_TRUNC));
   uint64_t left = disk.size_;

@@ -20,7 +20,7 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access) 
     int free = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
     if (free < 0)
       return base::fail_errno(errno, "find a free loop device");
-    std::string path = std::format("/dev/loop{}", free);
+    std::string path = base::format("/dev/loop{}", free);
     base::Fd device = TRY(base::open_file(path, flags));
     loop_config config{};
     config.fd = static_cast<uint32_t>(backing.get());
@@ -59,7 +59,7 @@ base::Result<BlockDevice> block_device_of(const std::string &image, LoopAccess a
 }
 
 std::string physical_device(dev_t device) {
-  return std::format("0{:x}:{:x}", major(device), minor(device));
+  return base::format("0{:x}:{:x}", major(device), minor(device));
 }
 
 } // namespace linstub::disk

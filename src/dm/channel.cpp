@@ -9,7 +9,7 @@ namespace linstub::dm {
 
 base::Result<std::unique_ptr<Channel>> Channel::connect(base::EventLoop &loop, xen::DomId stub,
                                                         Events events) {
-  std::string path = std::format("{}/{}", xen::domain_path(stub), wire::channel_node);
+  std::string path = base::format("{}/{}", xen::domain_path(stub), wire::channel_node);
   xen::Vchan vchan = TRY(xen::Vchan::connect(stub, path));
   std::unique_ptr<Channel> channel(new Channel(loop, std::move(vchan), std::move(events)));
   channel->watch_ = TRY(loop.watch(channel->vchan_.fd(), EPOLLIN,

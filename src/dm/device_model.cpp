@@ -221,7 +221,7 @@ void DeviceModel::created(Result<std::string> output) {
   });
   if (!domid)
     return happened(Event::creation_failed,
-                    std::format("make the stub domain: {}", domid.error().message()));
+                    base::format("make the stub domain: {}", domid.error().message()));
   stub_ = *domid;
   files_.clear(); // loop devices hold what was copied
   base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub_, status_.memory,
@@ -234,7 +234,7 @@ std::array<DeviceModel::Watched, 3> DeviceModel::watched() const {
   std::string home = xen::domain_path(*stub_);
   return {{{home + "/data/linstub", "stub"},
            {home + "/device", "domains"}, // the first to go when it is destroyed
-           {std::format("{}/device-model/{}/state", home, guest_), "stub"}}};
+           {base::format("{}/device-model/{}/state", home, guest_), "stub"}}};
 }
 
 Result<> DeviceModel::follow_stub_domain() {
@@ -250,7 +250,7 @@ Result<> DeviceModel::announce() {
   state_arrived();
   if (plan_.start == plan::Start::paused)
     return {}; // libxl asks the monitor
-  return xenstore_.write(std::format("/local/domain/0/device-model/{}/state", guest_), "running");
+  return xenstore_.write(base::format("/local/domain/0/device-model/{}/state", guest_), "running");
 }
 
 // Also called from inside the channel: it goes when the loop comes round.
@@ -292,7 +292,7 @@ void DeviceModel::remove_stub_domain() {
   if (media_->busy())
     return media_->when_idle([this] { remove_stub_domain(); });
   auto removal =
-      Helper::start(loop_, {helper_program, "destroy", std::format("{}", guest_)}, {}, -1,
+      Helper::start(loop_, {helper_program, "destroy", base::format("{}", guest_)}, {}, -1,
                     Deadline::after(longest_removal), [this](auto output) {
                       removal_.reset();
                       if (!output)
@@ -318,12 +318,12 @@ void DeviceModel::late() {
     const auto *state = std::ranges::find(stub_states, stub_state_, &StubState::word);
     where = state != stub_states.end()
                 ? std::string(state->meaning)
-                : std::format("it has said nothing: is its kernel alive? (xl console {}-dm, or "
-                              "log-level=debug)",
-                              plan_.name);
+                : base::format("it has said nothing: is its kernel alive? (xl console {}-dm, or "
+                               "log-level=debug)",
+                               plan_.name);
   }
-  happened(Event::deadline, std::format("the stub domain was not ready within {} s: {}",
-                                        longest_start.count() / 1000, where));
+  happened(Event::deadline, base::format("the stub domain was not ready within {} s: {}",
+                                         longest_start.count() / 1000, where));
 }
 
 void DeviceModel::xenstore_ready() {
@@ -357,21 +357,21 @@ Result<> DeviceModel::look_at_stub_domain() {
     return {};
   std::string home = xen::domain_path(*stub_);
   constexpr size_t longest_word = 16;
-  auto state = xenstore_.read_if_there(std::format("{}/{}", home, wire::state_node), longest_word);
+  auto state = xenstore_.read_if_there(base::format("{}/{}", home, wire::state_node), longest_word);
   if (state && *state && std::ranges::contains(stub_states, **state, &StubState::word) &&
       **state != stub_state_) {
     stub_state_ = **state;
     base::log_debug("stub domain: {}", stub_state_);
   }
   if (stub_state_ == "failed") {
-    auto error = xenstore_.read_if_there(std::format("{}/{}", home, wire::error_node));
+    auto error = xenstore_.read_if_there(base::format("{}/{}", home, wire::error_node));
     std::string text =
         error && *error ? base::printable(**error, wire::longest_error) : "no reason";
-    happened(Event::stub_failed, std::format("the stub domain has failed: {}", text));
+    happened(Event::stub_failed, base::format("the stub domain has failed: {}", text));
     return {};
   }
   if (!life_.qemu_runs && life_.phase == Phase::booting) {
-    auto qemu = xenstore_.read_if_there(std::format("{}/device-model/{}/state", home, guest_),
+    auto qemu = xenstore_.read_if_there(base::format("{}/device-model/{}/state", home, guest_),
                                         longest_word);
     if (qemu && *qemu == "running")
       happened(Event::qemu_runs);
@@ -397,7 +397,7 @@ Result<> DeviceModel::look_at_domains() {
     happened(Event::stub_gone, "the stub domain has been destroyed");
   else if (stub->shutdown)
     happened(Event::stub_gone,
-             std::format("the stub domain has ended ({})", xen::shutdown_text(*stub->shutdown)));
+             base::format("the stub domain has ended ({})", xen::shutdown_text(*stub->shutdown)));
   else if (TRY(xen::is_being_destroyed(*stub_, control_, xenstore_)))
     happened(Event::stub_gone, "somebody destroys the stub domain");
   return {};
@@ -417,20 +417,22 @@ Result<> DeviceModel::look_at_name() {
   if (!stub_)
     return {};
   auto renaming = Helper::start(
-      loop_, {helper_program, "rename", std::format("{}", *stub_), plan_.name + "-dm"}, {}, -1,
+      loop_, {helper_program, "rename", base::format("{}", *stub_), plan_.name + "-dm"}, {}, -1,
       Deadline::after(longest_renaming), [this](const Result<std::string> &output) {
         renaming_.reset();
         if (!output)
           base::log_warning("rename the stub domain: {}", output.error().message());
       });
-  renaming_ = TRY(std::move(renaming));
+  if (!renaming)
+    return std::unexpected(std::move(renaming).error());
+  renaming_ = std::move(*renaming);
   return {};
 }
 
 Result<> DeviceModel::connect_channel() {
-  std::string path = std::format("{}/{}", xen::domain_path(*stub_), wire::channel_node);
+  std::string path = base::format("{}/{}", xen::domain_path(*stub_), wire::channel_node);
   for (const char *node : {"ring-ref", "event-channel"}) {
-    auto value = xenstore_.read_if_there(std::format("{}/{}", path, node), 16);
+    auto value = xenstore_.read_if_there(base::format("{}/{}", path, node), 16);
     if (!value || !*value)
       return {}; // not yet
   }
@@ -444,7 +446,7 @@ Result<> DeviceModel::connect_channel() {
        .on_broken =
            [this](const std::string &why) {
              happened(Event::stub_failed,
-                      std::format("the channel to the stub domain is broken: {}", why));
+                      base::format("the channel to the stub domain is broken: {}", why));
            }}));
   return {};
 }

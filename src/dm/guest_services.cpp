@@ -40,9 +40,9 @@ std::string GuestServices::query_vnc() const {
 std::string GuestServices::query_chardev() const {
   std::string list;
   for (size_t i = 0; i < serial_.size(); i++)
-    list += std::format(R"({}{{"label":"serial{}","filename":{},"frontend-open":true}})",
-                        list.empty() ? "" : ",", i, qmp::quoted(serial_[i]->filename()));
-  return std::format("[{}]", list);
+    list += base::format(R"({}{{"label":"serial{}","filename":{},"frontend-open":true}})",
+                         list.empty() ? "" : ",", i, qmp::quoted(serial_[i]->filename()));
+  return base::format("[{}]", list);
 }
 
 } // namespace linstub::dm

@@ -125,7 +125,7 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
     if (client_there)
       return;
     base::log_warning("who asked for device {} has given up waiting: it is removed again", id);
-    auto sent = ask("device_del", std::format(R"({{"id":{}}})", qmp::quoted(id)),
+    auto sent = ask("device_del", base::format(R"({{"id":{}}})", qmp::quoted(id)),
                     [](const qmp::Reply &) {}); // DEVICE_DELETED gives it back
     base::log_failure(sent);
   };
@@ -174,14 +174,14 @@ void Monitors::on_data(std::span<const std::byte> bytes) {
   if (channel_ != nullptr)
     channel_->consume(stream_, bytes.size());
   if (!fed)
-    return owner_.on_broken(std::format("QEMU's monitor: {}", fed.error().message()));
+    return owner_.on_broken(base::format("QEMU's monitor: {}", fed.error().message()));
   flush();
 }
 
 void Monitors::on_close(std::string_view reason) {
   channel_ = nullptr;
   owner_.on_broken(
-      std::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
+      base::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
 }
 
 void Monitors::flush() {

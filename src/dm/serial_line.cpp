@@ -51,7 +51,7 @@ base::Result<> SerialLine::open_port() {
   case plan::SerialKind::socket:
     listener_ = TRY(sys::listen_unix(port_.path));
     listen_watch_ = TRY(loop_.watch(listener_.get(), EPOLLIN, [this](uint32_t) { accept(); }));
-    filename_ = std::format("unix:{},server=on", port_.path);
+    filename_ = base::format("unix:{},server=on", port_.path);
     return {};
   case plan::SerialKind::null:
     filename_ = "null";
@@ -66,7 +66,7 @@ base::Result<> SerialLine::open_pty() {
   if (::grantpt(fd_.get()) != 0 || ::unlockpt(fd_.get()) != 0 ||
       ::ptsname_r(fd_.get(), name.data(), name.size()) != 0)
     return base::fail_errno(errno, "make a pty");
-  filename_ = std::format("pty:{}", name.data());
+  filename_ = base::format("pty:{}", name.data());
   // Raw before the first byte. Opening and closing it once also makes the kernel tell, from now
   // on, whether somebody has it open.
   base::Fd other = TRY(sys::open_raw_terminal(name.data(), O_RDWR));

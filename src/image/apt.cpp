@@ -98,8 +98,9 @@ std::string source_lines(const std::string &suite, std::string_view index_target
     words >> uri >> release >> component >> key;
     if (component != "main" || !releases.contains(release))
       continue;
-    const std::string options = key.empty() ? "" : std::format("[signed-by={}] ", key);
-    const std::string entry = std::format("deb-src {}{} {} {}\n", options, uri, release, component);
+    const std::string options = key.empty() ? "" : base::format("[signed-by={}] ", key);
+    const std::string entry =
+        base::format("deb-src {}{} {} {}\n", options, uri, release, component);
     if (!result.contains(entry))
       result += entry;
   }
@@ -135,7 +136,7 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
                                          const fs::path &scratch, const fs::path &log) {
   TRY(make_scratch(suite, scratch, log));
   auto update = run_step(
-      {.what = std::format("read the index of Debian {}'s sources", suite),
+      {.what = base::format("read the index of Debian {}'s sources", suite),
        .command = {.argv = with_options("apt-get", scratch, {"update", "--error-on=any", "-q"})},
        .log = log,
        .limit = download_limit});
@@ -164,7 +165,7 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
 base::Result<> unpack_source(const SourcePackage &package, const fs::path &target,
                              const fs::path &log) {
   return run_step(
-      {.what = std::format("unpack {} {}", package.name, package.version),
+      {.what = base::format("unpack {} {}", package.name, package.version),
        .command = {.argv = {"dpkg-source", "--no-copy", "-x", package.description, target}},
        .log = log,
        .limit = unpack_limit});

@@ -21,7 +21,7 @@ constexpr size_t most_libraries = 512;
 std::string chain_text(const std::vector<std::string> &chain) {
   std::string text = chain.front();
   for (size_t i = 1; i < chain.size(); i++)
-    text += std::format("{} needs {}", i == 1 ? "" : ", which", chain[i]);
+    text += base::format("{} needs {}", i == 1 ? "" : ", which", chain[i]);
   return text;
 }
 
@@ -114,7 +114,7 @@ private:
       // As the linker does: one that cannot be used is passed over, another may follow.
       auto object = read_object(file);
       if (!object) {
-        unfit = std::format(" ({})", object.error().message());
+        unfit = base::format(" ({})", object.error().message());
         continue;
       }
       found_[name] = {name, (fs::path(directory) / name).lexically_normal(), file};

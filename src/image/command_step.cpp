@@ -38,26 +38,26 @@ public:
     if (now < next_)
       return;
     next_ = now + (terminal_ ? Clock::duration(terminal_interval) : Clock::duration(log_interval));
-    std::string text = std::format("{}: ", what_);
+    std::string text = base::format("{}: ", what_);
     if (progress_.total != 0)
-      text += std::format("{} of {} ({} %), ", progress_.done, progress_.total,
-                          progress_.done * 100 / progress_.total);
+      text += base::format("{} of {} ({} %), ", progress_.done, progress_.total,
+                           progress_.done * 100 / progress_.total);
     print(text + elapsed(), "");
   }
 
   void finish(bool success) {
-    print(std::format("{}: {} after {}", what_, success ? "done" : "failed", elapsed()), "\n");
+    print(base::format("{}: {} after {}", what_, success ? "done" : "failed", elapsed()), "\n");
   }
 
 private:
   [[nodiscard]] std::string elapsed() const {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - start_).count();
-    return std::format("{}:{:02}", seconds / 60, seconds % 60);
+    return base::format("{}:{:02}", seconds / 60, seconds % 60);
   }
 
   void print(const std::string &text, std::string_view end) const {
-    const std::string line = terminal_ ? std::format("\r{}\x1b[K{}", text, end) : text + "\n";
+    const std::string line = terminal_ ? base::format("\r{}\x1b[K{}", text, end) : text + "\n";
     std::fwrite(line.data(), 1, line.size(), stderr);
     std::fflush(stderr);
   }

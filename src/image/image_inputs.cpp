@@ -84,7 +84,7 @@ base::Result<SourcePackage> cached_source(const cache::Cache &cache, const std::
 base::Result<SourcePackage> find_qemu_source(const BuildOptions &options, cache::Cache cache,
                                              const std::string &suite) {
   // Remembers which version the archive had when it was asked last.
-  const fs::path current = cache.root() / std::format("qemu-source.{}", suite);
+  const fs::path current = cache.root() / base::format("qemu-source.{}", suite);
   std::string version;
   if (options.locked) {
     for (const Input &input : options.locked->inputs) {

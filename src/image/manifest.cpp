@@ -27,7 +27,7 @@ std::string text(const Json &json, const char *name) { return json.at(name).get<
 
 uint64_t number(const Json &json, const char *name) {
   if (!json.at(name).is_number_unsigned())
-    throw Bad{std::format("\"{}\" is not a size", name)};
+    throw Bad{base::format("\"{}\" is not a size", name)};
   return json.at(name).get<uint64_t>();
 }
 
@@ -63,8 +63,8 @@ Manifest read(const Json &json) {
   if (!json.is_object() || !json.contains("format"))
     throw Bad{"it is not a manifest of Linstub"};
   if (json.at("format") != manifest_format)
-    throw Bad{std::format("its format is {}, this program knows {}", json.at("format").dump(),
-                          manifest_format)};
+    throw Bad{base::format("its format is {}, this program knows {}", json.at("format").dump(),
+                           manifest_format)};
   Manifest manifest;
   manifest.version = text(json, "version");
   manifest.xen = text(json, "xen");
@@ -80,7 +80,7 @@ Manifest read(const Json &json) {
 }
 
 std::string describe(const Input &input) {
-  std::string what = std::format("{} {}", input.kind, input.name);
+  std::string what = base::format("{} {}", input.kind, input.name);
   if (!input.version.empty())
     what += " " + input.version;
   if (!input.file.empty() && input.file != input.name)
@@ -162,18 +162,19 @@ std::vector<std::string> differences(const std::vector<Input> &locked,
       continue;
     auto other = std::ranges::find_if(locked, same_thing(input));
     if (other == locked.end())
-      sentences.push_back(std::format("the manifest has no {}", describe(input)));
+      sentences.push_back(base::format("the manifest has no {}", describe(input)));
     else if (other->version != input.version)
       sentences.push_back(
-          std::format("the manifest has {}, here it is {}", describe(*other), input.version));
+          base::format("the manifest has {}, here it is {}", describe(*other), input.version));
     else
-      sentences.push_back(std::format("{} has SHA-256 {} in the manifest, here {}", describe(input),
-                                      other->digest.sha256, input.digest.sha256));
+      sentences.push_back(base::format("{} has SHA-256 {} in the manifest, here {}",
+                                       describe(input), other->digest.sha256, input.digest.sha256));
   }
   if (extent == Inputs::complete) {
     for (const Input &input : locked) {
       if (std::ranges::none_of(found, same_thing(input)))
-        sentences.push_back(std::format("{} is in the manifest, but is not used", describe(input)));
+        sentences.push_back(
+            base::format("{} is in the manifest, but is not used", describe(input)));
     }
   }
   std::ranges::sort(sentences);

@@ -105,7 +105,7 @@ private:
       // One directory for all that the linker would find by itself: it looks there first.
       const std::string directory = fs::path(library.path).parent_path();
       const std::string path = std::ranges::contains(directories, directory)
-                                   ? std::format("{}/{}", library_directory, library.name)
+                                   ? base::format("{}/{}", library_directory, library.name)
                                    : library.path;
       placed_.push_back({path, library.source, Origin::root, program_permissions});
     }

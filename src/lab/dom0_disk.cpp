@@ -66,7 +66,7 @@ base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, con
     }
   }
   for (const char *path : {"locale", "doc", "man"})
-    argv.push_back(std::format("--dpkgopt=path-exclude=/usr/share/{}/*", path));
+    argv.push_back(base::format("--dpkgopt=path-exclude=/usr/share/{}/*", path));
   argv.insert(argv.end(),
               {"--include=" + packages, suite, tree.string(), (work / "sources.list").string()});
   return image::run_step({.what = "unpack dom0's packages (about 2 minutes)",
@@ -161,7 +161,7 @@ base::Result<> make_initrd(const fs::path &config, const fs::path &tree, const f
                      .permissions = 0755,
                      .data = TRY(base::read_file(tree / "bin/busybox", largest))});
   for (const char *applet : {"sh", "mount", "umount", "insmod", "switch_root", "sleep"})
-    entries.push_back({.path = std::format("/bin/{}", applet),
+    entries.push_back({.path = base::format("/bin/{}", applet),
                        .kind = Kind::link,
                        .permissions = 0777,
                        .data = "busybox"});
@@ -175,7 +175,7 @@ base::Result<> make_initrd(const fs::path &config, const fs::path &tree, const f
       found.pop_back();
     if (found.empty())
       continue; // built into this kernel
-    entries.push_back({.path = std::format("/m/{}-{}.ko", number++, name),
+    entries.push_back({.path = base::format("/m/{}-{}.ko", number++, name),
                        .data = TRY(run({"xz", "-dc", found}, seconds(60)))});
   }
   return base::replace_file(target, TRY(image::write_newc(std::move(entries))));

@@ -95,7 +95,7 @@ Result<> add_serial(Context &context, const std::string &option, const std::stri
   auto index = static_cast<uint8_t>(ports.size());
   ports.push_back(std::move(port));
   return pass(context, option,
-              connected ? std::format("unix:{},server=on,wait=off", wire::serial_socket(index))
+              connected ? base::format("unix:{},server=on,wait=off", wire::serial_socket(index))
                         : "null");
 }
 
@@ -108,7 +108,7 @@ Result<> add_drive(Context &context, const std::string &option, const std::strin
 
 // A kernel or an initrd: QEMU finds the copy under a fixed name.
 Result<> copy_file(Context &context, const std::string &option, const std::string &value) {
-  std::string target = std::format("{}/{}", wire::files_directory, option.substr(1));
+  std::string target = base::format("{}/{}", wire::files_directory, option.substr(1));
   context.plan.files.push_back({.disk = {.path = value,
                                          .vdev = {},
                                          .format = disk::DiskFormat::raw,
@@ -335,12 +335,12 @@ Result<Plan> translate(std::span<const std::string> arguments, const Settings &s
     return fail("the option -xen-domid is missing: linstub-dm is started by libxl, by way of "
                 "device_model_override in a guest's configuration");
   if (context.plan.name.empty())
-    context.plan.name = std::format("guest-{}", *context.plan.guest);
+    context.plan.name = base::format("guest-{}", *context.plan.guest);
   TRY(name_files(context.plan));
   TRY(name_nics(context));
   // QEMU's own monitor, which linstub-init connects to for a stream of the channel.
   context.plan.qemu.insert(context.plan.qemu.begin(),
-                           {"-qmp", std::format("unix:{},server=on,wait=off", wire::qmp_socket)});
+                           {"-qmp", base::format("unix:{},server=on,wait=off", wire::qmp_socket)});
   return std::move(context.plan);
 }
 

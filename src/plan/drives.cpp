@@ -27,7 +27,7 @@ void use_disk(wire::Options &options, const disk::Disk &disk) {
   options.remove("file");
   options.set("format", disk::format_name(disk.format));
   options.set("file.driver", "host_device");
-  options.set("file.filename", std::format("{}{}", device_prefix, disk.vdev));
+  options.set("file.filename", base::format("{}{}", device_prefix, disk.vdev));
   // Not direct I/O: QEMU reads straight into the guest's memory, which is foreign to a PV stub
   // domain, and the kernel does not pin such pages for direct I/O (EFAULT, an error of the guest's
   // disk). The guest's flushes reach the disk in dom0 all the same.
@@ -162,7 +162,7 @@ Result<NetdevOption> translate_netdev(std::string_view value) {
   if (!is_interface_name(nic.interface))
     return fail("\"{}\" cannot be the name of a network interface", nic.interface);
   // linstub-init puts the descriptor of the tap in here (wire/paths.hpp).
-  std::string for_qemu = std::format("type=tap,id={},ifname=tap{}", id, *index);
+  std::string for_qemu = base::format("type=tap,id={},ifname=tap{}", id, *index);
   return NetdevOption{.nic = std::move(nic), .for_qemu = std::move(for_qemu)};
 }
 
@@ -195,8 +195,8 @@ Result<std::string> frontend_mac(const std::string &guest_mac) {
   // If the guest's is local already, the stub domain's must still be another one.
   bytes[1] = static_cast<uint8_t>(bytes[1] ^ ((bytes[0] & local) != 0 ? 0x80 : 0));
   bytes[0] = static_cast<uint8_t>((bytes[0] | local) & ~group);
-  return std::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2],
-                     bytes[3], bytes[4], bytes[5]);
+  return base::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2],
+                      bytes[3], bytes[4], bytes[5]);
 }
 
 } // namespace linstub::plan

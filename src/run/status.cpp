@@ -61,9 +61,9 @@ std::string status_path(const std::string &guest) {
   for (char c : guest.substr(0, 200)) {
     bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                  c == '-' || c == '_' || (c == '.' && !name.empty());
-    name += plain ? std::string(1, c) : std::format("%{:02x}", static_cast<unsigned char>(c));
+    name += plain ? std::string(1, c) : base::format("%{:02x}", static_cast<unsigned char>(c));
   }
-  return std::format("{}/{}{}", run_directory, name, status_suffix);
+  return base::format("{}/{}{}", run_directory, name, status_suffix);
 }
 
 base::Result<> write_status(const Status &status) {

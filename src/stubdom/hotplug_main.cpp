@@ -35,10 +35,10 @@ struct Backend {
   std::string path;
 
   base::Result<std::string> read(std::string_view node) {
-    return xenstore.read(std::format("{}/{}", path, node));
+    return xenstore.read(base::format("{}/{}", path, node));
   }
   base::Result<> write(std::string_view node, std::string_view value) {
-    return xenstore.write(std::format("{}/{}", path, node), value);
+    return xenstore.write(base::format("{}/{}", path, node), value);
   }
 };
 

@@ -65,7 +65,7 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
 Result<> StubDomains::wait_for_name(const std::string &name) {
   Deadline deadline = Deadline::after(longest_wait_for_name);
   while (auto other = TRY(toolstack_.find(name))) {
-    std::string owner = std::format("{}/{}", xen::domain_path(*other), wire::owner_node);
+    std::string owner = base::format("{}/{}", xen::domain_path(*other), wire::owner_node);
     auto guest = TRY(xenstore_.read_if_there(owner, 16));
     if (!guest)
       return base::fail("a domain named {} exists already (domain {}), and is no stub domain: "
@@ -94,23 +94,23 @@ Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &descrip
   std::string vm = TRY(xenstore_.read(home + "/vm", 128));
   return xenstore_.transaction([&]() -> Result<> {
     auto write = [&](const std::string &node, std::string_view value) {
-      return xenstore_.write(std::format("{}/{}", home, node), value);
+      return xenstore_.write(base::format("{}/{}", home, node), value);
     };
     // The stub domain's kernel reads this once, when it finds xenstore.
-    TRY(write("target", std::format("{}", guest)));
+    TRY(write("target", base::format("{}", guest)));
     TRY(write(wire::version_node, std::to_string(wire::protocol_version)));
     TRY(write(wire::log_level_node, description.log_level));
     for (size_t i = 0; i < description.files.size(); i++) {
       const plan::FileToCopy &file = description.files[i];
-      TRY(write(std::format("{}/{}/device", wire::files_node, i), file.device));
-      TRY(write(std::format("{}/{}/size", wire::files_node, i), std::to_string(file.size)));
-      TRY(write(std::format("{}/{}/path", wire::files_node, i), file.path));
+      TRY(write(base::format("{}/{}/device", wire::files_node, i), file.device));
+      TRY(write(base::format("{}/{}/size", wire::files_node, i), std::to_string(file.size)));
+      TRY(write(base::format("{}/{}/path", wire::files_node, i), file.path));
     }
     for (size_t i = 0; i < description.arguments.size(); i++)
-      TRY(xenstore_.write(std::format("{}/image/dm-argv/{:03}", vm, i + 1),
+      TRY(xenstore_.write(base::format("{}/image/dm-argv/{:03}", vm, i + 1),
                           description.arguments[i]));
     // QEMU says "running" below this.
-    return xenstore_.make_directory(std::format("{}/device-model/{}", home, guest), domid, guest);
+    return xenstore_.make_directory(base::format("{}/device-model/{}", home, guest), domid, guest);
   });
 }
 
@@ -167,7 +167,7 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
     if (!domid || *domid == xen::dom0)
       continue;
     std::string home = xen::domain_path(*domid);
-    std::string owner = std::format("{}/{}", home, wire::owner_node);
+    std::string owner = base::format("{}/{}", home, wire::owner_node);
     if (TRY(xenstore_.read_if_there(owner, 16)) != number)
       continue;
     // Two toolstacks that destroy one domain would get in each other's way.
@@ -184,7 +184,7 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
   pci::forget_dead_pci(control_, xenstore_); // of one that somebody else has destroyed
   // libxl makes a directory of xen-pciback for the guest as well, to which xen-pciback has to say
   // that the device is in use; libxl removes the directory, but not what was said.
-  return xenstore_.remove(std::format("/local/domain/0/error/backend/pci/{}", guest));
+  return xenstore_.remove(base::format("/local/domain/0/error/backend/pci/{}", guest));
 }
 
 Result<> StubDomains::rescue(xen::DomId guest) {
