@@ -335,14 +335,14 @@ base::Result<> Init::serve_channel() {
   if (settings_.mode == Mode::libxl) {
     std::string path = base::format("device-model/{}/qmp-vchan", settings_.target);
     auto vchan = TRY(xen::Vchan::serve(xen::dom0, path, monitor_rings));
-    bridge_ = TRY(Bridge::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)),
+    bridge_ = TRY(Bridge::create(*loop_, std::make_unique<xen::VchanTransport>(std::move(vchan)),
                                  [] { return sys::connect_unix(wire::qmp_socket); }));
     return {};
   }
   report_devices();
   auto vchan = TRY(xen::Vchan::serve(xen::dom0, wire::channel_node, channel_rings));
   channel_ = TRY(
-      Channel::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)), log_,
+      Channel::create(*loop_, std::make_unique<xen::VchanTransport>(std::move(vchan)), log_,
                       {.connected = [this] { tell(Event::client_connected); },
                        .gone =
                            [this](std::string_view why) {

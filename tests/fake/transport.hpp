@@ -1,7 +1,13 @@
 // A Transport whose other end is the test: two byte queues of bounded size and an eventfd.
+//
+// Where the code makes its transport itself (xen::connect_transport), the test says beforehand what
+// it is to find:
+//
+//     fake::Wire wire;
+//     fake::Serve serve(stub, "/local/domain/5/data/linstub/channel", wire);
 #pragma once
 
-#include "stub/transport.hpp"
+#include "xen/transport.hpp"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -11,9 +17,14 @@
 #include <string>
 #include <vector>
 
-namespace linstub::stub {
+namespace linstub::fake {
 
-struct FakeWire {
+struct Wire {
+  Wire() = default;
+  Wire(const Wire &) = delete;
+  Wire &operator=(const Wire &) = delete;
+  ~Wire() { ::close(event); }
+
   int event = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   xen::Vchan::State state = xen::Vchan::State::waiting;
   bool new_client = false;
@@ -44,9 +55,9 @@ struct FakeWire {
   }
 };
 
-class FakeTransport final : public Transport {
+class Transport final : public xen::Transport {
 public:
-  explicit FakeTransport(FakeWire &wire) : wire_(wire) {}
+  explicit Transport(Wire &wire) : wire_(wire) {}
   [[nodiscard]] int fd() const override { return wire_.event; }
   void acknowledge() override {
     eventfd_t count = 0;
@@ -76,7 +87,19 @@ public:
   }
 
 private:
-  FakeWire &wire_;
+  Wire &wire_;
 };
 
-} // namespace linstub::stub
+// As long as it lives, connect_transport(peer, path) connects to `wire`: a vchan that is served.
+class Serve {
+public:
+  Serve(xen::DomId peer, std::string path, Wire &wire);
+  ~Serve();
+  Serve(const Serve &) = delete;
+  Serve &operator=(const Serve &) = delete;
+
+private:
+  std::string path_;
+};
+
+} // namespace linstub::fake
