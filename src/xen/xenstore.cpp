@@ -1,14 +1,12 @@
 #include "xen/xenstore.hpp"
 
+#include "xen/xenstored.hpp"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/types.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,22 +20,10 @@ extern "C" {
 namespace linstub::xen {
 namespace {
 
-constexpr const char *socket_path = "/run/xenstored/socket";
-constexpr const char *device_path = "/dev/xen/xenbus";
 constexpr size_t most_events = 4096; // queued while a request waits for its answer
 
 constexpr std::array<std::pair<Access, char>, 4> access_letters{
     {{Access::none, 'n'}, {Access::read, 'r'}, {Access::write, 'w'}, {Access::both, 'b'}}};
-
-base::Result<base::Fd> open_connection() {
-  base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  ::strcpy(address.sun_path, socket_path);
-  if (fd && ::connect(fd.get(), reinterpret_cast<sockaddr *>(&address), sizeof address) == 0)
-    return fd;
-  return base::open_file(device_path, O_RDWR);
-}
 
 // The pieces of "one\0two\0".
 std::vector<std::string> split(std::string_view text) {
@@ -70,7 +56,8 @@ struct Xenstore::Message {
 };
 
 base::Result<Xenstore> Xenstore::connect() {
-  base::Fd connection = TRY(open_connection().transform_error(base::doing("connect to xenstore")));
+  base::Fd connection =
+      TRY(connect_xenstored().transform_error(base::doing("connect to xenstore")));
   base::Fd queued(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   base::Fd either(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event readable{.events = EPOLLIN, .data = {}};
