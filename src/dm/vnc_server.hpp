@@ -30,7 +30,6 @@ public:
 
   // As QEMU's query-vnc gives it.
   [[nodiscard]] std::string description() const;
-  [[nodiscard]] uint16_t port() const { return port_; }
 
 private:
   VncServer(base::EventLoop &loop, plan::VncAddress address)

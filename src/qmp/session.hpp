@@ -57,7 +57,6 @@ public:
   // QEMU is gone: every command that has no reply yet fails with `why`.
   void abandon(std::string_view why);
 
-  [[nodiscard]] bool ready() const { return ready_; }
   std::string take_output() { return std::exchange(output_, {}); }
 
 private:

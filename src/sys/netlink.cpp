@@ -127,14 +127,6 @@ base::Result<> Route::rename(unsigned int link, const std::string &name) {
   return request(message).transform_error(base::doing("rename link {} to {}", link, name));
 }
 
-base::Result<> Route::remove(unsigned int link) {
-  NetlinkMessage message(RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK);
-  ifinfomsg info{};
-  info.ifi_index = static_cast<int>(link);
-  message.fixed(info);
-  return request(message).transform_error(base::doing("remove link {}", link));
-}
-
 base::Result<unsigned int> link_index(const std::string &name) {
   unsigned int index = ::if_nametoindex(name.c_str());
   if (index == 0)

@@ -50,8 +50,6 @@ public:
   // The link must be down.
   base::Result<> rename(unsigned int link, const std::string &name);
 
-  base::Result<> remove(unsigned int link);
-
 private:
   explicit Route(base::Fd socket) : socket_(std::move(socket)) {}
   base::Result<> request(NetlinkMessage &message);

@@ -72,8 +72,6 @@ public:
   [[nodiscard]] std::span<const std::byte> output() const;
   void sent(size_t count);
 
-  [[nodiscard]] bool ready() const { return hello_; }
-
 private:
   struct Stream {
     bool accepted = false;

@@ -22,9 +22,7 @@ struct DomainInfo {
   uint64_t memory = 0;             // bytes that it has now
 };
 
-constexpr uint8_t shutdown_poweroff = 0;
 constexpr uint8_t shutdown_suspend = 2;
-constexpr uint8_t shutdown_crash = 3;
 
 // What is done to a right of a domain.
 enum class Right : uint8_t { take, give };

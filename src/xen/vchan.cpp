@@ -113,8 +113,4 @@ base::Result<size_t> Vchan::write(std::span<const std::byte> bytes) {
   return static_cast<size_t>(put);
 }
 
-size_t Vchan::readable() const {
-  return static_cast<size_t>(std::max(0, ::libxenvchan_data_ready(channel_.get())));
-}
-
 } // namespace linstub::xen

@@ -62,9 +62,6 @@ public:
   // closed.
   base::Result<size_t> write(std::span<const std::byte> bytes);
 
-  // How many bytes can be read now; asks for an event when that changes.
-  [[nodiscard]] size_t readable() const;
-
 private:
   struct Close {
     void operator()(libxenvchan *channel) const;

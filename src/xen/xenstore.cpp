@@ -238,21 +238,6 @@ base::Result<> Xenstore::set_permissions(const std::string &path,
   return {};
 }
 
-base::Result<std::vector<Permission>> Xenstore::permissions(const std::string &path) {
-  auto what = base::doing("read the permissions of xenstore node {}", path);
-  std::string text = TRY(request(XS_GET_PERMS, terminated(path)).transform_error(what));
-  std::vector<Permission> result;
-  for (const std::string &one : split(text)) {
-    const auto *letter = std::ranges::find(access_letters, one.empty() ? '\0' : one.front(),
-                                           &std::pair<Access, char>::second);
-    if (letter == access_letters.end())
-      return base::fail("xenstored says \"{}\" of the permissions of {}", one, path);
-    uint64_t domid = TRY(parse_number(one.substr(1), UINT16_MAX).transform_error(what));
-    result.push_back({.domid = DomId{static_cast<uint16_t>(domid)}, .access = letter->first});
-  }
-  return result;
-}
-
 base::Result<> Xenstore::transaction(const std::function<base::Result<>()> &body) {
   for (int tries = 0; tries < most_tries; tries++) {
     std::string id = TRY(request(XS_TRANSACTION_START, terminated(""))
@@ -303,23 +288,6 @@ base::Result<std::optional<Xenstore::Event>> Xenstore::next_event() {
 }
 
 int Xenstore::fd() const { return either_.get(); }
-
-base::Result<bool> Xenstore::wait_for(const std::string &path, base::Deadline deadline,
-                                      const std::function<base::Result<bool>()> &done) {
-  Xenstore events = TRY(connect());
-  TRY(events.watch(path, "wait"));
-  for (;;) {
-    while (TRY(events.next_event())) {
-    }
-    if (TRY(done()))
-      return true;
-    if (deadline.passed())
-      return false;
-    pollfd ready{.fd = events.fd(), .events = POLLIN, .revents = 0};
-    if (::poll(&ready, 1, static_cast<int>(deadline.left().count())) < 0 && errno != EINTR)
-      return base::fail_errno(errno, "wait for a change of xenstore node {}", path);
-  }
-}
 
 base::Result<> Xenstore::set_target(DomId domid, DomId target) {
   std::string payload = terminated(base::format("{}", domid));

@@ -13,7 +13,6 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
-#include "xen/watches.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -81,7 +80,6 @@ public:
   base::Result<> remove(const std::string &path);
 
   base::Result<> set_permissions(const std::string &path, std::span<const Permission> permissions);
-  base::Result<std::vector<Permission>> permissions(const std::string &path);
 
   // Runs `body` in a transaction, and again when xenstored says that somebody else was faster, at
   // most `most_tries` times. Within `body` the calls above belong to the transaction. An error of
@@ -94,21 +92,17 @@ public:
   base::Result<> watch(const std::string &path, const std::string &token);
   base::Result<> unwatch(const std::string &path, const std::string &token);
 
-  using Event = WatchEvent;
+  struct Event {
+    std::string path; // what has changed: the watched node or one below it
+    std::string token;
+  };
 
   // The next event, nothing if there is none now. When fd() is readable, call it until it says
   // that there is none.
   base::Result<std::optional<Event>> next_event();
 
-  // Readable when there are events: for an EventLoop. Belongs to the connection. -1 before the
-  // first watch().
+  // Readable when there are events: for an EventLoop. Belongs to the connection.
   [[nodiscard]] int fd() const;
-
-  // Waits until `done` says yes, asking again whenever something below `path` changes. False if
-  // the deadline passes first. Uses a connection of its own, so events of this one stay where
-  // they are; `done` may use this one.
-  base::Result<bool> wait_for(const std::string &path, base::Deadline deadline,
-                              const std::function<base::Result<bool>()> &done);
 
   // dom0 only: tells xenstored that `domid` acts for `target` (it gets the rights of the target).
   base::Result<> set_target(DomId domid, DomId target);
