@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "xen/domid.hpp"
 #include "xen/pci_address.hpp"
+#include "xen/xenbus.hpp"
 #include "xen/xenstore.hpp"
 
 #include <optional>
@@ -19,10 +20,9 @@
 
 namespace linstub::pci {
 
-// xenbus states (xen/xenbus.hpp).
 struct PciStates {
-  unsigned backend = 0;  // 0: not there
-  unsigned frontend = 0; // hostile: 0 for what is no state
+  xen::XenbusState backend{};
+  xen::XenbusState frontend{}; // hostile
 };
 
 class PciBackend {

@@ -7,6 +7,8 @@
 // An attach that fails is undone by a detach, or, if there is no other device, by removing all.
 #pragma once
 
+#include "xen/xenbus.hpp"
+
 #include <cstdint>
 
 namespace linstub::pci {
@@ -14,12 +16,12 @@ namespace linstub::pci {
 enum class PciStage : uint8_t { waiting, connecting, leaving };
 
 struct PciFacts {
-  bool held = false;     // xen-pciback has it with a domain still
-  bool taken = false;    // of connecting: xen-pciback has it for the stub domain (all of them)
-  unsigned backend = 0;  // xenbus states
-  unsigned frontend = 0; // hostile
-  bool listed = false;   // linstub-init says that QEMU can use it (all of them). Hostile
-  bool late = false;     // the time is over
+  bool held = false;  // xen-pciback has it with a domain still
+  bool taken = false; // of connecting: xen-pciback has it for the stub domain (all of them)
+  xen::XenbusState backend{};
+  xen::XenbusState frontend{}; // hostile
+  bool listed = false;         // linstub-init says that QEMU can use it (all of them). Hostile
+  bool late = false;           // the time is over
 };
 
 enum class PciNext : uint8_t {

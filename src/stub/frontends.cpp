@@ -78,7 +78,7 @@ base::Result<std::string> Frontends::hand_over_disk(const std::string &name) {
 
 base::Result<std::string> Frontends::lack(const Kind &kind, const std::string &number) {
   auto state = world_.read(base::format("device/{}/{}/state", kind.type, number));
-  const std::string connected = std::to_string(xen::xenbus_connected);
+  const std::string connected = xen::text(xen::XenbusState::connected);
   if (!state || *state != connected)
     return base::format("its state is {}, not connected ({})",
                         state ? base::printable(*state, 8) : "unknown", connected);
