@@ -1,7 +1,7 @@
 #include "pci/pci_devices.hpp"
 
 #include "base/log.hpp"
-#include "pci/pci_rights.hpp"
+#include "pci/pci_permissions.hpp"
 #include "qmp/message.hpp"
 #include "wire/paths.hpp"
 
@@ -268,7 +268,7 @@ void PciDevices::act(PciNext what) {
 Result<> PciDevices::connect() {
   for (const xen::PciAddress &address : change_->addresses) {
     TRY(bus_.clear_interrupts(address));
-    TRY(give_rights(control_, stub_, devices_.at(address).host)
+    TRY(grant_permissions(control_, stub_, devices_.at(address).host)
             .transform_error(base::doing("PCI device {}", xen::text(address))));
   }
   TRY(backend_.add(change_->addresses));
@@ -302,7 +302,7 @@ void PciDevices::undo(const std::string &why) {
   std::vector<xen::PciAddress> failed = change_->addresses;
   bool alone = std::ranges::none_of(devices_, [](auto &one) { return one.second.attached; });
   for (const xen::PciAddress &address : failed)
-    base::log_failure(take_rights(control_, stub_, devices_.at(address).host),
+    base::log_failure(revoke_permissions(control_, stub_, devices_.at(address).host),
                       base::LogLevel::warning);
   if (alone)
     base::log_failure(backend_.remove_all());
@@ -356,7 +356,8 @@ void PciDevices::finish_leave(bool gone) {
       device->second.id.clear();
       continue;
     }
-    base::log_failure(take_rights(control_, stub_, device->second.host), base::LogLevel::warning);
+    base::log_failure(revoke_permissions(control_, stub_, device->second.host),
+                      base::LogLevel::warning);
     base::log_failure(backend_.forget(address));
     devices_.erase(device);
     base::log_info("PCI device {} is free again", xen::text(address));
