@@ -16,14 +16,14 @@ using base::Milliseconds;
 using base::Result;
 
 // libxl waits for 10 s for all that has to do with one device.
-constexpr Milliseconds longest_attach{8'500};
-constexpr Milliseconds longest_overdue{600'000};
-constexpr Milliseconds longest_leave{8'000};
+constexpr Milliseconds attach_timeout{8'500};
+constexpr Milliseconds overdue_timeout{600'000};
+constexpr Milliseconds leave_timeout{8'000};
 constexpr Milliseconds between_looks{100};
 // How long xen-pciback may take to get a device ready again after it was given back.
-constexpr Milliseconds longest_reset{4'000};
+constexpr Milliseconds reset_timeout{4'000};
 // A device that libxl has set aside for the guest but never asks for.
-constexpr Milliseconds longest_unwanted{20'000};
+constexpr Milliseconds unwanted_timeout{20'000};
 
 constexpr size_t longest_id = 128;
 
@@ -139,14 +139,14 @@ void PciDevices::next_change() {
     leaving_.pop_front();
     base::log_info("PCI device {} is given back", xen::text(address));
     base::log_failure(backend_.remove(address));
-    return begin(PciStage::leaving, {address}, Deadline::after(longest_leave));
+    return begin(PciStage::leaving, {address}, Deadline::after(leave_timeout));
   }
   std::vector<std::function<void()>> settled = std::move(settled_);
   settled_.clear();
   for (const auto &one : settled)
     one();
   if (!change_ && !requests_.empty())
-    begin(PciStage::waiting, wanted(requests_.front().address), Deadline::after(longest_attach));
+    begin(PciStage::waiting, wanted(requests_.front().address), Deadline::after(attach_timeout));
 }
 
 void PciDevices::begin(PciStage stage, std::vector<xen::PciAddress> addresses, Deadline deadline) {
@@ -184,7 +184,7 @@ Result<PciFacts> PciDevices::facts() {
   auto ready = xenstore_.read_if_there(
       base::format("{}/{}", xen::domain_path(stub_), wire::pci_node), wire::longest_pci);
   std::string list = ready && *ready ? **ready : std::string();
-  bool may_reset = base::Clock::now() - change_->begin < longest_reset;
+  bool may_reset = base::Clock::now() - change_->begin < reset_timeout;
   for (const xen::PciAddress &address : change_->addresses) {
     facts.listed = facts.listed && lists_pci(list, address, ' ');
     if (change_->stage == PciStage::leaving) {
@@ -283,13 +283,13 @@ Result<> PciDevices::connect() {
 void PciDevices::overdue() {
   std::string why =
       base::format("PCI device {} was not ready in the stub domain within {} s; try again",
-                   join(change_->addresses), longest_attach.count() / 1000);
+                   join(change_->addresses), attach_timeout.count() / 1000);
   if (change_->stage == PciStage::waiting)
     return finish_attach(fail("{}", why)); // nothing was done yet
   if (change_->overdue)
     return undo(why);
   change_->overdue = true;
-  change_->deadline = Deadline::after(longest_overdue);
+  change_->deadline = Deadline::after(overdue_timeout);
   look_again();
   for (const xen::PciAddress &address : std::vector(change_->addresses)) {
     devices_.at(address).id.clear();
@@ -335,7 +335,7 @@ void PciDevices::finish_attach(const Result<> &result) {
       devices_.erase(address);
   }
   if (result)
-    unwanted_timer_ = loop_.at(Deadline::after(longest_unwanted), [this] { drop_unwanted(); });
+    unwanted_timer_ = loop_.at(Deadline::after(unwanted_timeout), [this] { drop_unwanted(); });
   for (const xen::PciAddress &address : addresses)
     answer(address, result);
   next_change();

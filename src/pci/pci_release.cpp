@@ -12,7 +12,7 @@
 namespace linstub::pci {
 namespace {
 
-constexpr base::Milliseconds longest_release{6'000};
+constexpr base::Milliseconds release_timeout{6'000};
 constexpr useconds_t between_looks = 50'000;
 
 } // namespace
@@ -30,7 +30,7 @@ void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domi
     return;
   HostPciBus bus;
   auto held = [&](const xen::PciAddress &address) { return bus.has_interrupt_control(address); };
-  auto deadline = base::Deadline::after(longest_release);
+  auto deadline = base::Deadline::after(release_timeout);
   while (std::ranges::any_of(*devices, held) && !deadline.passed())
     ::usleep(between_looks);
   for (const xen::PciAddress &address : *devices) {

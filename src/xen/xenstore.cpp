@@ -114,7 +114,7 @@ base::Result<uint32_t> Xenstore::send(uint32_t type, std::string_view payload) {
 }
 
 base::Result<std::string> Xenstore::answer(uint32_t request) {
-  auto deadline = base::Deadline::after(answer_deadline);
+  auto deadline = base::Deadline::after(answer_timeout);
   for (;;) {
     Message message = TRY(receive(deadline));
     if (message.type == XS_WATCH_EVENT) {
@@ -280,7 +280,7 @@ base::Result<std::optional<Xenstore::Event>> Xenstore::next_event() {
     pollfd ready{.fd = connection_.get(), .events = POLLIN, .revents = 0};
     if (::poll(&ready, 1, 0) <= 0)
       return std::nullopt;
-    Message message = TRY(receive(base::Deadline::after(answer_deadline)));
+    Message message = TRY(receive(base::Deadline::after(answer_timeout)));
     std::vector<std::string> parts = split(message.body);
     if (message.type == XS_WATCH_EVENT && parts.size() >= 2)
       return Event{.path = std::move(parts[0]), .token = std::move(parts[1])};

@@ -5,7 +5,7 @@
 //
 // Every value that is read is bounded: who reads says how long it may be. Relative paths are
 // relative to /local/domain/<own domid>. A request waits for its answer, at most
-// `answer_deadline`. Errors carry xenstored's errno (ENOENT: no such node; EACCES: not for this
+// `answer_timeout`. Errors carry xenstored's errno (ENOENT: no such node; EACCES: not for this
 // domain). After an error of the connection itself every later call fails too.
 #pragma once
 
@@ -38,7 +38,7 @@ struct Permission {
 };
 
 constexpr size_t longest_value = 4096; // XENSTORE_PAYLOAD_MAX
-constexpr auto answer_deadline = std::chrono::seconds(30);
+constexpr auto answer_timeout = std::chrono::seconds(30);
 
 class Xenstore {
 public:
