@@ -480,7 +480,7 @@ Monitors::Owner DeviceModel::monitors_owner() {
       .when_settled =
           [this](std::function<void()> settled) {
             if (pci_)
-              return pci_->when_settled(std::move(settled));
+              return pci_->when_none_leaving(std::move(settled));
             settled();
           }};
 }

@@ -89,7 +89,7 @@ void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
     return owner_.execute(command, socket.take_received(), answer_to(socket, command));
   case qmp::Action::forward:
     return forward(socket, command, rule.result);
-  case qmp::Action::settle:
+  case qmp::Action::after_pci:
     return owner_.when_settled([this, &socket, command, &rule, client = socket.session()] {
       if (client.lock())
         forward(socket, command, rule.result);

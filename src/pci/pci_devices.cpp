@@ -100,11 +100,11 @@ void PciDevices::give_back(const std::string &id) {
   next_change();
 }
 
-void PciDevices::when_settled(std::function<void()> settled) {
+void PciDevices::when_none_leaving(std::function<void()> call) {
   bool busy = !leaving_.empty() || (change_ && change_->stage == PciStage::leaving);
   if (!busy)
-    return settled();
-  settled_.push_back(std::move(settled));
+    return call();
+  none_leaving_.push_back(std::move(call));
 }
 
 // --- Changes, one at a time -------------------------------------------------------------------
@@ -141,10 +141,8 @@ void PciDevices::next_change() {
     base::log_failure(backend_.remove(address));
     return begin(PciStage::leaving, {address}, Deadline::after(leave_timeout));
   }
-  std::vector<std::function<void()>> settled = std::move(settled_);
-  settled_.clear();
-  for (const auto &one : settled)
-    one();
+  for (const auto &call : std::exchange(none_leaving_, {}))
+    call();
   if (!change_ && !requests_.empty())
     begin(PciStage::waiting, wanted(requests_.front().address), Deadline::after(attach_timeout));
 }

@@ -38,8 +38,8 @@ public:
   // QEMU did not take it, or has let go of the device with that id: gives it back.
   void give_back(const std::string &id);
 
-  // Calls `settled` when no device is on its way back any more: now, or later from the loop.
-  void when_settled(std::function<void()> settled);
+  // Calls `call` when no device is being given back any more: now, or later from the loop.
+  void when_none_leaving(std::function<void()> call);
 
 private:
   struct Device {
@@ -95,7 +95,7 @@ private:
   std::vector<Request> requests_;
   std::deque<xen::PciAddress> leaving_; // to be given back when the change of now is over
   std::unique_ptr<Change> change_;
-  std::vector<std::function<void()>> settled_;
+  std::vector<std::function<void()>> none_leaving_; // who waits for that
   base::EventLoop::Handle watch_;
   base::EventLoop::Handle unwanted_timer_;
 };

@@ -38,7 +38,7 @@ const std::vector<Rule> &table() {
        .result = {Kind::list, {{"type", Type::string}}}},
       // libxl takes a device that is not in the answer any more for one that it may give away.
       {.command = "query-pci",
-       .action = Action::settle,
+       .action = Action::after_pci,
        .result = {Kind::list, {{"bus", Type::integer}}}},
       {.command = "query-block",
        .action = Action::forward,
