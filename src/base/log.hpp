@@ -30,8 +30,8 @@ bool log_enabled(LogLevel level);
 using LogSink = void (*)(void *context, std::string_view line);
 void set_log_sink(LogSink sink, void *context);
 
-// Writes one line. Bytes that are not printable ASCII (control characters above
-// all) become '?', so that what a stub domain says cannot steer the terminal that shows the log.
+// Writes one line. Bytes that are not printable ASCII (control characters above all) become '?', so
+// that what a stub domain says cannot steer the terminal that shows the log.
 void log_line(LogLevel level, std::string_view text);
 
 template <class... Args>

@@ -9,15 +9,16 @@ bool closed(XenbusState state) {
   return state == XenbusState::closing || state == XenbusState::closed;
 }
 
-// xen-pciback reads its directory and writes into it. To remove that now would be in vain: it would
-// come back with the next node that is written, and xen-pciback would keep the device.
+// xen-pciback reads its directory and writes into it. To remove the directory now would be in vain:
+// it would come back with the next node that is written, and xen-pciback would keep the device.
 bool at_work(XenbusState backend) {
   return backend == XenbusState::initialising || backend == XenbusState::init_wait ||
          backend == XenbusState::reconfiguring;
 }
 
 // pcifront connects while the stub domain boots, to a bus without devices: half of what it takes to
-// get the first one is done then. Only without directories is it to begin with the device.
+// get the first one is done then. Only where there are no directories does it begin with the
+// device.
 PciNext waiting(const PciFacts &facts) {
   if (facts.held)
     return facts.late ? PciNext::in_use : PciNext::wait;

@@ -26,7 +26,7 @@ struct PciFacts {
 
 enum class PciNext : uint8_t {
   wait,
-  connect,   // of waiting: give rights, write the nodes
+  connect,   // of waiting: grant permissions, write the nodes
   attached,  // of connecting
   in_use,    // waiting has failed: somebody else has it
   refused,   // either has failed: xen-pciback or pcifront has closed

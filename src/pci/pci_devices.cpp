@@ -196,8 +196,8 @@ Result<PciFacts> PciDevices::facts() {
   return facts;
 }
 
-// For each device that xen-pciback has taken; not before: only when it gets the device back does it
-// clear that. Returns whether it has taken all of them.
+// For each device that xen-pciback has taken, and not before: it clears that permission only when
+// it gets the device back. Returns whether it has taken all of them.
 Result<bool> PciDevices::allow_interrupts() {
   bool all = true;
   for (const xen::PciAddress &address : change_->addresses) {

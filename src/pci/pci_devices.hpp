@@ -1,6 +1,6 @@
 // PciDevices: the passed-through PCI devices of one guest, as far as its stub domain is concerned:
 // attached before QEMU hears of them, given back after QEMU has let go. What libxl does to the
-// guest itself (assign the device, give the guest its rights) stays libxl's.
+// guest itself (assign the device, grant the guest its permissions) stays libxl's.
 //
 // Nothing here blocks: what takes time is followed in xenstore.
 #pragma once

@@ -201,7 +201,7 @@ base::Result<FromQemu> parse_from_qemu(std::string_view text) {
     return parse_reply(message);
   const Json *event = member(message, "event");
   if (event == nullptr || !event->is_string() || !is_name(event->get_ref<const std::string &>()))
-    return base::fail("a message that is no greeting, reply or event");
+    return base::fail("a message that is neither greeting nor reply nor event");
   return Event{.name = event->get<std::string>(), .text = text_of(message)};
 }
 

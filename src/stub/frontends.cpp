@@ -49,7 +49,7 @@ base::Result<std::string> Frontends::link_of(unsigned int nic) const {
   return name_of(base::format("vif-{}", nic), "net").transform_error(base::doing("NIC {}", nic));
 }
 
-// "" when the node is the owner's, or what is missing.
+// What is missing, in words; "" when the node is the owner's.
 base::Result<std::string> Frontends::hand_over(const std::string &name) const {
   std::string node = base::format("{}/{}", world_.dev, name);
   struct stat status{};

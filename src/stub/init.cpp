@@ -245,8 +245,8 @@ void Init::look_at_devices() {
   report_devices();
 }
 
-// Disks and PCI devices come and go while QEMU runs. That one is not usable is for dom0 to say,
-// which waits for it: the guest goes on without.
+// Disks and PCI devices come and go while QEMU runs. If one cannot be used, it is for dom0 to say
+// so, which waits for it: the guest goes on without it.
 void Init::report_devices() {
   if (state_.phase != Phase::running || settings_.mode != Mode::linstub)
     return;
@@ -258,7 +258,7 @@ void Init::report_devices() {
   tell_dom0(wire::pci_node, pci_told_, pci_->ready());
 }
 
-// Writes a node that says how things are now, if they were otherwise when it was written last.
+// Writes a node that says how things are, if that has changed since it was written last.
 void Init::tell_dom0(const char *node, std::optional<std::string> &told, std::string now) {
   if (told == now)
     return;
@@ -394,7 +394,7 @@ void Init::on_xenstore_event() {
   look_at_devices();
 }
 
-// Orphans of QEMU's come to PID 1. QEMU itself is its own watch's.
+// Orphans of QEMU's come to PID 1, and are reaped here. QEMU itself has a watch of its own.
 void Init::on_child_signal() {
   for (;;) {
     siginfo_t ended{};

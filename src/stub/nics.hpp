@@ -13,7 +13,7 @@
 
 namespace linstub::stub {
 
-// Brings `link` ("eth0") up and puts the macvtap `tap<nic>` over it.
+// Brings `link` ("eth0") up, puts the macvtap `nic<nic>` over it, and opens that.
 base::Result<base::Fd> join_nic(unsigned int nic, const std::string &link);
 
 } // namespace linstub::stub

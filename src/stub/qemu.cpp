@@ -12,7 +12,7 @@ namespace linstub::stub {
 namespace {
 
 // Device nodes that QEMU opens by itself. Disks are handed over as they appear (frontends.hpp),
-// taps as descriptors. One that the kernel has not got is none of QEMU's needs here.
+// taps as descriptors. One that this kernel does not make is one that QEMU does without.
 constexpr std::array qemu_nodes{"/dev/xen/privcmd",       "/dev/xen/hypercall", "/dev/xen/evtchn",
                                 "/dev/xen/gntdev",        "/dev/xen/gntalloc",  "/dev/xen/xenbus",
                                 "/dev/xen/xenbus_backend"};

@@ -11,8 +11,8 @@ namespace {
 constexpr std::array<std::string_view, 6> reasons{"poweroff", "reboot",   "suspend",
                                                   "crash",    "watchdog", "soft reset"};
 
-// What xc_domain_resume does for an HVM domain, without the library it is in (libxenguest) and the
-// five that come with that.
+// What xc_domain_resume does for an HVM domain, without the library that it is in (libxenguest) and
+// the five more that come with it.
 base::Result<> resume(DomId domid) {
   struct Close {
     void operator()(xencall_handle *handle) const { xencall_close(handle); }
@@ -91,8 +91,8 @@ base::Result<> Control::pause(DomId domid) {
 
 base::Result<> Control::pause_between_requests(DomId domid, base::Deadline deadline) {
   // Xen lets a suspend wait until each virtual CPU has had its answer (common/domain.c,
-  // vcpu_start_shutdown_deferral); a pause it does not. So the domain is suspended, and as soon as
-  // that is complete the suspend is exchanged for a pause: no toolstack shall see it.
+  // vcpu_start_shutdown_deferral), but not a pause. So the domain is suspended, and as soon as that
+  // is complete the suspend is exchanged for a pause, before a toolstack sees it.
   if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_suspend) < 0)
     return base::fail_errno(errno, "suspend domain {}", domid);
   bool suspended = false;

@@ -13,7 +13,7 @@
 
 namespace linstub::xen {
 
-// Also true when it is gone. A domain that is only paused, or only loses a device, is not meant.
+// Also true when it is gone. False for a domain that is only paused, or only loses a device.
 base::Result<bool> is_being_destroyed(xen::DomId domid, xen::Control &control,
                                       xen::Xenstore &xenstore);
 

@@ -68,7 +68,7 @@ public:
 
   base::Result<std::optional<DomId>> find(const std::string &name);
 
-  // Sees to it that `need` MiB are free, taking them from dom0 if it has grown over all memory.
+  // Sees to it that the host has `need` MiB of free memory: takes from dom0 what is missing.
   base::Result<> make_room(uint32_t need);
 
 private:

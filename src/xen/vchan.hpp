@@ -24,9 +24,8 @@ constexpr size_t largest_ring = size_t{1} << 18;
 class Vchan {
 public:
   // Shares rings with `peer`, and writes ring-ref and event-channel below `path`, readable for
-  // `peer` only. One client at a time. The sizes are the least
-  // bytes for each way; each way costs whole pages (1 KiB one way and 2 KiB the other fit into one
-  // page together).
+  // `peer` only. One client at a time. Each ring has at least the bytes that are asked for, and
+  // takes whole pages (but 1 KiB one way and 2 KiB the other fit into one page together).
   struct Sizes {
     size_t to_us = 0;
     size_t to_peer = 0;

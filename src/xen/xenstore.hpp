@@ -29,7 +29,8 @@ namespace linstub::xen {
 // What a domain that is named may do with a node.
 enum class Access { none, read, write, both };
 
-// The first names the owner, who may do all, and what every domain that is not named may do.
+// The first of a node's names its owner, who may do anything, and what the domains that are not
+// named may do.
 struct Permission {
   DomId domid{};
   Access access = Access::none;
@@ -104,7 +105,7 @@ public:
   // Readable when there are events: for an EventLoop. Belongs to the connection.
   [[nodiscard]] int fd() const;
 
-  // dom0 only: tells xenstored that `domid` acts for `target` (it gets the rights of the target).
+  // dom0 only: tells xenstored that `domid` acts for `target` (what the target may do, it may do).
   base::Result<> set_target(DomId domid, DomId target);
 
   // dom0 only: tells xenstored that a domain that had shut down runs again.

@@ -40,7 +40,7 @@ TEST(PciResources, AreTheRangesOfTheBaseAddressRegisters) {
 TEST(PciResources, AreRefusedWhereAPageIsSharedWithOthers) {
   auto ranges = parse_pci_resources(one("0xfebf0100 0xfebf01ff 0x40200"));
   ASSERT_FALSE(ranges);
-  EXPECT_THAT(ranges.error().message(), HasSubstr("begin of a page"));
+  EXPECT_THAT(ranges.error().message(), HasSubstr("beginning of a page"));
 }
 
 TEST(PciResources, AreRefusedWithoutAnAddress) {
@@ -49,7 +49,7 @@ TEST(PciResources, AreRefusedWithoutAnAddress) {
   EXPECT_THAT(ranges.error().message(), HasSubstr("points nowhere"));
 }
 
-TEST(PciResources, MayHaveASmallRangeAtTheBeginOfAPage) {
+TEST(PciResources, MayHaveASmallRangeAtTheBeginningOfAPage) {
   auto ranges = parse_pci_resources(one("0xfebeb000 0xfebeb0ff 0x40200"));
   ASSERT_TRUE(ranges);
   EXPECT_THAT(*ranges, ElementsAre(PciRange{PciSpace::memory, 0xfebeb000, 0x100}));
