@@ -1,5 +1,6 @@
 #include "stub/arguments.hpp"
 
+#include "wire/options.hpp"
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
 #include "xen/domid.hpp"
@@ -22,22 +23,11 @@ bool is_tap(std::string_view value) {
   return value.starts_with("type=tap,") || value.starts_with("tap,");
 }
 
-// The value of `key` in QEMU's "key=value,key=value"; empty if it is not there.
-std::string_view option(std::string_view value, std::string_view key) {
-  while (!value.empty()) {
-    std::string_view one = value.substr(0, value.find(','));
-    value.remove_prefix(std::min(value.size(), one.size() + 1));
-    if (one.starts_with(key) && one.substr(key.size()).starts_with('='))
-      return one.substr(key.size() + 1);
-  }
-  return {};
-}
-
 base::Result<unsigned int> nic_of(std::string_view value) {
-  std::string_view id = option(value, "id");
+  const std::string id = wire::Options::parse(value).get_or("id", "");
   if (!id.starts_with("net"))
     return base::fail("-netdev {}: its id must be net<number of the NIC>", value);
-  auto number = xen::parse_number(id.substr(3), most_nics);
+  auto number = xen::parse_number(std::string_view(id).substr(3), most_nics);
   return TRY(std::move(number).transform_error(base::doing("-netdev {}: id", value)));
 }
 

@@ -30,6 +30,12 @@ TEST(Arguments, TapsBecomeDescriptors) {
                                    "-netdev", "tap,id=net1,fd=11"));
 }
 
+TEST(Arguments, ACommaInAValueIsNotTheEndOfIt) {
+  auto result = translated({"-netdev", "tap,ifname=a,,id=net7,id=net0"});
+  ASSERT_TRUE(result);
+  EXPECT_THAT(*result, ElementsAre("-netdev", "tap,id=net0,fd=10"));
+}
+
 TEST(Arguments, OtherNetworksAndOtherArgumentsStayAsTheyAre) {
   Arguments same{"-netdev", "user,id=u", "-name", "type=tap,id=net0", "-net", "none"};
   EXPECT_EQ(translated(same).value(), same);
