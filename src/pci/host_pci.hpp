@@ -57,7 +57,8 @@ bool lists_pci(std::string_view list, const xen::PciAddress &address, char betwe
 
 class HostPciBus {
 public:
-  explicit HostPciBus(std::string sysfs = "/sys") : sysfs_(std::move(sysfs)) {}
+  HostPciBus() : HostPciBus("/sys") {}
+  explicit HostPciBus(std::string sysfs) : sysfs_(std::move(sysfs)) {}
 
   // What the device has. The error says so if there is no such device, if xen-pciback does not
   // hold it, or if it cannot be passed through.

@@ -37,10 +37,11 @@ std::string join(const std::vector<xen::PciAddress> &addresses) {
 } // namespace
 
 Result<std::unique_ptr<PciDevices>> PciDevices::open(base::EventLoop &loop, xen::Control &control,
-                                                     xen::DomId guest, xen::DomId stub) {
+                                                     xen::DomId guest, xen::DomId stub,
+                                                     HostPciBus bus) {
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
   std::unique_ptr<PciDevices> devices(
-      new PciDevices(loop, control, std::move(xenstore), guest, stub));
+      new PciDevices(loop, control, std::move(xenstore), guest, stub, std::move(bus)));
   TRY(devices->xenstore_.watch(devices->backend_.path(), "backend"));
   TRY(devices->xenstore_.watch(base::format("{}/device/pci", xen::domain_path(stub)), "frontend"));
   TRY(devices->xenstore_.watch(base::format("{}/{}", xen::domain_path(stub), wire::pci_node),

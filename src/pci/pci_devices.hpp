@@ -26,8 +26,9 @@ class PciDevices {
 public:
   using Done = std::function<void(base::Result<> result)>;
 
-  static base::Result<std::unique_ptr<PciDevices>>
-  open(base::EventLoop &loop, xen::Control &control, xen::DomId guest, xen::DomId stub);
+  static base::Result<std::unique_ptr<PciDevices>> open(base::EventLoop &loop,
+                                                        xen::Control &control, xen::DomId guest,
+                                                        xen::DomId stub, HostPciBus bus = {});
   PciDevices(const PciDevices &) = delete;
   PciDevices &operator=(const PciDevices &) = delete;
 
@@ -61,9 +62,9 @@ private:
   };
 
   PciDevices(base::EventLoop &loop, xen::Control &control, xen::Xenstore xenstore, xen::DomId guest,
-             xen::DomId stub)
+             xen::DomId stub, HostPciBus bus)
       : loop_(loop), control_(control), xenstore_(std::move(xenstore)), guest_(guest), stub_(stub),
-        backend_(xenstore_, stub) {}
+        backend_(xenstore_, stub), bus_(std::move(bus)) {}
 
   base::Result<> check(const std::string &arguments, xen::PciAddress &address);
   base::Result<> possible();

@@ -22,6 +22,7 @@ struct AssignedPci {
 };
 
 // Sorted by address.
-base::Result<std::vector<AssignedPci>> assigned_pci(xen::Xenstore &xenstore);
+base::Result<std::vector<AssignedPci>> assigned_pci(xen::Xenstore &xenstore,
+                                                    const HostPciBus &bus = {});
 
 } // namespace linstub::pci

@@ -2,7 +2,6 @@
 
 #include "base/deadline.hpp"
 #include "base/log.hpp"
-#include "pci/host_pci.hpp"
 #include "pci/pci_backend.hpp"
 
 #include <unistd.h>
@@ -17,7 +16,8 @@ constexpr useconds_t between_looks = 50'000;
 
 } // namespace
 
-void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domid) {
+void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domid,
+                 const HostPciBus &bus) {
   PciBackend backend(xenstore, domid);
   auto devices = backend.devices();
   auto log = [](const base::Result<> &done) { base::log_failure(done, base::LogLevel::warning); };
@@ -28,7 +28,6 @@ void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domi
   log(backend.remove_all());
   if (!devices)
     return;
-  HostPciBus bus;
   auto held = [&](const xen::PciAddress &address) { return bus.has_interrupt_control(address); };
   auto deadline = base::Deadline::after(release_timeout);
   while (std::ranges::any_of(*devices, held) && !deadline.passed())
