@@ -71,7 +71,7 @@ struct Version {
 
 // What a command returns, as far as it is checked: the kind of value, and members that must be
 // there in an object, or in each object of a list.
-enum class Kind { nothing, object, list, string, any }; // nothing: an object without members
+enum class Kind { nothing, object, list, string }; // nothing: an object without members
 enum class Type { boolean, integer, string };
 struct Member {
   std::string_view name;

@@ -24,7 +24,7 @@ struct Rule {
   std::string_view why; // for refuse: a sentence
 };
 
-// The whole table, sorted by nothing in particular.
+// The whole table, in no particular order.
 std::span<const Rule> rules();
 
 // The rule for a command with its arguments; a refusal for a command that is not in the table.
