@@ -34,8 +34,8 @@ constexpr size_t last_words_size = 320; // of wire::longest_error
 constexpr xen::Vchan::Sizes channel_rings{.to_us = size_t{8} << 10, .to_peer = size_t{64} << 10};
 constexpr xen::Vchan::Sizes monitor_rings{.to_us = size_t{1} << 10, .to_peer = size_t{2} << 10};
 
-constexpr auto copy_deadline = seconds(45); // for all carried files together
-constexpr unsigned int start_seconds = 55;  // for all that comes before QEMU's exec
+constexpr auto copy_timeout = seconds(45); // for all carried files together
+constexpr unsigned int start_seconds = 55; // for all that comes before QEMU's exec
 constexpr auto socket_interval = Milliseconds(20);
 constexpr auto log_interval = Milliseconds(20); // lines of that time go to dom0 together
 constexpr unsigned int farewell_milliseconds = 2000;
@@ -221,14 +221,14 @@ void Init::report_state() {
 
 void Init::set_deadline() {
   Phase phase = state_.phase;
-  deadline_ = loop_->at(base::Deadline::after(facts(phase).deadline), [this, phase] {
+  deadline_ = loop_->at(base::Deadline::after(facts(phase).timeout), [this, phase] {
     std::string why(facts(phase).when_passed);
     if (phase == Phase::devices)
       why.append(": ").append(missing_);
     if (phase == Phase::qemu)
       why.append(": ").append(base::join(sockets_, ", ")).append(" not there");
     if (phase != Phase::leaving)
-      why.append(base::format(", for {} s", facts(phase).deadline.count() / 1000));
+      why.append(base::format(", for {} s", facts(phase).timeout.count() / 1000));
     tell(Event::deadline, std::move(why));
   });
 }
@@ -287,7 +287,7 @@ base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd
 
 base::Result<base::Fd> Init::feed_state() {
   auto started = TRY(
-      StateFeed::start(*loop_, state_disk_path(), base::Deadline::after(copy_deadline),
+      StateFeed::start(*loop_, state_disk_path(), base::Deadline::after(copy_timeout),
                        [this](const base::Result<> &end) {
                          if (!end)
                            tell(Event::failure, "restore QEMU's state: " + end.error().message());
@@ -298,7 +298,7 @@ base::Result<base::Fd> Init::feed_state() {
 
 base::Result<> Init::start_qemu() {
   Watchdog watchdog("the start of QEMU", start_seconds);
-  TRY(copy_files(settings_.files, base::Deadline::after(copy_deadline)));
+  TRY(copy_files(settings_.files, base::Deadline::after(copy_timeout)));
   std::vector<base::Fd> keep;
   std::vector<std::string> arguments = TRY(qemu_arguments(keep));
   sockets_ = sockets_of(arguments);
