@@ -1,7 +1,7 @@
 #include "disk/disk_plug.hpp"
 
 #include "base/log.hpp"
-#include "disk/loop_device.hpp"
+#include "disk/block_device.hpp"
 #include "xen/vbd.hpp"
 #include "xen/xenbus.hpp"
 

@@ -1,13 +1,10 @@
 #include "disk/loop_device.hpp"
 
 #include "base/fd.hpp"
-#include "base/log.hpp"
 
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 namespace linstub::disk {
 
@@ -40,26 +37,6 @@ base::Result<> remove_loop(const std::string &device) {
   if (::ioctl(fd.get(), LOOP_CLR_FD) != 0 && errno != ENXIO)
     return base::fail_errno(errno, "detach {}", device);
   return {};
-}
-
-base::Result<BlockDevice> block_device_of(const std::string &image, LoopAccess access) {
-  struct stat status{};
-  if (::stat(image.c_str(), &status) != 0)
-    return base::fail_errno(errno, "find the disk image {}", image);
-  if (S_ISBLK(status.st_mode))
-    return BlockDevice{.path = image, .number = status.st_rdev};
-  if (!S_ISREG(status.st_mode))
-    return base::fail("the disk image {} is neither a file nor a block device", image);
-  const std::string loop = TRY(make_loop(image, access));
-  if (::stat(loop.c_str(), &status) == 0)
-    return BlockDevice{.path = loop, .number = status.st_rdev, .loop = true};
-  auto failure = base::fail_errno(errno, "find {}", loop);
-  base::log_failure(remove_loop(loop), base::LogLevel::warning);
-  return failure;
-}
-
-std::string physical_device(dev_t device) {
-  return base::format("0{:x}:{:x}", major(device), minor(device));
 }
 
 } // namespace linstub::disk

@@ -16,8 +16,8 @@ namespace linstub::run {
 constexpr const char *host_directory = "/run/linstub";
 
 // Where it is: there; or, in a unit test, at a place of that test's own, since tests link another
-// function of this name (linstub_own_run_directory, which is tests/run/own_directory.cpp). So there
-// is nothing in the programs that could be set to another place.
+// function of this name (tests/fake/run_directory.cpp). So there is nothing in the programs that
+// could be set to another place.
 const char *directory();
 
 // Makes it. That it is there already is no error.

@@ -9,7 +9,7 @@
 
 namespace linstub::stub {
 
-// Copies each from its disk to its path, exactly as many bytes as it has.
+// Copies each file from its disk to its path: as many bytes as it has, and no more.
 base::Result<> copy_files(std::span<const wire::CopiedFile> files, base::Deadline deadline);
 
 // Removes the copies: QEMU has read them into its own memory.

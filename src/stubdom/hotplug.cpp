@@ -1,6 +1,6 @@
 #include "stubdom/hotplug.hpp"
 
-#include "disk/loop_device.hpp"
+#include "disk/block_device.hpp"
 #include "sys/netlink.hpp"
 
 #include <net/if.h>

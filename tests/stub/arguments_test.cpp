@@ -30,7 +30,13 @@ TEST(Arguments, TapsBecomeDescriptors) {
                                    "-netdev", "tap,id=net1,fd=11"));
 }
 
-TEST(Arguments, ADoubledCommaIsPartOfAValue) {
+TEST(Arguments, ACommaInAValueIsNotTheEndOfIt) {
+  auto result = translated({"-netdev", "tap,ifname=a,,id=net7,id=net0"});
+  ASSERT_TRUE(result);
+  EXPECT_THAT(*result, ElementsAre("-netdev", "tap,id=net0,fd=10"));
+}
+
+TEST(Arguments, ATapIsOneWhateverItsValuesAndTheirOrder) {
   auto result =
       translated({"-netdev", "tap,ifname=a,,id=net5,,x,id=net1", "-netdev", "id=net2,type=tap"});
   ASSERT_TRUE(result) << result.error().message();
