@@ -193,6 +193,7 @@ void add_lab_command(CLI::App &program) {
     if (copy.to != nullptr)
       sub->add_option(copy.to, settings->to)->required();
   }
+  add_lab_test_command(*command);
   add_soak_command(*command);
 }
 

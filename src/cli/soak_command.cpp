@@ -1,4 +1,5 @@
 // linstub lab soak: does an idle guest live beside a busy dom0?
+#include "cli/build_tree.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "lab/soak.hpp"
@@ -54,6 +55,8 @@ void print(const lab::SoakReport &report, const SoakSettings &settings) {
 int run(const SoakSettings &settings) {
   auto report = [&]() -> base::Result<lab::SoakReport> {
     lab::StageOptions options = settings.stage;
+    if (options.tree.empty() && options.host.empty())
+      options.tree = installed_tree();
     options.life = minutes(settings.time) + life_beyond_soak;
     auto stage = TRY(lab::Stage::prepare(options));
     auto soaked = lab::soak(
@@ -81,7 +84,10 @@ void add_soak_command(CLI::App &lab) {
   auto settings = std::make_shared<SoakSettings>();
   auto *command = lab.add_subcommand("soak", "See whether an idle guest lives beside a busy dom0");
   command->add_option("--name", settings->stage.lab, "Which lab")->capture_default_str();
-  command->add_option("--tree", settings->stage.tree, "An installed Linstub, to be put into dom0");
+  command->add_option(
+      "--tree", settings->stage.tree,
+      "An installed Linstub, to be put into dom0 (default: that of ./dev build, but "
+      "nothing on a real host)");
   command->add_option("--host", settings->stage.host, "A real Xen host, user@host[:port]");
   command->add_option("--minutes", settings->time, "How long")
       ->capture_default_str()
