@@ -1,7 +1,7 @@
 // linstub pci: which PCI devices are passed through to guests that have a stub domain.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
-#include "dm/pci_list.hpp"
+#include "pci/pci_list.hpp"
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -11,39 +11,39 @@ namespace {
 
 enum class Format { table, json };
 
-std::string_view space_name(dm::PciSpace space) {
-  return space == dm::PciSpace::ports ? "ports" : "memory";
+std::string_view space_name(pci::PciSpace space) {
+  return space == pci::PciSpace::ports ? "ports" : "memory";
 }
 
-void print_table(const std::vector<dm::AssignedPci> &all) {
+void print_table(const std::vector<pci::AssignedPci> &all) {
   if (all.empty()) {
     std::puts("No stub domain has a PCI device.");
     return;
   }
   std::printf("%-12s %-9s %-20s %6s %6s %-10s %s\n", "DEVICE", "ID", "GUEST", "DOMID", "STUB",
               "INTERRUPT", "RANGES");
-  for (const dm::AssignedPci &one : all) {
+  for (const pci::AssignedPci &one : all) {
     std::string ranges;
-    for (const dm::PciRange &range : one.host.ranges)
+    for (const pci::PciRange &range : one.host.ranges)
       ranges += std::format("{}{} {:x}-{:x}", ranges.empty() ? "" : ", ", space_name(range.space),
                             range.first, range.first + range.size - 1);
     std::printf("%-12s %-9s %-20s %6s %6s %-10s %s\n", xen::text(one.host.address).c_str(),
                 std::format("{:04x}:{:04x}", one.host.vendor, one.host.device).c_str(),
                 one.guest_name.empty() ? "(gone)" : one.guest_name.c_str(),
                 std::format("{}", one.guest).c_str(), std::format("{}", one.stub).c_str(),
-                std::string(dm::interrupt_name(one.interrupt)).c_str(), ranges.c_str());
+                std::string(pci::interrupt_name(one.interrupt)).c_str(), ranges.c_str());
     if (!one.interrupt_control)
       std::puts("  warning: xen-pciback does not let its interrupts be switched: MSI and MSI-X do "
                 "not work");
   }
 }
 
-void print_json(const std::vector<dm::AssignedPci> &all) {
+void print_json(const std::vector<pci::AssignedPci> &all) {
   using Json = nlohmann::json;
   Json list = Json::array();
-  for (const dm::AssignedPci &one : all) {
+  for (const pci::AssignedPci &one : all) {
     Json ranges = Json::array();
-    for (const dm::PciRange &range : one.host.ranges)
+    for (const pci::PciRange &range : one.host.ranges)
       ranges.push_back(
           {{"space", space_name(range.space)}, {"first", range.first}, {"size", range.size}});
     list.push_back({{"device", xen::text(one.host.address)},
@@ -52,7 +52,7 @@ void print_json(const std::vector<dm::AssignedPci> &all) {
                     {"guest", one.guest_name},
                     {"domid", xen::number(one.guest)},
                     {"stub-domain", xen::number(one.stub)},
-                    {"interrupt", dm::interrupt_name(one.interrupt)},
+                    {"interrupt", pci::interrupt_name(one.interrupt)},
                     {"interrupt-line", one.host.interrupt},
                     {"interrupt-control", one.interrupt_control},
                     {"ranges", std::move(ranges)}});
@@ -63,7 +63,7 @@ void print_json(const std::vector<dm::AssignedPci> &all) {
 
 base::Result<> show(Format format) {
   auto xenstore = TRY(xen::Xenstore::connect());
-  auto all = TRY(dm::assigned_pci(xenstore));
+  auto all = TRY(pci::assigned_pci(xenstore));
   format == Format::json ? print_json(all) : print_table(all);
   return {};
 }

@@ -1,7 +1,7 @@
 // linstub status: which guests have a stub domain, and how it is with them.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
-#include "dm/status.hpp"
+#include "run/status.hpp"
 
 #include <signal.h>
 
@@ -15,11 +15,11 @@ namespace {
 enum class Format { table, json };
 
 // A linstub-dm that was killed could not say so in its file.
-bool alive(const dm::Status &status) {
+bool alive(const run::Status &status) {
   return status.phase != "failed" && ::kill(status.pid, 0) == 0;
 }
 
-std::string state_of(const dm::Status &status) {
+std::string state_of(const run::Status &status) {
   if (status.phase == "failed")
     return "failed";
   return alive(status) ? status.phase : "dead";
@@ -36,18 +36,18 @@ std::string duration(int64_t seconds) {
   return std::format("{}m {}s", seconds / minute, seconds % minute);
 }
 
-std::string stub_of(const dm::Status &status) {
+std::string stub_of(const run::Status &status) {
   return status.stub_domain && alive(status) ? std::format("{}", *status.stub_domain) : "-";
 }
 
-void print_table(const std::vector<dm::Status> &all) {
+void print_table(const std::vector<run::Status> &all) {
   if (all.empty()) {
     std::puts("No guest has a stub domain.");
     return;
   }
   std::printf("%-20s %6s %6s %-9s %7s %9s %s\n", "GUEST", "DOMID", "STUB", "STATE", "MEMORY",
               "SINCE", "IMAGE");
-  for (const dm::Status &status : all) {
+  for (const run::Status &status : all) {
     std::printf("%-20s %6s %6s %-9s %4u MiB %9s %s (%s)\n", status.guest.c_str(),
                 std::format("{}", status.domid).c_str(), stub_of(status).c_str(),
                 state_of(status).c_str(), status.memory,
@@ -58,11 +58,11 @@ void print_table(const std::vector<dm::Status> &all) {
   }
 }
 
-void print_json(const std::vector<dm::Status> &all) {
+void print_json(const std::vector<run::Status> &all) {
   using Json = nlohmann::json;
   Json list = Json::array();
-  for (const dm::Status &status : all) {
-    Json entry = Json::parse(dm::encode(status));
+  for (const run::Status &status : all) {
+    Json entry = Json::parse(run::encode(status));
     entry["state"] = state_of(status);
     list.push_back(std::move(entry));
   }
@@ -71,7 +71,7 @@ void print_json(const std::vector<dm::Status> &all) {
 }
 
 base::Result<> show(Format format) {
-  std::vector<dm::Status> all = TRY(dm::read_all_status());
+  std::vector<run::Status> all = TRY(run::read_all_status());
   format == Format::json ? print_json(all) : print_table(all);
   return {};
 }

@@ -2,8 +2,8 @@
 #include "base/deadline.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
-#include "dm/control_socket.hpp"
-#include "dm/status.hpp"
+#include "run/control_socket.hpp"
+#include "run/status.hpp"
 #include "sys/unix_socket.hpp"
 #include "xen/domid.hpp"
 
@@ -18,7 +18,7 @@
 namespace linstub::cli {
 namespace {
 
-using Kind = dm::ControlReply::Kind;
+using Kind = run::ControlReply::Kind;
 
 // More than all of linstub-dm's own deadlines for an upgrade together.
 constexpr auto longest_upgrade = std::chrono::seconds(200);
@@ -30,7 +30,7 @@ struct UpgradeSettings {
 };
 
 base::Result<xen::DomId> find_guest(const std::string &wanted) {
-  for (const dm::Status &status : TRY(dm::read_all_status())) {
+  for (const run::Status &status : TRY(run::read_all_status())) {
     if (status.guest == wanted || std::format("{}", status.domid) == wanted)
       return status.domid;
   }
@@ -60,7 +60,7 @@ base::Result<std::string> next_line(const base::Fd &socket, std::string &buffer,
           "linstub-dm has ended: see `linstub status` and /var/log/xen/qemu-dm-*.log");
     if (got > 0)
       buffer.append(part.data(), static_cast<size_t>(got));
-    if (buffer.size() > dm::ControlSocket::longest_line)
+    if (buffer.size() > run::ControlSocket::longest_line)
       return base::fail("linstub-dm says too much at once");
   }
 }
@@ -68,17 +68,17 @@ base::Result<std::string> next_line(const base::Fd &socket, std::string &buffer,
 base::Result<> upgrade(const UpgradeSettings &settings) {
   xen::DomId guest = TRY(find_guest(settings.guest));
   auto socket =
-      TRY(sys::connect_unix(dm::control_path(guest))
+      TRY(sys::connect_unix(run::control_path(guest))
               .transform_error(base::doing("talk to linstub-dm of guest {}", settings.guest)));
   std::error_code error;
   std::string image =
       settings.image.empty() ? "" : std::filesystem::absolute(settings.image, error).string();
-  TRY(base::write_all(socket, dm::encode(dm::UpgradeRequest{.image = image})));
+  TRY(base::write_all(socket, run::encode(run::UpgradeRequest{.image = image})));
   base::Deadline deadline = base::Deadline::after(longest_upgrade);
   std::string buffer;
   for (;;) {
     std::string line = TRY(next_line(socket, buffer, deadline));
-    dm::ControlReply reply = TRY(dm::decode_reply(line));
+    run::ControlReply reply = TRY(run::decode_reply(line));
     if (settings.json)
       std::puts(line.c_str());
     else if (reply.kind != Kind::error)

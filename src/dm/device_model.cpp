@@ -1,8 +1,8 @@
 #include "dm/device_model.hpp"
 
 #include "base/log.hpp"
-#include "dm/departure.hpp"
-#include "dm/stub_plan.hpp"
+#include "plan/stub_plan.hpp"
+#include "xen/departure.hpp"
 
 #include <signal.h>
 
@@ -60,16 +60,18 @@ std::string phase_text(const Life &life) {
 
 } // namespace
 
-DeviceModel::DeviceModel(base::EventLoop &loop, Plan plan, Image image, xen::Control control,
-                         xen::Xenstore xenstore, Keeper keeper, Status &status)
+DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, plan::Image image,
+                         xen::Control control, xen::Xenstore xenstore, Keeper keeper,
+                         run::Status &status)
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), control_(std::move(control)),
       xenstore_(std::move(xenstore)), keeper_(std::move(keeper)), status_(status),
       guest_(*plan_.guest), mover_(std::make_unique<StateMover>(loop)) {
   // With -S QEMU says "running" only when libxl lets it go on.
-  life_.qemu_runs = plan_.start == Start::paused;
+  life_.qemu_runs = plan_.start == plan::Start::paused;
 }
 
-Result<> DeviceModel::run(Plan plan, Image image, xen::Control control, Status &status) {
+Result<> DeviceModel::run(plan::Plan plan, plan::Image image, xen::Control control,
+                          run::Status &status) {
   Keeper keeper = TRY(Keeper::start(*plan.guest, helper_program));
   auto loop = TRY(base::EventLoop::create());
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
@@ -94,13 +96,13 @@ Result<> DeviceModel::prepare() {
   TRY(keep_keeper());
   if (plan_.incoming >= 0) {
     base::Fd saved(plan_.incoming);
-    state_.emplace(TRY(
-        StateFile::fill(guest_, saved).transform_error(base::doing("restore the device model"))));
+    state_.emplace(TRY(disk::StateFile::fill(guest_, saved)
+                           .transform_error(base::doing("restore the device model"))));
   }
   services_ = TRY(GuestServices::open(loop_, plan_, monitors_owner()));
   media_ = std::make_unique<Media>(loop_, xenstore_, services_->monitors(), plan_, fd_sets_);
-  requests_ = TRY(ControlSocket::open(
-      loop_, guest_, [this](const UpgradeRequest &request) { upgrade_asked(request); }));
+  requests_ = TRY(run::ControlSocket::open(
+      loop_, guest_, [this](const run::UpgradeRequest &request) { upgrade_asked(request); }));
   TRY(xenstore_.watch("@releaseDomain", "domains"));
   TRY(xenstore_.watch(xen::domain_path(guest_) + "/name", "name"));
   xenstore_watch_ =
@@ -125,10 +127,10 @@ Result<> DeviceModel::keep_keeper() {
 
 Result<> DeviceModel::create_stub_domain() {
   files_.clear();
-  for (const CopiedFile &file : plan_.files)
-    files_.push_back(TRY(FileDisk::prepare(file.disk.path, guest_, file.disk.vdev)
+  for (const plan::CopiedFile &file : plan_.files)
+    files_.push_back(TRY(disk::FileDisk::prepare(file.disk.path, guest_, file.disk.vdev)
                              .transform_error(base::doing("direct boot"))));
-  Description description = describe(
+  plan::Description description = plan::describe(
       plan_, image_, files_, {.state = state_ ? state_->path() : std::string(), .taps = taps_});
   status_.memory = description.memory;
   status_.image = image_.directory;
@@ -247,7 +249,7 @@ Result<> DeviceModel::announce() {
   deadline_.reset();
   base::log_info("the guest is served by stub domain {}", *stub_);
   state_arrived();
-  if (plan_.start == Start::paused)
+  if (plan_.start == plan::Start::paused)
     return {}; // libxl asks the monitor
   return xenstore_.write(std::format("/local/domain/0/device-model/{}/state", guest_), "running");
 }
@@ -400,7 +402,7 @@ Result<> DeviceModel::look_at_domains() {
   else if (stub->shutdown)
     happened(Event::stub_gone,
              std::format("the stub domain has ended ({})", xen::shutdown_text(*stub->shutdown)));
-  else if (TRY(is_being_destroyed(*stub_, control_, xenstore_)))
+  else if (TRY(xen::is_being_destroyed(*stub_, control_, xenstore_)))
     happened(Event::stub_gone, "somebody destroys the stub domain");
   return {};
 }
@@ -412,7 +414,7 @@ Result<> DeviceModel::look_at_name() {
   if (!name || name->empty() || *name == plan_.name)
     return {};
   base::log_info("the guest is called {} now", *name);
-  remove_status(plan_.name);
+  run::remove_status(plan_.name);
   plan_.name = *name;
   status_.guest = *name;
   tell_status();
@@ -466,7 +468,7 @@ Monitors::Owner DeviceModel::monitors_owner() {
       .on_ready = [this] { happened(Event::monitor_ready); },
       .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
       .attach =
-          [this](const std::string &arguments, PciDevices::Done done) {
+          [this](const std::string &arguments, pci::PciDevices::Done done) {
             auto devices = pci();
             if (!devices)
               return done(std::unexpected(std::move(devices).error()));
@@ -485,18 +487,18 @@ Monitors::Owner DeviceModel::monitors_owner() {
           }};
 }
 
-Result<PciDevices *> DeviceModel::pci() {
+Result<pci::PciDevices *> DeviceModel::pci() {
   if (!stub_)
     return base::fail("there is no stub domain yet");
   if (!pci_)
-    pci_ = TRY(PciDevices::open(loop_, control_, guest_, *stub_));
+    pci_ = TRY(pci::PciDevices::open(loop_, control_, guest_, *stub_));
   return pci_.get();
 }
 
 void DeviceModel::tell_status() {
   status_.phase = phase_text(life_);
   status_.error = last_error_;
-  if (auto written = write_status(status_); !written)
+  if (auto written = run::write_status(status_); !written)
     base::log_warning("{}", written.error().message());
 }
 

@@ -4,21 +4,21 @@
 #pragma once
 
 #include "base/event_loop.hpp"
+#include "disk/file_disk.hpp"
 #include "dm/channel.hpp"
-#include "dm/control_socket.hpp"
-#include "dm/description.hpp"
 #include "dm/fd_sets.hpp"
-#include "dm/file_disk.hpp"
 #include "dm/guest_services.hpp"
 #include "dm/helper.hpp"
-#include "dm/image.hpp"
 #include "dm/keeper.hpp"
 #include "dm/life.hpp"
 #include "dm/media.hpp"
-#include "dm/pci_devices.hpp"
-#include "dm/plan.hpp"
 #include "dm/state_mover.hpp"
-#include "dm/status.hpp"
+#include "pci/pci_devices.hpp"
+#include "plan/description.hpp"
+#include "plan/plan.hpp"
+#include "plan/stub_image.hpp"
+#include "run/control_socket.hpp"
+#include "run/status.hpp"
 #include "xen/control.hpp"
 #include "xen/xenstore.hpp"
 
@@ -34,13 +34,14 @@ class DeviceModel {
 public:
   // Serves the guest to its end. An error is the sentence that says why the stub domain could not
   // start or has failed; then nothing is left of it.
-  static base::Result<> run(Plan plan, Image image, xen::Control control, Status &status);
+  static base::Result<> run(plan::Plan plan, plan::Image image, xen::Control control,
+                            run::Status &status);
   DeviceModel(const DeviceModel &) = delete;
   DeviceModel &operator=(const DeviceModel &) = delete;
 
 private:
-  DeviceModel(base::EventLoop &loop, Plan plan, Image image, xen::Control control,
-              xen::Xenstore xenstore, Keeper keeper, Status &status);
+  DeviceModel(base::EventLoop &loop, plan::Plan plan, plan::Image image, xen::Control control,
+              xen::Xenstore xenstore, Keeper keeper, run::Status &status);
   base::Result<> prepare();
   base::Result<> keep_keeper();
   base::Result<> create_stub_domain();
@@ -66,23 +67,23 @@ private:
   base::Result<> look_at_name();
   base::Result<> connect_channel();
   Monitors::Owner monitors_owner();
-  base::Result<PciDevices *> pci();
+  base::Result<pci::PciDevices *> pci();
   void tell_status();
 
   // device_model_state.cpp
   void execute(const qmp::Command &command, base::Fd received, const Monitors::Answer &answer);
   base::Result<> save_for_toolstack(const qmp::Command &command, const Monitors::Answer &answer);
-  void saved_for_toolstack(base::Result<StateFile> state, const base::Fd &target,
+  void saved_for_toolstack(base::Result<disk::StateFile> state, const base::Fd &target,
                            const Monitors::Answer &answer);
   void wake();
   void expect_save();
-  void upgrade_asked(const UpgradeRequest &request);
-  base::Result<> prepare_upgrade(const UpgradeRequest &request);
+  void upgrade_asked(const run::UpgradeRequest &request);
+  base::Result<> prepare_upgrade(const run::UpgradeRequest &request);
   base::Result<> save_state();
   base::Result<> hold_and_save();
   void ask_in_turn(std::vector<std::string> commands, const std::function<void()> &then);
   void retire_qemu();
-  base::Result<> create_next(Image image);
+  base::Result<> create_next(plan::Image image);
   void resume_guest();
   void tell_upgraded();
   void tell_not_upgraded();
@@ -90,15 +91,15 @@ private:
   [[nodiscard]] StateSave::Context save_context();
 
   base::EventLoop &loop_;
-  Plan plan_;
-  Image image_;                    // of the stub domain that there is, or is being made
-  std::vector<FileDisk> files_;    // until they are attached
-  std::optional<StateFile> state_; // until QEMU has it
-  Taps taps_ = Taps::libxl;
+  plan::Plan plan_;
+  plan::Image image_;                    // of the stub domain that there is, or is being made
+  std::vector<disk::FileDisk> files_;    // until they are attached
+  std::optional<disk::StateFile> state_; // until QEMU has it
+  plan::Taps taps_ = plan::Taps::libxl;
   xen::Control control_;
   xen::Xenstore xenstore_;
   Keeper keeper_;
-  Status &status_;
+  run::Status &status_;
   xen::DomId guest_;
   Life life_;
   std::optional<xen::DomId> stub_;
@@ -114,18 +115,18 @@ private:
   std::unique_ptr<Helper> renaming_;
 
   // An upgrade that is under way.
-  std::optional<Image> next_image_;
-  std::optional<Image> previous_image_;
+  std::optional<plan::Image> next_image_;
+  std::optional<plan::Image> previous_image_;
   bool held_ = false; // the guest is paused, by us
   base::Clock::time_point held_since_;
 
   // The channel comes before, and so goes after, those that have streams in it.
   std::unique_ptr<Channel> channel_;
   std::vector<std::unique_ptr<Channel>> former_channels_; // until the loop comes round
-  std::unique_ptr<PciDevices> pci_;                       // from the first one on
+  std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on
   std::unique_ptr<GuestServices> services_;
   std::unique_ptr<StateMover> mover_;
-  std::unique_ptr<ControlSocket> requests_;
+  std::unique_ptr<run::ControlSocket> requests_;
   FdSets fd_sets_;
   std::unique_ptr<Media> media_;
   base::EventLoop::Handle signals_;

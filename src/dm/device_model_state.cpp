@@ -1,7 +1,7 @@
 // What moves QEMU's state: save for the toolstack, restore, upgrade.
 #include "base/log.hpp"
 #include "dm/device_model.hpp"
-#include "dm/stub_plan.hpp"
+#include "plan/stub_plan.hpp"
 
 #include <fcntl.h>
 
@@ -94,7 +94,7 @@ Result<> DeviceModel::save_for_toolstack(const qmp::Command &command,
   mover_->when_idle([this, target, live, deadline, answer] {
     wake();
     auto started = mover_->save(save_context(), live ? SaveFor::elsewhere : SaveFor::snapshot,
-                                deadline, [this, target, answer](Result<StateFile> state) {
+                                deadline, [this, target, answer](Result<disk::StateFile> state) {
                                   saved_for_toolstack(std::move(state), *target, answer);
                                 });
     if (!started)
@@ -103,7 +103,7 @@ Result<> DeviceModel::save_for_toolstack(const qmp::Command &command,
   return {};
 }
 
-void DeviceModel::saved_for_toolstack(Result<StateFile> state, const base::Fd &target,
+void DeviceModel::saved_for_toolstack(Result<disk::StateFile> state, const base::Fd &target,
                                       const Monitors::Answer &answer) {
   Result<uint64_t> copied =
       state ? state->copy_to(target) : std::unexpected(std::move(state).error());
@@ -148,26 +148,27 @@ void DeviceModel::state_arrived() {
   if (!state_)
     return;
   state_.reset();
-  status_.memory -= memory_to_restore(plan_);
+  status_.memory -= plan::memory_to_restore(plan_);
   mover_->settle(*stub_, status_.memory);
 }
 
-void DeviceModel::upgrade_asked(const UpgradeRequest &request) {
+void DeviceModel::upgrade_asked(const run::UpgradeRequest &request) {
   auto ready = prepare_upgrade(request);
   if (!ready)
-    return requests_->say({.kind = ControlReply::Kind::error, .text = ready.error().message()});
+    return requests_->say(
+        {.kind = run::ControlReply::Kind::error, .text = ready.error().message()});
   happened(Event::upgrade_asked);
 }
 
 // All that can be known to fail fails here, before the guest notices anything.
-Result<> DeviceModel::prepare_upgrade(const UpgradeRequest &request) {
+Result<> DeviceModel::prepare_upgrade(const run::UpgradeRequest &request) {
   if (life_.phase != Phase::serving || mover_->busy() || media_->busy() || renaming_)
     return base::fail("the device model is busy ({}): try again", status_.phase);
   std::string directory = request.image.empty() ? plan_.settings.image : request.image;
   std::string xen = TRY(control_.release());
-  next_image_.emplace(TRY(check_image(directory, xen)));
-  for (const CopiedFile &file : plan_.files)
-    TRY(FileDisk::prepare(file.disk.path, guest_, file.disk.vdev + "-check")
+  next_image_.emplace(TRY(plan::check_image(directory, xen)));
+  for (const plan::CopiedFile &file : plan_.files)
+    TRY(disk::FileDisk::prepare(file.disk.path, guest_, file.disk.vdev + "-check")
             .transform_error(base::doing("the guest boots directly, and its files are needed")));
   auto guest = TRY(control_.info(guest_));
   if (!guest || guest->dying || guest->shutdown)
@@ -197,8 +198,8 @@ Result<> DeviceModel::hold_and_save() {
   ask_in_turn({"query-status", "stop"}, [this] {
     auto started = mover_->save(
         save_context(), SaveFor::elsewhere, Deadline::after(longest_upgrade_save),
-        [this](Result<StateFile> state) {
-          auto length = state.and_then([](const StateFile &file) { return file.check(); });
+        [this](Result<disk::StateFile> state) {
+          auto length = state.and_then([](const disk::StateFile &file) { return file.check(); });
           if (!length) {
             if (stub_)
               mover_->detach(*stub_, [] {});
@@ -253,10 +254,10 @@ void DeviceModel::retire_qemu() {
     happened(Event::stub_failed, asked.error().message());
 }
 
-Result<> DeviceModel::create_next(Image image) {
+Result<> DeviceModel::create_next(plan::Image image) {
   previous_image_.emplace(std::move(image_));
   image_ = std::move(image);
-  taps_ = Taps::join;
+  taps_ = plan::Taps::join;
   if (life_.attempt == Attempt::fallback)
     requests_->say({.text = base::format("the new stub domain has failed ({}); going back to the "
                                          "old image",
@@ -283,7 +284,7 @@ void DeviceModel::tell_upgraded() {
                                   plan_.name, std::to_string(xen::number(*stub_)), image_.directory,
                                   image_.manifest.version, held);
   base::log_info("{}", text);
-  requests_->say({.kind = ControlReply::Kind::done, .text = std::move(text)});
+  requests_->say({.kind = run::ControlReply::Kind::done, .text = std::move(text)});
 }
 
 void DeviceModel::tell_not_upgraded() {
@@ -295,7 +296,7 @@ void DeviceModel::tell_not_upgraded() {
     text += "; it runs on, with the image that it had";
   else if (life_.outcome == Outcome::failure)
     text += "; it has crashed, since it has no device model any more";
-  requests_->say({.kind = ControlReply::Kind::error, .text = std::move(text)});
+  requests_->say({.kind = run::ControlReply::Kind::error, .text = std::move(text)});
 }
 
 } // namespace linstub::dm

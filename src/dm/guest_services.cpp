@@ -3,11 +3,11 @@
 namespace linstub::dm {
 
 base::Result<std::unique_ptr<GuestServices>>
-GuestServices::open(base::EventLoop &loop, const Plan &plan, Monitors::Owner owner) {
+GuestServices::open(base::EventLoop &loop, const plan::Plan &plan, Monitors::Owner owner) {
   std::unique_ptr<GuestServices> services(new GuestServices());
   if (plan.vnc)
     services->vnc_ = TRY(VncServer::open(loop, *plan.vnc));
-  for (const SerialPort &port : plan.serial)
+  for (const plan::SerialPort &port : plan.serial)
     services->serial_.push_back(
         TRY(SerialLine::open(loop, port, static_cast<uint8_t>(services->serial_.size()))));
   services->monitors_ = TRY(Monitors::open(loop, plan.monitors, std::move(owner)));

@@ -4,9 +4,9 @@
 
 #include "dm/log_stream.hpp"
 #include "dm/monitor.hpp"
-#include "dm/plan.hpp"
 #include "dm/serial_line.hpp"
 #include "dm/vnc_server.hpp"
+#include "plan/plan.hpp"
 
 #include <memory>
 #include <vector>
@@ -16,8 +16,8 @@ namespace linstub::dm {
 class GuestServices {
 public:
   // Opens all of dom0's side. Clients wait until connect().
-  static base::Result<std::unique_ptr<GuestServices>> open(base::EventLoop &loop, const Plan &plan,
-                                                           Monitors::Owner owner);
+  static base::Result<std::unique_ptr<GuestServices>>
+  open(base::EventLoop &loop, const plan::Plan &plan, Monitors::Owner owner);
 
   // Opens the streams to a stub domain. The channel must live until disconnect().
   base::Result<> connect(Channel &channel);

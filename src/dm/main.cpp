@@ -1,10 +1,10 @@
 // linstub-dm: what libxl runs as the device model of a guest.
 #include "base/log.hpp"
-#include "dm/arguments.hpp"
+#include "disk/disk_image.hpp"
 #include "dm/device_model.hpp"
-#include "dm/disk_image.hpp"
 #include "dm/probe.hpp"
 #include "dm/report.hpp"
+#include "plan/arguments.hpp"
 
 #include <unistd.h>
 
@@ -33,13 +33,13 @@ void print_help() {
 }
 
 // `status` learns what is found out about the image.
-Result<> serve(const dm::Plan &plan, dm::Status &status) {
+Result<> serve(const plan::Plan &plan, run::Status &status) {
   xen::Control control = TRY(xen::Control::open());
   std::string xen = TRY(control.release());
-  dm::Image image = TRY(dm::check_image(plan.settings.image, xen));
+  plan::Image image = TRY(plan::check_image(plan.settings.image, xen));
   status.version = image.manifest.version;
-  for (const dm::Disk &disk : plan.disks)
-    TRY(dm::prepare_disk(disk));
+  for (const disk::Disk &disk : plan.disks)
+    TRY(disk::prepare_disk(disk));
   return dm::DeviceModel::run(plan, std::move(image), std::move(control), status);
 }
 
@@ -49,31 +49,31 @@ int run_device_model(std::span<const std::string> arguments) {
     dm::report(starter, error.message());
     return 1;
   };
-  auto settings = dm::load_settings(dm::settings_file);
+  auto settings = plan::load_settings(plan::settings_file);
   if (!settings)
     return failed(settings.error());
-  auto plan = dm::translate(arguments, *settings);
+  auto plan = plan::translate(arguments, *settings);
   if (!plan)
     return failed(plan.error());
   base::set_log("linstub-dm", plan->settings.log_level);
 
-  dm::Status status{.guest = plan->name,
-                    .domid = *plan->guest,
-                    .stub_domain = std::nullopt,
-                    .pid = ::getpid(),
-                    .phase = "failed",
-                    .image = plan->settings.image,
-                    .version = {},
-                    .memory = plan->settings.memory,
-                    .since = ::time(nullptr),
-                    .error = {}};
+  run::Status status{.guest = plan->name,
+                     .domid = *plan->guest,
+                     .stub_domain = std::nullopt,
+                     .pid = ::getpid(),
+                     .phase = "failed",
+                     .image = plan->settings.image,
+                     .version = {},
+                     .memory = plan->settings.memory,
+                     .since = ::time(nullptr),
+                     .error = {}};
   auto served = serve(*plan, status);
   if (served) {
-    dm::remove_status(status.guest);
+    run::remove_status(status.guest);
     return 0;
   }
   status.error = served.error().message();
-  [[maybe_unused]] auto written = dm::write_status(status);
+  [[maybe_unused]] auto written = run::write_status(status);
   return failed(served.error());
 }
 
@@ -82,20 +82,20 @@ int run_device_model(std::span<const std::string> arguments) {
 int main(int argc, char **argv) {
   base::set_log("linstub-dm", base::LogLevel::info);
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  switch (dm::run_kind(arguments)) {
-  case dm::Run::version:
+  switch (plan::run_kind(arguments)) {
+  case plan::Run::version:
     print_version();
     return 0;
-  case dm::Run::help:
+  case plan::Run::help:
     print_help();
     return 0;
-  case dm::Run::probe:
+  case plan::Run::probe:
     if (auto served = dm::serve_probe(arguments); !served) {
       base::log_error("probe: {}", served.error().message());
       return 1;
     }
     return 0;
-  case dm::Run::device_model:
+  case plan::Run::device_model:
     break;
   }
   return run_device_model(arguments);

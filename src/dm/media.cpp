@@ -2,9 +2,9 @@
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
-#include "dm/disk_image.hpp"
-#include "dm/disk_plug.hpp"
-#include "dm/drives.hpp"
+#include "disk/disk_image.hpp"
+#include "disk/disk_plug.hpp"
+#include "plan/drives.hpp"
 #include "qmp/message.hpp"
 #include "wire/paths.hpp"
 
@@ -49,7 +49,7 @@ void Media::eject(xen::DomId stub, const std::string &arguments, const Monitors:
   auto done = [this, stub, drive = drive_of(arguments), answer](const qmp::Reply &reply) {
     if (reply.failed())
       return answer(base::fail("{}", reply.error));
-    auto former = set_medium(plan_, drive, std::nullopt);
+    auto former = plan::set_medium(plan_, drive, std::nullopt);
     if (former && *former) {
       base::log_info("the medium of CD-ROM drive {} is out", drive);
       take_out(stub, **former);
@@ -72,15 +72,16 @@ Result<> Media::insert(xen::DomId stub, const std::string &arguments,
   if (insertion_)
     return base::fail("another medium is being inserted");
   std::string drive = drive_of(arguments);
-  TRY(medium_of(plan_, drive));
+  TRY(plan::medium_of(plan_, drive));
   const FdSets::Entry *file =
       TRY(files_.find(qmp::string_member(arguments, "filename").value_or("")));
-  Disk disk{.path = TRY(path_of(file->fd)),
-            .vdev = TRY(free_disk_name(plan_, names_kept_)),
-            .format = TRY(parse_format(qmp::string_member(arguments, "format").value_or("raw"))),
-            .mode = DiskMode::read_only};
-  TRY(prepare_disk(disk));
-  TRY(plug_disk(xenstore_, stub, disk, LINSTUB_HOTPLUG));
+  disk::Disk disk{
+      .path = TRY(path_of(file->fd)),
+      .vdev = TRY(plan::free_disk_name(plan_, names_kept_)),
+      .format = TRY(disk::parse_format(qmp::string_member(arguments, "format").value_or("raw"))),
+      .mode = disk::DiskMode::read_only};
+  TRY(disk::prepare_disk(disk));
+  TRY(disk::plug_disk(xenstore_, stub, disk, LINSTUB_HOTPLUG));
   insertion_ = Insertion{.stub = stub,
                          .drive = std::move(drive),
                          .disk = std::move(disk),
@@ -117,7 +118,7 @@ void Media::ask_qemu() {
   insertion_->deadline.reset();
   std::string arguments = base::format(
       R"({{"id":{},"filename":"/dev/{}","format":"{}"}})", qmp::quoted(insertion.drive),
-      insertion.disk.vdev, insertion.disk.format == DiskFormat::qcow2 ? "qcow2" : "raw");
+      insertion.disk.vdev, insertion.disk.format == disk::DiskFormat::qcow2 ? "qcow2" : "raw");
   auto sent = monitors_.ask("blockdev-change-medium", arguments, [this](const qmp::Reply &reply) {
     if (insertion_)
       reply.failed() ? failed(reply.error) : inserted();
@@ -130,7 +131,7 @@ void Media::inserted() {
   Insertion insertion = std::move(*insertion_);
   insertion_.reset();
   base::log_info("CD-ROM drive {} has {} now", insertion.drive, insertion.disk.path);
-  auto former = set_medium(plan_, insertion.drive, std::move(insertion.disk));
+  auto former = plan::set_medium(plan_, insertion.drive, std::move(insertion.disk));
   if (former && *former)
     take_out(insertion.stub, **former);
   insertion.answer(former.transform([](const auto &) { return std::string("{}"); }));

@@ -12,7 +12,7 @@
 #include "dm/fd_sets.hpp"
 #include "dm/helper.hpp"
 #include "dm/monitor.hpp"
-#include "dm/plan.hpp"
+#include "plan/plan.hpp"
 #include "xen/xenstore.hpp"
 
 #include <functional>
@@ -27,7 +27,7 @@ namespace linstub::dm {
 class Media {
 public:
   // All must outlive it.
-  Media(base::EventLoop &loop, xen::Xenstore &xenstore, Monitors &monitors, Plan &plan,
+  Media(base::EventLoop &loop, xen::Xenstore &xenstore, Monitors &monitors, plan::Plan &plan,
         const FdSets &files)
       : loop_(loop), xenstore_(xenstore), monitors_(monitors), plan_(plan), files_(files) {}
 
@@ -56,7 +56,7 @@ private:
   struct Insertion {
     xen::DomId stub;
     std::string drive;
-    Disk disk;
+    disk::Disk disk;
     Monitors::Answer answer;
     base::EventLoop::Handle deadline;
     bool asked = false; // QEMU, to take it
@@ -74,7 +74,7 @@ private:
   base::EventLoop &loop_;
   xen::Xenstore &xenstore_;
   Monitors &monitors_;
-  Plan &plan_;
+  plan::Plan &plan_;
   const FdSets &files_;
   std::optional<Insertion> insertion_;
   std::map<std::string, std::unique_ptr<Helper>> leaving_; // by name

@@ -21,9 +21,9 @@ Monitors::~Monitors() {
 }
 
 base::Result<std::unique_ptr<Monitors>>
-Monitors::open(base::EventLoop &loop, const std::vector<Monitor> &where, Owner owner) {
+Monitors::open(base::EventLoop &loop, const std::vector<plan::Monitor> &where, Owner owner) {
   std::unique_ptr<Monitors> monitors(new Monitors(loop, std::move(owner)));
-  for (const Monitor &one : where)
+  for (const plan::Monitor &one : where)
     monitors->sockets_.push_back(TRY(MonitorSocket::open(loop, *monitors, one)));
   return monitors;
 }

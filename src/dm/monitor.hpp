@@ -5,7 +5,7 @@
 
 #include "base/event_loop.hpp"
 #include "dm/channel.hpp"
-#include "dm/plan.hpp"
+#include "plan/plan.hpp"
 #include "qmp/session.hpp"
 
 #include <functional>
@@ -38,7 +38,7 @@ public:
   };
   // Opens the sockets. Clients wait until QEMU has greeted.
   static base::Result<std::unique_ptr<Monitors>>
-  open(base::EventLoop &loop, const std::vector<Monitor> &where, Owner owner);
+  open(base::EventLoop &loop, const std::vector<plan::Monitor> &where, Owner owner);
   Monitors(const Monitors &) = delete;
   Monitors &operator=(const Monitors &) = delete;
   ~Monitors() override;

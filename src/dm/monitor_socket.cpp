@@ -2,7 +2,7 @@
 
 #include "base/log.hpp"
 #include "dm/monitor.hpp"
-#include "dm/sockets.hpp"
+#include "sys/unix_socket.hpp"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,13 +19,13 @@ constexpr size_t most_output = size_t{2} << 20; // bytes that a client leaves un
 } // namespace
 
 base::Result<std::unique_ptr<MonitorSocket>>
-MonitorSocket::open(base::EventLoop &loop, Monitors &owner, const Monitor &where) {
+MonitorSocket::open(base::EventLoop &loop, Monitors &owner, const plan::Monitor &where) {
   std::unique_ptr<MonitorSocket> socket(new MonitorSocket(loop, owner, where));
   if (where.fd >= 0) {
     socket->listener_ = base::Fd(where.fd); // libxl listens already
     TRY(base::set_nonblocking(socket->listener_));
   } else {
-    socket->listener_ = TRY(listen_unix(where.path));
+    socket->listener_ = TRY(sys::listen_unix(where.path));
   }
   return socket;
 }
@@ -44,7 +44,7 @@ base::Result<> MonitorSocket::serve(qmp::Version version) {
 }
 
 void MonitorSocket::accept() {
-  auto client = accept_client(listener_);
+  auto client = sys::accept_client(listener_);
   if (!client)
     return base::log_warning("monitor {}: {}", where_.path, client.error().message());
   if (!*client)

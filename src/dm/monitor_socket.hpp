@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/event_loop.hpp"
-#include "dm/plan.hpp"
+#include "plan/plan.hpp"
 #include "qmp/session.hpp"
 
 #include <deque>
@@ -16,7 +16,7 @@ class Monitors;
 class MonitorSocket {
 public:
   static base::Result<std::unique_ptr<MonitorSocket>> open(base::EventLoop &loop, Monitors &owner,
-                                                           const Monitor &where);
+                                                           const plan::Monitor &where);
   MonitorSocket(const MonitorSocket &) = delete;
   MonitorSocket &operator=(const MonitorSocket &) = delete;
   ~MonitorSocket();
@@ -34,7 +34,7 @@ public:
   void flush();
 
 private:
-  MonitorSocket(base::EventLoop &loop, Monitors &owner, Monitor where)
+  MonitorSocket(base::EventLoop &loop, Monitors &owner, plan::Monitor where)
       : loop_(loop), owner_(owner), where_(std::move(where)) {}
   void accept();
   void ready(uint32_t events);
@@ -44,7 +44,7 @@ private:
 
   base::EventLoop &loop_;
   Monitors &owner_;
-  Monitor where_;
+  plan::Monitor where_;
   qmp::Version version_;
   base::Fd listener_;
   base::Fd client_;

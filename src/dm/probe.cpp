@@ -2,9 +2,9 @@
 
 #include "base/deadline.hpp"
 #include "base/fd.hpp"
-#include "dm/options.hpp"
-#include "dm/sockets.hpp"
 #include "qmp/session.hpp"
+#include "sys/unix_socket.hpp"
+#include "wire/options.hpp"
 #include "xen/domid.hpp"
 
 #include <poll.h>
@@ -32,13 +32,13 @@ base::Result<base::Fd> listener_of(std::span<const std::string> arguments) {
   for (size_t i = 0; i + 1 < arguments.size(); i++) {
     if (arguments[i] != "-chardev")
       continue;
-    Options options = Options::parse(arguments[i + 1]);
+    wire::Options options = wire::Options::parse(arguments[i + 1]);
     if (options.leader() != "socket")
       continue;
     if (auto fd = options.get("fd"))
       return base::Fd(static_cast<int>(TRY(xen::parse_number(*fd, 1'000'000))));
     if (auto path = options.get("path"))
-      return listen_unix(*path);
+      return sys::listen_unix(*path);
   }
   return base::fail("the probe run names no monitor socket");
 }
@@ -59,7 +59,7 @@ base::Result<> serve_probe(std::span<const std::string> arguments) {
   Deadline deadline = Deadline::after(longest_probe);
   base::Fd listener = TRY(listener_of(arguments));
   TRY(wait_readable(listener, deadline));
-  base::Fd client = TRY(accept_client(listener));
+  base::Fd client = TRY(sys::accept_client(listener));
 
   bool quit = false;
   qmp::ServerSession *self = nullptr;

@@ -1,8 +1,8 @@
 #include "dm/serial_line.hpp"
 
 #include "base/log.hpp"
-#include "dm/sockets.hpp"
 #include "sys/terminal.hpp"
+#include "sys/unix_socket.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -21,8 +21,8 @@ constexpr base::Milliseconds between_looks{500};
 
 } // namespace
 
-base::Result<std::unique_ptr<SerialLine>> SerialLine::open(base::EventLoop &loop,
-                                                           const SerialPort &port, uint8_t index) {
+base::Result<std::unique_ptr<SerialLine>>
+SerialLine::open(base::EventLoop &loop, const plan::SerialPort &port, uint8_t index) {
   std::unique_ptr<SerialLine> line(new SerialLine(loop, port, index));
   TRY(line->open_port().transform_error(base::doing("serial port {}", index)));
   return line;
@@ -36,24 +36,24 @@ SerialLine::~SerialLine() {
 
 base::Result<> SerialLine::open_port() {
   switch (port_.kind) {
-  case SerialKind::pty:
+  case plan::SerialKind::pty:
     return open_pty();
-  case SerialKind::file:
+  case plan::SerialKind::file:
     fd_ = TRY(base::open_file(port_.path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK));
     filename_ = "file";
     attach();
     return {};
-  case SerialKind::device:
+  case plan::SerialKind::device:
     fd_ = TRY(sys::open_raw_terminal(port_.path, O_RDWR | O_NONBLOCK));
     filename_ = "serial";
     attach();
     return {};
-  case SerialKind::socket:
-    listener_ = TRY(listen_unix(port_.path));
+  case plan::SerialKind::socket:
+    listener_ = TRY(sys::listen_unix(port_.path));
     listen_watch_ = TRY(loop_.watch(listener_.get(), EPOLLIN, [this](uint32_t) { accept(); }));
     filename_ = std::format("unix:{},server=on", port_.path);
     return {};
-  case SerialKind::null:
+  case plan::SerialKind::null:
     filename_ = "null";
     return {};
   }
@@ -84,7 +84,7 @@ void SerialLine::look_for_reader() {
 }
 
 void SerialLine::accept() {
-  auto client = accept_client(listener_);
+  auto client = sys::accept_client(listener_);
   if (!client || !*client)
     return;
   detach(); // the newest client wins: a dead one may not have been noticed
@@ -94,7 +94,7 @@ void SerialLine::accept() {
 
 void SerialLine::attach() {
   attached_ = true;
-  if (port_.kind == SerialKind::file) // epoll does not take files; they never block
+  if (port_.kind == plan::SerialKind::file) // epoll does not take files; they never block
     return send();
   auto watch = loop_.watch(fd_.get(), EPOLLIN, [this](uint32_t events) { ready(events); });
   if (!watch)
@@ -107,14 +107,14 @@ void SerialLine::attach() {
 void SerialLine::detach() {
   attached_ = false;
   watch_.reset();
-  if (port_.kind == SerialKind::socket)
+  if (port_.kind == plan::SerialKind::socket)
     fd_.reset();
-  if (port_.kind == SerialKind::pty)
+  if (port_.kind == plan::SerialKind::pty)
     timer_ = loop_.at(base::Deadline::after(between_looks), [this] { look_for_reader(); });
 }
 
 base::Result<> SerialLine::connect(Channel &channel) {
-  if (port_.kind == SerialKind::null)
+  if (port_.kind == plan::SerialKind::null)
     return {};
   stream_ = TRY(channel.open(wire::Service::serial, index_, window, *this));
   channel_ = &channel;

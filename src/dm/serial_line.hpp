@@ -6,7 +6,7 @@
 
 #include "base/event_loop.hpp"
 #include "dm/channel.hpp"
-#include "dm/plan.hpp"
+#include "plan/plan.hpp"
 
 #include <string>
 
@@ -15,8 +15,8 @@ namespace linstub::dm {
 class SerialLine final : public Channel::Stream {
 public:
   // Opens dom0's side. The guest's side comes with connect().
-  static base::Result<std::unique_ptr<SerialLine>> open(base::EventLoop &loop,
-                                                        const SerialPort &port, uint8_t index);
+  static base::Result<std::unique_ptr<SerialLine>>
+  open(base::EventLoop &loop, const plan::SerialPort &port, uint8_t index);
   SerialLine(const SerialLine &) = delete;
   SerialLine &operator=(const SerialLine &) = delete;
   ~SerialLine() override;
@@ -30,7 +30,7 @@ public:
   [[nodiscard]] const std::string &filename() const { return filename_; }
 
 private:
-  SerialLine(base::EventLoop &loop, SerialPort port, uint8_t index)
+  SerialLine(base::EventLoop &loop, plan::SerialPort port, uint8_t index)
       : loop_(loop), port_(std::move(port)), index_(index) {}
   base::Result<> open_port();
   base::Result<> open_pty();
@@ -50,7 +50,7 @@ private:
   void update();
 
   base::EventLoop &loop_;
-  SerialPort port_;
+  plan::SerialPort port_;
   uint8_t index_;
   std::string filename_;
   Channel *channel_ = nullptr;

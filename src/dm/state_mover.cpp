@@ -15,7 +15,7 @@ constexpr base::Milliseconds longest_expectation{60'000};
 } // namespace
 
 base::Result<> StateMover::plug(const StateSave::Context &context) {
-  auto done = [this, stub = context.stub](base::Result<StateFile> state) {
+  auto done = [this, stub = context.stub](base::Result<disk::StateFile> state) {
     save_.reset();
     expectation_.reset();
     if (auto wanted = std::exchange(wanted_, {})) {

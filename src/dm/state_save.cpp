@@ -1,7 +1,7 @@
 #include "dm/state_save.hpp"
 
 #include "base/log.hpp"
-#include "dm/disk_plug.hpp"
+#include "disk/disk_plug.hpp"
 #include "wire/state_record.hpp"
 
 namespace linstub::dm {
@@ -13,12 +13,12 @@ constexpr uint32_t window = 16; // bytes: one is all that comes
 } // namespace
 
 base::Result<std::unique_ptr<StateSave>> StateSave::start(Context context, Ready ready, Done done) {
-  StateFile file = TRY(StateFile::make(context.guest));
+  disk::StateFile file = TRY(disk::StateFile::make(context.guest));
   std::unique_ptr<StateSave> save(
       new StateSave(context, std::move(file), std::move(ready), std::move(done)));
   save->stream_ = TRY(context.channel.open(wire::Service::save, 0, window, *save));
-  TRY(plug_disk(context.xenstore, context.stub,
-                {.path = save->file_.path(), .vdev = wire::state_disk}, LINSTUB_HOTPLUG));
+  TRY(disk::plug_disk(context.xenstore, context.stub,
+                      {.path = save->file_.path(), .vdev = wire::state_disk}, LINSTUB_HOTPLUG));
   return save;
 }
 

@@ -9,9 +9,9 @@
 #pragma once
 
 #include "base/event_loop.hpp"
+#include "disk/state_file.hpp"
 #include "dm/channel.hpp"
 #include "dm/monitor.hpp"
-#include "dm/state_file.hpp"
 #include "xen/xenstore.hpp"
 
 #include <functional>
@@ -29,7 +29,7 @@ enum class SaveFor : uint8_t {
 class StateSave final : public Channel::Stream {
 public:
   using Ready = std::function<void()>;
-  using Done = std::function<void(base::Result<StateFile> state)>;
+  using Done = std::function<void(base::Result<disk::StateFile> state)>;
   struct Context {
     base::EventLoop &loop;
     Channel &channel;
@@ -52,7 +52,7 @@ public:
   void save(SaveFor purpose, base::Deadline deadline);
 
 private:
-  StateSave(Context context, StateFile file, Ready ready, Done done)
+  StateSave(Context context, disk::StateFile file, Ready ready, Done done)
       : context_(context), file_(std::move(file)), ready_(std::move(ready)),
         done_(std::move(done)) {}
 
@@ -67,7 +67,7 @@ private:
 
   Context context_;
   std::optional<SaveFor> purpose_; // none before save()
-  StateFile file_;
+  disk::StateFile file_;
   Ready ready_;
   Done done_;
   wire::StreamId stream_ = 0; // 0: none

@@ -1,15 +1,18 @@
 #include "dm/vnc_server.hpp"
 
 #include "base/log.hpp"
-#include "dm/sockets.hpp"
 #include "qmp/message.hpp"
+#include "sys/tcp_socket.hpp"
+#include "sys/unix_socket.hpp"
 
 namespace linstub::dm {
 
 base::Result<std::unique_ptr<VncServer>> VncServer::open(base::EventLoop &loop,
-                                                         const VncAddress &address) {
+                                                         const plan::VncAddress &address) {
   std::unique_ptr<VncServer> server(new VncServer(loop, address));
-  VncListener listener = TRY(listen_vnc(address));
+  sys::TcpListener listener =
+      TRY(sys::listen_tcp(address.host, address.first_port, address.last_port)
+              .transform_error(base::doing("VNC")));
   server->listener_ = std::move(listener.socket);
   server->port_ = listener.port;
   return server;
@@ -28,7 +31,7 @@ void VncServer::pause() {
 }
 
 void VncServer::accept() {
-  auto client = accept_client(listener_);
+  auto client = sys::accept_client(listener_);
   if (!client)
     return base::log_warning("vnc: {}", client.error().message());
   if (!*client)

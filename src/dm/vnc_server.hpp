@@ -4,8 +4,8 @@
 
 #include "base/event_loop.hpp"
 #include "dm/channel.hpp"
-#include "dm/plan.hpp"
 #include "dm/relay.hpp"
+#include "plan/plan.hpp"
 
 #include <list>
 #include <memory>
@@ -18,7 +18,7 @@ public:
 
   // Listens; clients wait until serve().
   static base::Result<std::unique_ptr<VncServer>> open(base::EventLoop &loop,
-                                                       const VncAddress &address);
+                                                       const plan::VncAddress &address);
   VncServer(const VncServer &) = delete;
   VncServer &operator=(const VncServer &) = delete;
 
@@ -33,12 +33,12 @@ public:
   [[nodiscard]] uint16_t port() const { return port_; }
 
 private:
-  VncServer(base::EventLoop &loop, VncAddress address)
+  VncServer(base::EventLoop &loop, plan::VncAddress address)
       : loop_(loop), address_(std::move(address)) {}
   void accept();
 
   base::EventLoop &loop_;
-  VncAddress address_;
+  plan::VncAddress address_;
   uint16_t port_ = 0;
   base::Fd listener_;
   Channel *channel_ = nullptr;

@@ -3,6 +3,7 @@
 #include "stub/arguments.hpp"
 #include "wire/frame.hpp"
 #include "wire/paths.hpp"
+#include "xen/vbd.hpp"
 
 #include <algorithm>
 
@@ -34,7 +35,7 @@ base::Result<CarriedFile> read_file_node(xen::Xenstore &xenstore, const std::str
   CarriedFile file{.device = TRY(xenstore.read(node + "/device", 16)),
                    .size = TRY(xenstore.read_number(node + "/size", largest_file)),
                    .path = TRY(xenstore.read(node + "/path", 255))};
-  if (!is_disk_name(file.device))
+  if (!xen::is_disk_name(file.device))
     return base::fail("{}/device is \"{}\", which names no disk", node, file.device);
   if (!is_carried_path(file.path))
     return base::fail("{}/path is \"{}\", which is not in {}", node, file.path,
@@ -79,11 +80,6 @@ bool is_carried_path(const std::string &path) {
   return name.size() > 1 && name.front() == '/' && name != "/." && name != "/.." &&
          name.find('/', 1) == std::string_view::npos &&
          std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-bool is_disk_name(const std::string &name) {
-  return name.starts_with("xvd") && name.size() > 3 && name.size() <= 6 &&
-         std::ranges::all_of(name, [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
 base::Result<Settings> read_settings(xen::Xenstore &xenstore) {

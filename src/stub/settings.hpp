@@ -34,7 +34,4 @@ base::Result<Settings> read_settings(xen::Xenstore &xenstore);
 // Whether `path` names a file directly in wire::files_directory, and nothing else.
 bool is_carried_path(const std::string &path);
 
-// Whether `name` is that of a whole PV disk: xvda to xvdz, and on to three letters.
-bool is_disk_name(const std::string &name);
-
 } // namespace linstub::stub

@@ -1,4 +1,4 @@
-// Unix stream sockets.
+// Unix stream sockets, and the accepting end of any stream socket. Nothing here blocks.
 #pragma once
 
 #include "base/fd.hpp"
@@ -11,5 +11,11 @@ namespace linstub::sys {
 // Connects to a listening socket; what is returned does not block. If the listener's queue is
 // full, that is an error (code EAGAIN).
 base::Result<base::Fd> connect_unix(const std::string &path);
+
+// A socket that listens. What was at the path before is removed.
+base::Result<base::Fd> listen_unix(const std::string &path);
+
+// A waiting client of a unix or TCP listener; an empty Fd if there is none any more.
+base::Result<base::Fd> accept_client(const base::Fd &listener);
 
 } // namespace linstub::sys

@@ -1,6 +1,6 @@
 // What a PCI device and sysfs say of it: configuration space, resources, addresses. First byte of
 // the input: which parser.
-#include "dm/host_pci.hpp"
+#include "pci/host_pci.hpp"
 #include "xen/pci_address.hpp"
 
 #include <cstdint>
@@ -16,18 +16,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   case 0:
     for (unsigned id = 0; id < 256; id++) {
       // Found: within the bytes, and of that kind.
-      size_t at = dm::find_pci_capability(bytes, static_cast<uint8_t>(id));
+      size_t at = pci::find_pci_capability(bytes, static_cast<uint8_t>(id));
       if (at != 0 && (at >= bytes.size() || std::to_integer<unsigned>(bytes[at]) != id))
         __builtin_trap();
     }
-    if (dm::interrupt_name(dm::interrupt_of(bytes)).empty())
+    if (pci::interrupt_name(pci::interrupt_of(bytes)).empty())
       __builtin_trap();
     break;
   case 1:
-    if (auto ranges = dm::parse_pci_resources(text)) {
-      for (const dm::PciRange &range : *ranges) {
+    if (auto ranges = pci::parse_pci_resources(text)) {
+      for (const pci::PciRange &range : *ranges) {
         constexpr uint64_t page = 4096;
-        bool whole = range.space == dm::PciSpace::ports || range.first % page == 0;
+        bool whole = range.space == pci::PciSpace::ports || range.first % page == 0;
         if (range.size == 0 || !whole || range.first + (range.size - 1) < range.first)
           __builtin_trap();
       }

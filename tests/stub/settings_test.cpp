@@ -17,12 +17,5 @@ TEST(CarriedPath, LeadsNowhereElse) {
     EXPECT_FALSE(is_carried_path(path)) << path;
 }
 
-TEST(DiskName, IsAWholePvDisk) {
-  EXPECT_TRUE(is_disk_name("xvda"));
-  EXPECT_TRUE(is_disk_name("xvdab"));
-  for (const char *name : {"xvd", "xvda1", "sda", "xvdabcd", "xvdA", "../xvda", ""})
-    EXPECT_FALSE(is_disk_name(name)) << name;
-}
-
 } // namespace
 } // namespace linstub::stub

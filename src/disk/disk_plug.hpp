@@ -1,0 +1,25 @@
+// Plugging a disk into a stub domain that runs: the state disk (wire/state_record.hpp), the medium
+// of a CD-ROM drive.
+#pragma once
+
+#include "base/result.hpp"
+#include "disk/disk.hpp"
+#include "xen/domid.hpp"
+#include "xen/xenstore.hpp"
+
+#include <string>
+
+namespace linstub::disk {
+
+// Plugs a file or block device as the disk, and waits for nothing: it shows up in the stub domain a
+// moment later. Fails if one of that name is there. `hotplug` is the program that libxl runs when
+// it goes.
+//
+// libxl would take ten times as long as all the rest of a save: a process, a script, a wait for the
+// frontend. So the nodes that it would write (libxl_disk.c: device_disk_add(); libxl_device.c:
+// libxl__device_generic_add()) are written here, with what its script would add. libxl then
+// unplugs the disk, or takes it down with the domain, like one of its own.
+base::Result<> plug_disk(xen::Xenstore &xenstore, xen::DomId stub, const Disk &disk,
+                         const std::string &hotplug);
+
+} // namespace linstub::disk

@@ -1,0 +1,62 @@
+#include "disk/file_disk.hpp"
+
+#include "base/fd.hpp"
+#include "run/status.hpp"
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace linstub::disk {
+
+base::Result<FileDisk> FileDisk::prepare(const std::string &file, xen::DomId guest,
+                                         const std::string &label) {
+  FileDisk disk;
+  base::Fd in = TRY(base::open_file(file, O_RDONLY));
+  struct stat status{};
+  if (::fstat(in.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return base::fail("{} is not a file", file);
+  disk.size_ = static_cast<uint64_t>(status.st_size);
+  if (disk.size_ == 0)
+    return base::fail("{} is empty", file);
+  constexpr uint64_t sector = 512;
+  if (disk.size_ % sector == 0) {
+    disk.path_ = file;
+    return disk;
+  }
+  TRY(run::make_run_directory());
+  disk.path_ = std::format("{}/{}-{}", run::run_directory, guest, label);
+  disk.copy_ = disk.path_;
+  base::Fd out = TRY(base::open_file(disk.copy_, O_WRONLY | O_CREAT | O_TRUNC));
+  uint64_t left = disk.size_;
+  while (left > 0) {
+    ssize_t copied = ::sendfile(out.get(), in.get(), nullptr, left);
+    if (copied <= 0)
+      return base::fail_errno(copied == 0 ? EIO : errno, "copy {} to {}", file, disk.copy_);
+    left -= static_cast<uint64_t>(copied);
+  }
+  uint64_t padded = (disk.size_ + sector - 1) / sector * sector;
+  if (::ftruncate(out.get(), static_cast<off_t>(padded)) != 0)
+    return base::fail_errno(errno, "pad {}", disk.copy_);
+  return disk;
+}
+
+void FileDisk::remove_all(xen::DomId guest) {
+  std::string start = base::format("{}-", guest);
+  std::error_code error;
+  for (const auto &entry : std::filesystem::directory_iterator(run::run_directory, error)) {
+    if (entry.path().filename().string().starts_with(start) &&
+        entry.path().extension() != run::status_suffix)
+      std::filesystem::remove(entry.path(), error);
+  }
+}
+
+FileDisk::~FileDisk() {
+  if (!copy_.empty())
+    ::unlink(copy_.c_str());
+}
+
+} // namespace linstub::disk

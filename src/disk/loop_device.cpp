@@ -1,0 +1,66 @@
+#include "disk/loop_device.hpp"
+
+#include "base/fd.hpp"
+#include "base/log.hpp"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+namespace linstub::disk {
+
+base::Result<std::string> make_loop(const std::string &file, LoopAccess access) {
+  int flags = access == LoopAccess::read_only ? O_RDONLY : O_RDWR;
+  base::Fd backing = TRY(base::open_file(file, flags));
+  base::Fd control = TRY(base::open_file("/dev/loop-control", O_RDWR));
+  constexpr int tries = 64; // somebody else may take the free one first
+  for (int i = 0; i < tries; i++) {
+    int free = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+    if (free < 0)
+      return base::fail_errno(errno, "find a free loop device");
+    std::string path = std::format("/dev/loop{}", free);
+    base::Fd device = TRY(base::open_file(path, flags));
+    loop_config config{};
+    config.fd = static_cast<uint32_t>(backing.get());
+    config.info.lo_flags = access == LoopAccess::read_only ? LO_FLAGS_READ_ONLY : 0;
+    auto name = std::span(config.info.lo_file_name);
+    file.copy(reinterpret_cast<char *>(name.data()), name.size() - 1);
+    if (::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0)
+      return path;
+    if (errno != EBUSY)
+      return base::fail_errno(errno, "make {} the loop device of {}", path, file);
+  }
+  return base::fail("find a free loop device: each one was taken by somebody else");
+}
+
+base::Result<> remove_loop(const std::string &device) {
+  base::Fd fd = TRY(base::open_file(device, O_RDONLY));
+  if (::ioctl(fd.get(), LOOP_CLR_FD) != 0 && errno != ENXIO)
+    return base::fail_errno(errno, "detach {}", device);
+  return {};
+}
+
+base::Result<BlockDevice> block_device_of(const std::string &image, LoopAccess access) {
+  struct stat status{};
+  if (::stat(image.c_str(), &status) != 0)
+    return base::fail_errno(errno, "find the disk image {}", image);
+  if (S_ISBLK(status.st_mode))
+    return BlockDevice{.path = image, .number = status.st_rdev};
+  if (!S_ISREG(status.st_mode))
+    return base::fail("the disk image {} is neither a file nor a block device", image);
+  const std::string loop = TRY(make_loop(image, access));
+  if (::stat(loop.c_str(), &status) == 0)
+    return BlockDevice{.path = loop, .number = status.st_rdev, .loop = true};
+  auto failure = base::fail_errno(errno, "find {}", loop);
+  if (auto removed = remove_loop(loop); !removed)
+    base::log_warning("{}", removed.error().message());
+  return failure;
+}
+
+std::string physical_device(dev_t device) {
+  return std::format("0{:x}:{:x}", major(device), minor(device));
+}
+
+} // namespace linstub::disk

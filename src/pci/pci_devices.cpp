@@ -1,0 +1,381 @@
+#include "pci/pci_devices.hpp"
+
+#include "base/log.hpp"
+#include "pci/pci_rights.hpp"
+#include "qmp/message.hpp"
+#include "wire/paths.hpp"
+
+#include <algorithm>
+
+namespace linstub::pci {
+namespace {
+
+using base::Deadline;
+using base::fail;
+using base::Milliseconds;
+using base::Result;
+
+// libxl waits for 10 s for all that has to do with one device.
+constexpr Milliseconds longest_attach{8'500};
+constexpr Milliseconds longest_overdue{600'000};
+constexpr Milliseconds longest_leave{8'000};
+constexpr Milliseconds between_looks{100};
+// How long xen-pciback may take to get a device ready again after it was given back.
+constexpr Milliseconds longest_reset{4'000};
+// A device that libxl has set aside for the guest but never asks for.
+constexpr Milliseconds longest_unwanted{20'000};
+
+constexpr size_t longest_id = 128;
+
+std::string join(const std::vector<xen::PciAddress> &addresses) {
+  std::string text;
+  for (const xen::PciAddress &address : addresses)
+    text.append(text.empty() ? "" : ", ").append(xen::text(address));
+  return text;
+}
+
+} // namespace
+
+Result<std::unique_ptr<PciDevices>> PciDevices::open(base::EventLoop &loop, xen::Control &control,
+                                                     xen::DomId guest, xen::DomId stub) {
+  xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
+  std::unique_ptr<PciDevices> devices(
+      new PciDevices(loop, control, std::move(xenstore), guest, stub));
+  TRY(devices->xenstore_.watch(devices->backend_.path(), "backend"));
+  TRY(devices->xenstore_.watch(base::format("{}/device/pci", xen::domain_path(stub)), "frontend"));
+  TRY(devices->xenstore_.watch(base::format("{}/{}", xen::domain_path(stub), wire::pci_node),
+                               "stub"));
+  devices->watch_ = TRY(loop.watch(devices->xenstore_.fd(), EPOLLIN,
+                                   [raw = devices.get()](uint32_t) { raw->drain_events(); }));
+  return devices;
+}
+
+// --- What QMP asks for ------------------------------------------------------------------------
+
+Result<> PciDevices::possible() {
+  auto list = TRY(xenstore_.read_if_there(
+      base::format("{}/{}", xen::domain_path(stub_), wire::pci_node), wire::longest_pci));
+  if (!list)
+    return fail("the stub domain's image cannot serve PCI devices: its kernel has no /dev/mem "
+                "(build a new one: linstub image build)");
+  return {};
+}
+
+Result<> PciDevices::check(const std::string &arguments, xen::PciAddress &address) {
+  auto id = qmp::string_member(arguments, "id");
+  auto where = qmp::string_member(arguments, "hostaddr");
+  if (!id || id->empty() || id->size() > longest_id || !where)
+    return fail("a PCI device is passed through with an id and a hostaddr");
+  address = TRY(xen::parse_pci_address(*where));
+  TRY(possible());
+  for (const auto &[other, device] : devices_) {
+    if (other != address && device.id == *id)
+      return fail("the id {} is PCI device {}'s already", base::printable(*id, longest_id),
+                  xen::text(other));
+  }
+  auto known = devices_.find(address);
+  if (known != devices_.end() && !known->second.id.empty())
+    return fail("PCI device {} is attached to this guest already", xen::text(address));
+  if (known == devices_.end())
+    known = devices_.emplace(address, Device{.host = TRY(bus_.find(address))}).first;
+  known->second.id = *id;
+  return {};
+}
+
+void PciDevices::attach(const std::string &arguments, Done done) {
+  xen::PciAddress address;
+  if (auto checked = check(arguments, address); !checked)
+    return done(std::move(checked));
+  if (devices_.at(address).attached)
+    return done({});
+  requests_.push_back({.address = address, .done = std::move(done)});
+  next_change();
+}
+
+void PciDevices::give_back(const std::string &id) {
+  auto device = std::ranges::find_if(devices_, [&](auto &one) { return one.second.id == id; });
+  if (device == devices_.end())
+    return;
+  leaving_.push_back(device->first);
+  next_change();
+}
+
+void PciDevices::when_settled(std::function<void()> settled) {
+  bool busy = !leaving_.empty() || (change_ && change_->stage == PciStage::leaving);
+  if (!busy)
+    return settled();
+  settled_.push_back(std::move(settled));
+}
+
+// --- Changes, one at a time -------------------------------------------------------------------
+
+// Beside what is asked for: all that libxl has set aside for the guest and will ask for next. Its
+// 10 s have begun for each of them.
+std::vector<xen::PciAddress> PciDevices::wanted(const xen::PciAddress &address) {
+  std::vector<xen::PciAddress> all{address};
+  for (const Request &request : requests_) {
+    if (!std::ranges::contains(all, request.address))
+      all.push_back(request.address);
+  }
+  auto others = pci_of_guest(xenstore_, guest_);
+  for (const xen::PciAddress &other : others.value_or(std::vector<xen::PciAddress>{})) {
+    if (devices_.contains(other))
+      continue;
+    auto host = bus_.find(other);
+    auto users = users_of_pci(xenstore_, other);
+    if (!host || !users || !users->empty() || bus_.has_interrupt_control(other))
+      continue; // its own request will tell why not
+    devices_.emplace(other, Device{.host = std::move(*host)});
+    all.push_back(other);
+  }
+  return all;
+}
+
+void PciDevices::next_change() {
+  if (change_)
+    return;
+  if (!leaving_.empty()) {
+    xen::PciAddress address = leaving_.front();
+    leaving_.pop_front();
+    base::log_info("PCI device {} is given back", xen::text(address));
+    if (auto removed = backend_.remove(address); !removed)
+      base::log_error("{}", removed.error().message());
+    return begin(PciStage::leaving, {address}, Deadline::after(longest_leave));
+  }
+  std::vector<std::function<void()>> settled = std::move(settled_);
+  settled_.clear();
+  for (const auto &one : settled)
+    one();
+  if (!change_ && !requests_.empty())
+    begin(PciStage::waiting, wanted(requests_.front().address), Deadline::after(longest_attach));
+}
+
+void PciDevices::begin(PciStage stage, std::vector<xen::PciAddress> addresses, Deadline deadline) {
+  change_ = std::make_unique<Change>(Change{.stage = stage,
+                                            .addresses = std::move(addresses),
+                                            .timer = {},
+                                            .deadline = deadline,
+                                            .begin = base::Clock::now()});
+  look();
+}
+
+void PciDevices::drain_events() {
+  for (;;) {
+    auto event = xenstore_.next_event();
+    if (!event)
+      base::log_error("PCI devices: {}", event.error().message());
+    if (!event || !*event)
+      break;
+  }
+  look();
+}
+
+void PciDevices::look_again() {
+  change_->timer = loop_.at(Deadline::after(between_looks), [this] { look(); });
+}
+
+Result<PciFacts> PciDevices::facts() {
+  PciStates states = TRY(backend_.states());
+  PciFacts facts{.held = false,
+                 .taken = change_->stage == PciStage::connecting && TRY(allow_interrupts()),
+                 .backend = states.backend,
+                 .frontend = states.frontend,
+                 .listed = true,
+                 .late = change_->deadline.passed()};
+  auto ready = xenstore_.read_if_there(
+      base::format("{}/{}", xen::domain_path(stub_), wire::pci_node), wire::longest_pci);
+  std::string list = ready && *ready ? **ready : std::string();
+  bool may_reset = base::Clock::now() - change_->begin < longest_reset;
+  for (const xen::PciAddress &address : change_->addresses) {
+    facts.listed = facts.listed && lists_pci(list, address, ' ');
+    if (change_->stage == PciStage::leaving) {
+      facts.held = facts.held || bus_.has_interrupt_control(address);
+    } else if (change_->stage == PciStage::waiting) {
+      for (xen::DomId user : TRY(users_of_pci(xenstore_, address)))
+        facts.held = facts.held || (user != guest_ && user != stub_);
+      facts.held = facts.held || (may_reset && bus_.has_interrupt_control(address));
+    }
+  }
+  return facts;
+}
+
+// For each device that xen-pciback has taken; not before: only when it gets the device back does it
+// clear that. Returns whether it has taken all of them.
+Result<bool> PciDevices::allow_interrupts() {
+  bool all = true;
+  for (const xen::PciAddress &address : change_->addresses) {
+    const bool taken = TRY(backend_.has_taken(address));
+    if (taken && !bus_.has_interrupt_control(address))
+      TRY(bus_.allow_interrupt_control(address));
+    all = all && taken;
+  }
+  return all;
+}
+
+void PciDevices::look() {
+  while (change_) {
+    auto seen = facts();
+    if (!seen) {
+      base::log_error("PCI devices: {}", seen.error().message());
+      return change_->stage == PciStage::leaving ? finish_leave(false)
+                                                 : undo(seen.error().message());
+    }
+    PciNext what = next(change_->stage, *seen);
+    if (what == PciNext::wait)
+      return look_again();
+    act(what);
+    if (what != PciNext::connect)
+      return;
+  }
+}
+
+void PciDevices::act(PciNext what) {
+  std::string which = join(change_->addresses);
+  switch (what) {
+  case PciNext::wait:
+    return;
+  case PciNext::connect:
+    if (auto connected = connect(); !connected)
+      undo(connected.error().message());
+    return;
+  case PciNext::attached:
+    base::log_info(
+        "PCI device {} is attached to stub domain {}, after {} ms", which, stub_,
+        std::chrono::duration_cast<Milliseconds>(base::Clock::now() - change_->begin).count());
+    return finish_attach({});
+  case PciNext::in_use: {
+    std::string who;
+    for (const xen::PciAddress &address : change_->addresses) {
+      for (xen::DomId user : users_of_pci(xenstore_, address).value_or(std::vector<xen::DomId>{}))
+        who += base::format("{}domain {}", who.empty() ? "" : " and ", user);
+    }
+    return finish_attach(fail("PCI device {} is in use by {}", which,
+                              who.empty() ? "another domain (xen-pciback holds it)" : who));
+  }
+  case PciNext::refused: {
+    std::string failure = backend_.failure();
+    return undo(base::format("PCI device {} cannot be attached to the stub domain: {}", which,
+                             failure.empty() ? "its kernel has closed the PCI frontend" : failure));
+  }
+  case PciNext::timed_out:
+    return overdue();
+  case PciNext::detached:
+    return finish_leave(true);
+  case PciNext::stuck:
+    return finish_leave(false);
+  }
+}
+
+Result<> PciDevices::connect() {
+  for (const xen::PciAddress &address : change_->addresses) {
+    TRY(bus_.clear_interrupts(address));
+    TRY(give_rights(control_, stub_, devices_.at(address).host)
+            .transform_error(base::doing("PCI device {}", xen::text(address))));
+  }
+  TRY(backend_.add(change_->addresses));
+  change_->stage = PciStage::connecting;
+  return {};
+}
+
+// To take the device away now would be worse than to go on: pcifront asks pciback for each of 256
+// possible functions, waits 2 s for an answer that does not come, and meanwhile nothing else runs
+// in the stub domain. So who has asked is told, and the device, once it is there, is given back
+// unless somebody has asked again.
+void PciDevices::overdue() {
+  std::string why =
+      base::format("PCI device {} was not ready in the stub domain within {} s; try again",
+                   join(change_->addresses), longest_attach.count() / 1000);
+  if (change_->stage == PciStage::waiting)
+    return finish_attach(fail("{}", why)); // nothing was done yet
+  if (change_->overdue)
+    return undo(why);
+  change_->overdue = true;
+  change_->deadline = Deadline::after(longest_overdue);
+  look_again();
+  for (const xen::PciAddress &address : std::vector(change_->addresses)) {
+    devices_.at(address).id.clear();
+    answer(address, fail("{}", why));
+  }
+}
+
+// Gives back what a failed attach has done so far.
+void PciDevices::undo(const std::string &why) {
+  std::vector<xen::PciAddress> failed = change_->addresses;
+  bool alone = std::ranges::none_of(devices_, [](auto &one) { return one.second.attached; });
+  for (const xen::PciAddress &address : failed) {
+    if (auto taken = take_rights(control_, stub_, devices_.at(address).host); !taken)
+      base::log_warning("{}", taken.error().message());
+  }
+  if (alone) {
+    if (auto removed = backend_.remove_all(); !removed)
+      base::log_error("{}", removed.error().message());
+  } else {
+    leaving_.insert(leaving_.end(), failed.begin(), failed.end());
+  }
+  finish_attach(fail("{}", why));
+}
+
+void PciDevices::answer(const xen::PciAddress &address, const Result<> &result) {
+  std::vector<Request> ready;
+  for (auto request = requests_.begin(); request != requests_.end();) {
+    if (request->address == address) {
+      ready.push_back(std::move(*request));
+      request = requests_.erase(request);
+    } else {
+      ++request;
+    }
+  }
+  for (Request &request : ready)
+    request.done(result);
+}
+
+void PciDevices::finish_attach(const Result<> &result) {
+  std::vector<xen::PciAddress> addresses = change_->addresses;
+  change_.reset();
+  for (const xen::PciAddress &address : addresses) {
+    if (result)
+      devices_.at(address).attached = true;
+    else if (!std::ranges::contains(leaving_, address))
+      devices_.erase(address);
+  }
+  if (result)
+    unwanted_timer_ = loop_.at(Deadline::after(longest_unwanted), [this] { drop_unwanted(); });
+  for (const xen::PciAddress &address : addresses)
+    answer(address, result);
+  next_change();
+}
+
+void PciDevices::finish_leave(bool gone) {
+  std::vector<xen::PciAddress> addresses = change_->addresses;
+  change_.reset();
+  for (const xen::PciAddress &address : addresses) {
+    auto device = devices_.find(address);
+    if (device == devices_.end())
+      continue;
+    if (!gone) {
+      // It goes with the stub domain.
+      base::log_error("PCI device {} does not come back from stub domain {}: shut the guest down "
+                      "before you give the device to another one",
+                      xen::text(address), stub_);
+      device->second.id.clear();
+      continue;
+    }
+    if (auto taken = take_rights(control_, stub_, device->second.host); !taken)
+      base::log_warning("{}", taken.error().message());
+    if (auto forgotten = backend_.forget(address); !forgotten)
+      base::log_error("{}", forgotten.error().message());
+    devices_.erase(device);
+    base::log_info("PCI device {} is free again", xen::text(address));
+  }
+  next_change();
+}
+
+void PciDevices::drop_unwanted() {
+  for (const auto &[address, device] : devices_) {
+    if (device.attached && device.id.empty() && !std::ranges::contains(leaving_, address))
+      leaving_.push_back(address);
+  }
+  next_change();
+}
+
+} // namespace linstub::pci

@@ -1,0 +1,23 @@
+// The options of QEMU's command line that name a service in dom0: -vnc and -serial.
+#pragma once
+
+#include "base/result.hpp"
+#include "plan/plan.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace linstub::plan {
+
+struct VncOption {
+  std::optional<VncAddress> address; // none for "none"
+  std::string for_qemu;
+};
+// "host:display,options", the last of which may be to=<highest display to try>.
+base::Result<VncOption> parse_vnc(std::string_view value);
+
+// "pty", "null", "none", "file:PATH", "unix:PATH,server=on,wait=off", "/dev/..."
+base::Result<SerialPort> parse_serial(std::string_view value);
+
+} // namespace linstub::plan

@@ -1,0 +1,104 @@
+#include "plan/description.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace linstub::plan {
+namespace {
+
+using Json = nlohmann::json;
+
+Json to_json(const disk::Disk &disk) {
+  return {{"path", disk.path},
+          {"vdev", disk.vdev},
+          {"writable", disk.mode == disk::DiskMode::read_write}};
+}
+
+disk::Disk disk_from(const Json &json) {
+  return {.path = json.at("path").get<std::string>(),
+          .vdev = json.at("vdev").get<std::string>(),
+          .format = disk::DiskFormat::raw, // the stub domain's concern
+          .mode = json.at("writable").get<bool>() ? disk::DiskMode::read_write
+                                                  : disk::DiskMode::read_only};
+}
+
+Json to_json(const FileToCopy &file) {
+  return {{"device", file.device}, {"size", file.size}, {"path", file.path}};
+}
+
+FileToCopy file_from(const Json &json) {
+  return {.device = json.at("device").get<std::string>(),
+          .size = json.at("size").get<uint64_t>(),
+          .path = json.at("path").get<std::string>()};
+}
+
+Json to_json(const Nic &nic) {
+  return {
+      {"index", nic.index}, {"interface", nic.interface}, {"bridge", nic.bridge}, {"mac", nic.mac}};
+}
+
+Nic nic_from(const Json &json) {
+  return {.index = json.at("index").get<uint8_t>(),
+          .interface = json.at("interface").get<std::string>(),
+          .bridge = json.at("bridge").get<std::string>(),
+          .mac = json.at("mac").get<std::string>()};
+}
+
+template <class Item>
+Json list_to_json(const std::vector<Item> &items) {
+  Json list = Json::array();
+  for (const Item &item : items)
+    list.push_back(to_json(item));
+  return list;
+}
+
+template <class Item>
+std::vector<Item> list_from(const Json &list, Item (*from)(const Json &)) {
+  std::vector<Item> items;
+  for (const Json &json : list)
+    items.push_back(from(json));
+  return items;
+}
+
+Description description_from(const Json &json) {
+  return {.guest = xen::DomId{json.at("guest").get<uint16_t>()},
+          .name = json.at("name").get<std::string>(),
+          .kernel = json.at("kernel").get<std::string>(),
+          .ramdisk = json.at("ramdisk").get<std::string>(),
+          .command_line = json.at("command-line").get<std::string>(),
+          .memory = json.at("memory").get<uint32_t>(),
+          .log_level = json.at("log-level").get<std::string>(),
+          .arguments = json.at("arguments").get<std::vector<std::string>>(),
+          .disks = list_from<disk::Disk>(json.at("disks"), disk_from),
+          .files = list_from<FileToCopy>(json.at("files"), file_from),
+          .nics = list_from<Nic>(json.at("nics"), nic_from),
+          .taps = json.at("join-taps").get<bool>() ? Taps::join : Taps::libxl};
+}
+
+} // namespace
+
+std::string encode(const Description &description) {
+  Json json = {{"guest", xen::number(description.guest)},
+               {"name", description.name},
+               {"kernel", description.kernel},
+               {"ramdisk", description.ramdisk},
+               {"command-line", description.command_line},
+               {"memory", description.memory},
+               {"log-level", description.log_level},
+               {"arguments", description.arguments},
+               {"disks", list_to_json(description.disks)},
+               {"files", list_to_json(description.files)},
+               {"nics", list_to_json(description.nics)},
+               {"join-taps", description.taps == Taps::join}};
+  // Paths may hold any byte; what is not UTF-8 cannot be told to the other side.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+base::Result<Description> decode_description(std::string_view text) {
+  try {
+    return description_from(Json::parse(text));
+  } catch (const Json::exception &error) {
+    return base::fail("the description of the stub domain: {}", error.what());
+  }
+}
+
+} // namespace linstub::plan

@@ -1,0 +1,45 @@
+// Description: all that linstub-stubdom needs to know to make a stub domain, as JSON between it and
+// linstub-dm. Both are ours and of one version; the JSON is parsed strictly nevertheless.
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "plan/plan.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace linstub::plan {
+
+struct FileToCopy {
+  std::string device; // vdev of the disk that holds it
+  uint64_t size = 0;  // bytes
+  std::string path;   // in the stub domain
+};
+
+// Who puts the vifs of the stub domain where the user's networking has them.
+enum class Taps : uint8_t {
+  libxl, // libxl, when the device model runs: a guest that starts
+  join,  // linstub-stubdom: the guest runs already
+};
+
+struct Description {
+  xen::DomId guest{};
+  std::string name;    // of the stub domain
+  std::string kernel;  // path
+  std::string ramdisk; // path
+  std::string command_line;
+  uint32_t memory = 0; // MiB
+  std::string log_level;
+  std::vector<std::string> arguments; // QEMU's, without argv[0]
+  std::vector<disk::Disk> disks;      // those of the files among them
+  std::vector<FileToCopy> files;
+  std::vector<Nic> nics;
+  Taps taps = Taps::libxl;
+};
+
+std::string encode(const Description &description);
+base::Result<Description> decode_description(std::string_view json);
+
+} // namespace linstub::plan

@@ -1,0 +1,46 @@
+// The device options of QEMU's command line that name things of dom0: -drive, -netdev, -device.
+#pragma once
+
+#include "base/result.hpp"
+#include "plan/plan.hpp"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace linstub::plan {
+
+constexpr size_t most_nics = 8;
+
+struct DriveOption {
+  std::optional<disk::Disk> disk; // none for an empty CD-ROM drive
+  std::string for_qemu;
+};
+// `number` is how many disks there are already.
+base::Result<DriveOption> translate_drive(std::string_view value, size_t number);
+
+// CD-ROM drives of a plan, by the id that QMP knows them by ("ide-5632"). An error where there is
+// no such drive.
+
+// The disk (xvdX) that is its medium; none if it is empty.
+base::Result<std::optional<std::string>> medium_of(const Plan &plan, std::string_view drive);
+
+// Puts a disk, or none, in the place of its medium: among the disks, and in QEMU's arguments, as
+// they would be for a new guest. Returns the disk that was its medium, as medium_of().
+base::Result<std::optional<std::string>> set_medium(Plan &plan, std::string_view drive,
+                                                    std::optional<disk::Disk> medium);
+
+// A name that no disk and no file of the plan has, nor one of `others`.
+base::Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string> &others);
+
+struct NetdevOption {
+  Nic nic; // without a MAC: that is in -device
+  std::string for_qemu;
+};
+base::Result<NetdevOption> translate_netdev(std::string_view value);
+
+// An error for a device that needs something a stub domain has not got.
+base::Result<> check_device(std::string_view driver);
+
+} // namespace linstub::plan

@@ -1,0 +1,80 @@
+// Plan: what the device model's command line asks for, sorted by who has to do it: arguments for
+// QEMU in the stub domain, devices that the stub domain needs, and services of linstub-dm in dom0.
+#pragma once
+
+#include "disk/disk.hpp"
+#include "plan/settings.hpp"
+#include "wire/paths.hpp"
+#include "xen/domid.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace linstub::plan {
+
+// A file of dom0 that linstub-init copies into the stub domain, by way of a read-only disk.
+struct CopiedFile {
+  disk::Disk disk;
+  std::string path; // in the stub domain, below wire::files_directory
+
+  bool operator==(const CopiedFile &) const = default;
+};
+
+// An emulated NIC. The stub domain's vif has the name that QEMU's tap would have in dom0, so that
+// libxl's hotplug script for the tap finds it.
+struct Nic {
+  uint8_t index = 0; // of -netdev id=net<index>, and of the vif
+  std::string interface;
+  std::string bridge;
+  std::string mac; // of the frontend in the stub domain: not the guest's
+
+  bool operator==(const Nic &) const = default;
+};
+
+// Where VNC is served in dom0.
+struct VncAddress {
+  std::string host; // empty: all addresses
+  uint16_t first_port = 0;
+  uint16_t last_port = 0; // as many are tried as lie between
+  bool password = false;
+
+  bool operator==(const VncAddress &) const = default;
+};
+
+// Where a serial port of the guest leads to in dom0.
+enum class SerialKind { pty, file, socket, device, null };
+struct SerialPort {
+  SerialKind kind = SerialKind::null;
+  std::string path; // of file, socket and device
+
+  bool operator==(const SerialPort &) const = default;
+};
+
+// A monitor socket that linstub-dm serves in dom0: a path, or a descriptor that libxl opened.
+struct Monitor {
+  std::string path;
+  int fd = -1;
+
+  bool operator==(const Monitor &) const = default;
+};
+
+enum class Start { running, paused }; // paused: -S, QEMU waits for "cont"
+
+struct Plan {
+  std::optional<xen::DomId> guest;
+  std::string name;
+  Start start = Start::running;
+  int incoming = -1; // the descriptor of a saved state that libxl has opened, -1 for a new guest
+  std::vector<std::string> qemu; // QEMU's arguments, without argv[0]
+  std::vector<disk::Disk> disks;
+  std::vector<CopiedFile> files;
+  std::vector<Nic> nics;
+  std::optional<VncAddress> vnc;
+  std::vector<SerialPort> serial;
+  std::vector<Monitor> monitors;
+  Settings settings;
+};
+
+} // namespace linstub::plan

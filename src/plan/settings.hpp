@@ -1,0 +1,37 @@
+// What a user can set: for the host in /etc/linstub/linstub.toml, and for one guest in its xl.cfg,
+//
+//     device_model_args_hvm = [ "-linstub", "memory=96,log-level=debug" ]
+//
+// with the same keys. Unknown keys and bad values are refused with a sentence.
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace linstub::plan {
+
+struct Settings {
+  std::string image = LINSTUB_IMAGE_DIRECTORY; // directory of kernel, ramdisk and manifest.json
+  uint32_t memory = 56;                        // MiB of the stub domain
+  base::LogLevel log_level = base::LogLevel::info;
+  std::string kernel_options; // added to the stub domain's kernel command line
+};
+
+constexpr const char *settings_file = LINSTUB_SETTINGS_FILE;
+constexpr uint32_t least_memory = 32; // MiB: below that the kernel cannot unpack the ramdisk
+constexpr uint32_t most_memory = 4096;
+
+// Sets one value. The error names the key and, for an unknown one, those that are known.
+base::Result<> set(Settings &settings, std::string_view key, std::string_view value);
+
+// "key=value,key=value" of a -linstub argument.
+base::Result<> set_all(Settings &settings, std::string_view options);
+
+// The host's settings; the defaults if the file is not there.
+base::Result<Settings> load_settings(const std::string &path);
+
+} // namespace linstub::plan

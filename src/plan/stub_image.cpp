@@ -1,0 +1,118 @@
+#include "plan/stub_image.hpp"
+
+#include "base/fd.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace linstub::plan {
+namespace {
+
+using base::fail;
+using base::Result;
+
+constexpr std::string_view advice = "build it with `linstub image build`, or name another one "
+                                    "with image= in /etc/linstub/linstub.toml";
+
+std::string path_of(const base::Fd &fd) {
+  return base::format("/proc/{}/fd/{}", ::getpid(), fd.get());
+}
+
+struct Opened {
+  base::Fd fd;
+  uint64_t size = 0;
+};
+
+Result<Opened> open_part(const std::string &path, std::string_view what) {
+  auto fd = base::open_file(path, O_RDONLY);
+  if (!fd)
+    return fail("the stub domain image has no {}: {}: {}", what, fd.error().message(), advice);
+  struct stat status{};
+  if (::fstat(fd->get(), &status) != 0)
+    return base::fail_errno(errno, "look at {}", path);
+  if (!S_ISREG(status.st_mode))
+    return fail("{} is not a file: {}", path, advice);
+  return Opened{.fd = std::move(*fd), .size = static_cast<uint64_t>(status.st_size)};
+}
+
+template <size_t size>
+std::array<unsigned char, size> bytes_at(const base::Fd &fd, off_t offset) {
+  std::array<unsigned char, size> bytes{};
+  if (::pread(fd.get(), bytes.data(), size, offset) != static_cast<ssize_t>(size))
+    bytes.fill(0); // shorter than that: no magic number will match
+  return bytes;
+}
+
+// A Linux bzImage (Documentation/arch/x86/boot.rst: "HdrS" at 0x202), or an ELF file.
+bool is_kernel(const base::Fd &fd) {
+  constexpr std::array<unsigned char, 4> header{'H', 'd', 'r', 'S'};
+  constexpr std::array<unsigned char, 4> elf{0x7f, 'E', 'L', 'F'};
+  return bytes_at<4>(fd, 0x202) == header || bytes_at<4>(fd, 0) == elf;
+}
+
+bool is_zstd(const base::Fd &fd) {
+  constexpr std::array<unsigned char, 4> magic{0x28, 0xb5, 0x2f, 0xfd}; // RFC 8878
+  return bytes_at<4>(fd, 0) == magic;
+}
+
+Result<> check_size(const std::string &path, uint64_t size, uint64_t expected) {
+  if (size == expected)
+    return {};
+  return fail("{} has {} bytes, and {} according to its manifest: it is {}; {}", path, size,
+              expected, size < expected ? "truncated" : "another one", advice);
+}
+
+} // namespace
+
+std::string Image::kernel() const { return path_of(kernel_file); }
+std::string Image::ramdisk() const { return path_of(ramdisk_file); }
+
+Result<Manifest> parse_manifest(std::string_view text) {
+  using Json = nlohmann::json;
+  try {
+    Json json = Json::parse(text);
+    return Manifest{.version = json.at("version").get<std::string>(),
+                    .xen = json.at("xen").get<std::string>(),
+                    .kernel_size = json.at("kernel").at("size").get<uint64_t>(),
+                    .ramdisk_size = json.at("ramdisk").at("size").get<uint64_t>()};
+  } catch (const Json::exception &error) {
+    return fail("{}", error.what());
+  }
+}
+
+Result<Image> check_image(const std::string &directory, const std::string &xen) {
+  const std::string kernel_path = directory + "/kernel";
+  const std::string ramdisk_path = directory + "/ramdisk";
+  Image image{.directory = directory, .kernel_file = {}, .ramdisk_file = {}, .manifest = {}};
+  if (::access(directory.c_str(), X_OK) != 0)
+    return fail("there is no stub domain image in {} ({}): {}", directory, base::errno_text(errno),
+                advice);
+  Opened kernel = TRY(open_part(kernel_path, "kernel"));
+  Opened ramdisk = TRY(open_part(ramdisk_path, "ramdisk"));
+  std::string path = directory + "/manifest.json";
+  TRY(open_part(path, "manifest"));
+  constexpr size_t longest = size_t{4} << 20;
+  std::string text = TRY(base::read_file(path, longest));
+  image.manifest = TRY(parse_manifest(text).transform_error(base::doing("{}", path)));
+  if (image.manifest.xen != xen)
+    return fail(
+        "the stub domain image in {} was built for Xen {}, and this host runs Xen {}: build "
+        "one for this release, or name another one with image= in "
+        "/etc/linstub/linstub.toml",
+        directory, image.manifest.xen, xen);
+  if (!is_kernel(kernel.fd))
+    return fail("{} is not a Linux kernel: {}", kernel_path, advice);
+  TRY(check_size(kernel_path, kernel.size, image.manifest.kernel_size));
+  if (!is_zstd(ramdisk.fd))
+    return fail("{} is not a zstd-compressed ramdisk: {}", ramdisk_path, advice);
+  TRY(check_size(ramdisk_path, ramdisk.size, image.manifest.ramdisk_size));
+  image.kernel_file = std::move(kernel.fd);
+  image.ramdisk_file = std::move(ramdisk.fd);
+  return image;
+}
+
+} // namespace linstub::plan

@@ -1,0 +1,28 @@
+// What a stub domain has to be for a guest: its description, from the plan and what is at hand.
+#pragma once
+
+#include "disk/file_disk.hpp"
+#include "plan/description.hpp"
+#include "plan/plan.hpp"
+#include "plan/stub_image.hpp"
+
+namespace linstub::plan {
+
+// MiB: what the settings say, and room for the copied files.
+uint32_t memory_needed(const Settings &settings, const std::vector<disk::FileDisk> &files);
+
+// MiB more while QEMU restores: until it has learned where the guest's video memory is, it keeps a
+// stand-in of that size (hw/xen/xen-mapcache.c). It can be taken away afterwards.
+uint32_t memory_to_restore(const Plan &plan);
+
+// How the stub domain comes to its QEMU's state.
+struct Origin {
+  std::string state;       // the file of the state disk; empty: a new guest
+  Taps taps = Taps::libxl; // and to the guest's networks
+};
+
+// `files` are those of plan.files, in their order.
+Description describe(const Plan &plan, const Image &image, const std::vector<disk::FileDisk> &files,
+                     const Origin &origin);
+
+} // namespace linstub::plan

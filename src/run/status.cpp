@@ -1,0 +1,104 @@
+#include "run/status.hpp"
+
+#include "base/fd.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace linstub::run {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t longest = 16384;
+
+} // namespace
+
+base::Result<> make_run_directory() {
+  if (::mkdir(run_directory, 0755) != 0 && errno != EEXIST)
+    return base::fail_errno(errno, "make {}", run_directory);
+  return {};
+}
+
+std::string encode(const Status &status) {
+  Json json = {{"guest", status.guest},   {"domid", xen::number(status.domid)},
+               {"pid", status.pid},       {"phase", status.phase},
+               {"image", status.image},   {"version", status.version},
+               {"memory", status.memory}, {"since", status.since},
+               {"error", status.error}};
+  if (status.stub_domain)
+    json["stub-domain"] = xen::number(*status.stub_domain);
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+base::Result<Status> decode_status(std::string_view text) {
+  try {
+    Json json = Json::parse(text);
+    Status status{.guest = json.at("guest").get<std::string>(),
+                  .domid = xen::DomId{json.at("domid").get<uint16_t>()},
+                  .stub_domain = std::nullopt,
+                  .pid = json.at("pid").get<int32_t>(),
+                  .phase = json.at("phase").get<std::string>(),
+                  .image = json.at("image").get<std::string>(),
+                  .version = json.at("version").get<std::string>(),
+                  .memory = json.at("memory").get<uint32_t>(),
+                  .since = json.at("since").get<int64_t>(),
+                  .error = json.at("error").get<std::string>()};
+    if (json.contains("stub-domain"))
+      status.stub_domain = xen::DomId{json.at("stub-domain").get<uint16_t>()};
+    return status;
+  } catch (const Json::exception &error) {
+    return base::fail("{}", error.what());
+  }
+}
+
+std::string status_path(const std::string &guest) {
+  std::string name;
+  for (char c : guest.substr(0, 200)) {
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                 c == '-' || c == '_' || (c == '.' && !name.empty());
+    name += plain ? std::string(1, c) : std::format("%{:02x}", static_cast<unsigned char>(c));
+  }
+  return std::format("{}/{}{}", run_directory, name, status_suffix);
+}
+
+base::Result<> write_status(const Status &status) {
+  TRY(make_run_directory());
+  return base::replace_file(status_path(status.guest), encode(status));
+}
+
+void remove_status(const std::string &guest) { ::unlink(status_path(guest).c_str()); }
+
+void mark_failed(xen::DomId guest, const std::string &error) {
+  auto all = read_all_status();
+  for (Status &status : all.value_or(std::vector<Status>{})) {
+    if (status.domid != guest || status.phase == "failed")
+      continue;
+    status.phase = "failed";
+    status.error = error;
+    [[maybe_unused]] auto written = write_status(status); // nobody is there to hear of it
+  }
+}
+
+base::Result<std::vector<Status>> read_all_status() {
+  std::vector<Status> all;
+  std::error_code error;
+  for (const auto &entry : std::filesystem::directory_iterator(run_directory, error)) {
+    if (entry.path().extension() != status_suffix)
+      continue;
+    auto text = base::read_file(entry.path(), longest);
+    auto status = text ? decode_status(*text) : std::unexpected(text.error());
+    if (status)
+      all.push_back(std::move(*status));
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return base::fail("read {}: {}", run_directory, error.message());
+  std::ranges::sort(all, {}, &Status::guest);
+  return all;
+}
+
+} // namespace linstub::run

@@ -1,0 +1,50 @@
+// What `linstub status` shows: one small file for each guest in /run/linstub, written by its
+// linstub-dm. After an orderly end it goes; after a failure it stays and tells why, until the guest
+// (by its name) is started again.
+#pragma once
+
+#include "base/result.hpp"
+#include "xen/domid.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace linstub::run {
+
+constexpr const char *run_directory = "/run/linstub";
+constexpr const char *status_suffix = ".status";
+base::Result<> make_run_directory();
+
+struct Status {
+  std::string guest; // its name
+  xen::DomId domid{};
+  std::optional<xen::DomId> stub_domain;
+  int32_t pid = 0;
+  std::string phase;   // creating, booting, serving, ending, failed
+  std::string image;   // directory
+  std::string version; // of the image
+  uint32_t memory = 0; // MiB of the stub domain
+  int64_t since = 0;   // seconds of the Unix epoch
+  std::string error;
+
+  bool operator==(const Status &) const = default;
+};
+
+std::string encode(const Status &status);
+base::Result<Status> decode_status(std::string_view json);
+
+// The file of a guest of that name.
+std::string status_path(const std::string &guest);
+
+base::Result<> write_status(const Status &status);
+void remove_status(const std::string &guest);
+
+// Notes that the linstub-dm of the guest with that domid is dead, and why that is known.
+void mark_failed(xen::DomId guest, const std::string &error);
+
+// All of them, sorted by name. Files that are not to be understood are left out.
+base::Result<std::vector<Status>> read_all_status();
+
+} // namespace linstub::run

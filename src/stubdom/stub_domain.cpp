@@ -1,0 +1,198 @@
+#include "stubdom/stub_domain.hpp"
+
+#include "base/deadline.hpp"
+#include "disk/file_disk.hpp"
+#include "pci/pci_backend.hpp"
+#include "pci/pci_release.hpp"
+#include "run/status.hpp"
+#include "stubdom/tap_script.hpp"
+#include "wire/frame.hpp"
+#include "wire/paths.hpp"
+#include "wire/state_record.hpp"
+#include "xen/departure.hpp"
+
+#include <unistd.h>
+
+namespace linstub::stubdom {
+namespace {
+
+using base::Deadline;
+using base::Milliseconds;
+using base::Result;
+
+constexpr Milliseconds longest_wait_for_name{25'000};
+constexpr Milliseconds longest_other_destruction{40'000};
+constexpr Milliseconds between_looks{100};
+// The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
+constexpr uint32_t overhead = 4; // MiB
+
+} // namespace
+
+Result<StubDomains> StubDomains::open() {
+  auto toolstack = TRY(xen::Toolstack::open());
+  auto control = TRY(xen::Control::open());
+  auto xenstore = TRY(xen::Xenstore::connect());
+  return StubDomains(std::move(toolstack), std::move(control), std::move(xenstore));
+}
+
+Result<xen::DomId> StubDomains::create(const plan::Description &description,
+                                       const std::string &hotplug) {
+  TRY(wait_for_name(description.name));
+  TRY(toolstack_.make_room(description.memory + overhead));
+  xen::DomId domid = TRY(toolstack_.create(
+      {.name = description.name,
+       .kernel = description.kernel,
+       .ramdisk = description.ramdisk,
+       .command_line = description.command_line,
+       .memory = description.memory,
+       .nodes = {{wire::owner_node, std::to_string(xen::number(description.guest))}}}));
+  auto finish = [&]() -> Result<> {
+    TRY(prepare(domid, description));
+    if (control_.can_have_pci(description.guest))
+      TRY(pci::PciBackend(xenstore_, domid).open());
+    TRY(attach(domid, description, hotplug));
+    return toolstack_.unpause(domid);
+  };
+  if (auto done = finish(); !done) {
+    pci::release_pci(control_, xenstore_, domid);
+    [[maybe_unused]] auto destroyed = toolstack_.destroy(domid); // the first error is the cause
+    return std::unexpected(std::move(done).error());
+  }
+  return domid;
+}
+
+// After a reboot the stub domain of the guest's former life may still be on its way out.
+Result<> StubDomains::wait_for_name(const std::string &name) {
+  Deadline deadline = Deadline::after(longest_wait_for_name);
+  while (auto other = TRY(toolstack_.find(name))) {
+    std::string owner = std::format("{}/{}", xen::domain_path(*other), wire::owner_node);
+    auto guest = TRY(xenstore_.read_if_there(owner, 16));
+    if (!guest)
+      return base::fail("a domain named {} exists already (domain {}), and is no stub domain: "
+                        "rename it",
+                        name, *other);
+    auto old_guest = xen::parse_domid(*guest);
+    // One whose guest is gone and whose device model does not end it is ours to end.
+    if (deadline.left() < longest_wait_for_name / 2 && old_guest &&
+        !TRY(control_.info(*old_guest))) {
+      pci::release_pci(control_, xenstore_, *other);
+      [[maybe_unused]] auto destroyed = toolstack_.destroy(*other);
+    }
+    if (deadline.passed())
+      return base::fail("the stub domain {} of a former guest {} does not end: xl destroy {}", name,
+                        *guest, *other);
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(between_looks).count()));
+  }
+  return {};
+}
+
+Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &description) {
+  xen::DomId guest = description.guest;
+  TRY(control_.set_target(domid, guest));
+  TRY(xenstore_.set_target(domid, guest));
+  std::string home = xen::domain_path(domid);
+  std::string vm = TRY(xenstore_.read(home + "/vm", 128));
+  return xenstore_.transaction([&]() -> Result<> {
+    auto write = [&](const std::string &node, std::string_view value) {
+      return xenstore_.write(std::format("{}/{}", home, node), value);
+    };
+    // The stub domain's kernel reads this once, when it finds xenstore.
+    TRY(write("target", std::format("{}", guest)));
+    TRY(write(wire::version_node, std::to_string(wire::protocol_version)));
+    TRY(write(wire::log_level_node, description.log_level));
+    for (size_t i = 0; i < description.files.size(); i++) {
+      const plan::FileToCopy &file = description.files[i];
+      TRY(write(std::format("{}/{}/device", wire::files_node, i), file.device));
+      TRY(write(std::format("{}/{}/size", wire::files_node, i), std::to_string(file.size)));
+      TRY(write(std::format("{}/{}/path", wire::files_node, i), file.path));
+    }
+    for (size_t i = 0; i < description.arguments.size(); i++)
+      TRY(xenstore_.write(std::format("{}/image/dm-argv/{:03}", vm, i + 1),
+                          description.arguments[i]));
+    // QEMU says "running" below this.
+    return xenstore_.make_directory(std::format("{}/device-model/{}", home, guest), domid, guest);
+  });
+}
+
+Result<> StubDomains::attach(xen::DomId domid, const plan::Description &description,
+                             const std::string &hotplug) {
+  for (const disk::Disk &disk : description.disks)
+    TRY(attach_disk(domid, disk, hotplug));
+  for (const plan::Nic &nic : description.nics) {
+    TRY(toolstack_.add_nic(domid, {.index = nic.index,
+                                   .interface = nic.interface,
+                                   .mac = nic.mac,
+                                   .bridge = nic.bridge,
+                                   .script = hotplug}));
+    // At the guest's start libxl does it, after the device model is up.
+    if (description.taps == plan::Taps::join)
+      TRY(join_tap(xenstore_, description.guest, nic));
+  }
+  return {};
+}
+
+Result<> StubDomains::attach_disk(xen::DomId stub, const disk::Disk &disk,
+                                  const std::string &hotplug) {
+  return toolstack_.add_disk(stub, {.path = disk.path,
+                                    .vdev = disk.vdev,
+                                    .writable = disk.mode == disk::DiskMode::read_write,
+                                    .script = hotplug});
+}
+
+Result<> StubDomains::detach_disk(xen::DomId stub, const std::string &vdev) {
+  return toolstack_.remove_disk(stub, vdev);
+}
+
+Result<> StubDomains::settle(xen::DomId stub, uint32_t memory) {
+  TRY(detach_disk(stub, wire::state_disk));
+  return toolstack_.shrink(stub, memory);
+}
+
+Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {
+  Deadline deadline = Deadline::after(longest_wait_for_name);
+  while (auto other = TRY(toolstack_.find(name))) {
+    if (*other == stub)
+      return {};
+    if (deadline.passed())
+      return base::fail("domain {} has the name {}", *other, name);
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(between_looks).count()));
+  }
+  return toolstack_.rename(stub, name);
+}
+
+Result<> StubDomains::destroy_all(xen::DomId guest) {
+  std::string number = std::to_string(xen::number(guest));
+  for (const std::string &name : TRY(xenstore_.list("/local/domain"))) {
+    auto domid = xen::parse_domid(name);
+    if (!domid || *domid == xen::dom0)
+      continue;
+    std::string home = xen::domain_path(*domid);
+    std::string owner = std::format("{}/{}", home, wire::owner_node);
+    if (TRY(xenstore_.read_if_there(owner, 16)) != number)
+      continue;
+    // Two toolstacks that destroy one domain would get in each other's way.
+    TRY(xen::await_destruction(*domid, control_, xenstore_,
+                               Deadline::after(longest_other_destruction)));
+    if (!TRY(xenstore_.read_if_there(owner, 16)))
+      continue;
+    // libxl would take it for one of its own, and remove the guest's monitor sockets, which are
+    // linstub-dm's (libxl_domain.c, stubdom_destroy_callback).
+    TRY(xenstore_.remove(home + "/target"));
+    pci::release_pci(control_, xenstore_, *domid);
+    TRY(toolstack_.destroy(*domid));
+  }
+  pci::forget_dead_pci(control_, xenstore_); // of one that somebody else has destroyed
+  // libxl makes a directory of xen-pciback for the guest as well, to which xen-pciback has to say
+  // that the device is in use; libxl removes the directory, but not what was said.
+  return xenstore_.remove(std::format("/local/domain/0/error/backend/pci/{}", guest));
+}
+
+Result<> StubDomains::rescue(xen::DomId guest) {
+  auto crashed = control_.crash(guest); // whatever happens to the stub domain
+  disk::FileDisk::remove_all(guest);
+  run::mark_failed(guest, "linstub-dm has died, and the guest was crashed");
+  TRY(destroy_all(guest));
+  return crashed;
+}
+
+} // namespace linstub::stubdom

@@ -1,0 +1,56 @@
+// StubDomains: making and removing the stub domain of a guest, by way of libxl. This is what
+// linstub-stubdom does; linstub-dm itself does not link libxl.
+//
+// A stub domain of ours carries the node linstub/guest from its first moment (libxl writes it in
+// the transaction that introduces the domain), so that one whose linstub-dm is dead can be found.
+#pragma once
+
+#include "base/result.hpp"
+#include "plan/description.hpp"
+#include "xen/control.hpp"
+#include "xen/toolstack.hpp"
+#include "xen/xenstore.hpp"
+
+#include <string>
+
+namespace linstub::stubdom {
+
+class StubDomains {
+public:
+  static base::Result<StubDomains> open();
+
+  // Makes the stub domain, gives it its target before it runs, attaches its devices and starts it.
+  // If anything fails, nothing is left. `hotplug` is the path of linstub-hotplug.
+  base::Result<xen::DomId> create(const plan::Description &description, const std::string &hotplug);
+
+  base::Result<> detach_disk(xen::DomId stub, const std::string &vdev);
+
+  // QEMU has its state: the state disk goes, and what memory is above `memory` MiB.
+  base::Result<> settle(xen::DomId stub, uint32_t memory);
+
+  // Gives a stub domain the name, which another domain may be about to give up.
+  base::Result<> rename(xen::DomId stub, const std::string &name);
+
+  // Removes every stub domain of the guest. That there is none is no error.
+  base::Result<> destroy_all(xen::DomId guest);
+
+  // For when linstub-dm has died: the same, and the guest crashes, since nobody serves it now.
+  base::Result<> rescue(xen::DomId guest);
+
+private:
+  StubDomains(xen::Toolstack toolstack, xen::Control control, xen::Xenstore xenstore)
+      : toolstack_(std::move(toolstack)), control_(std::move(control)),
+        xenstore_(std::move(xenstore)) {}
+
+  base::Result<> wait_for_name(const std::string &name);
+  base::Result<> prepare(xen::DomId domid, const plan::Description &description);
+  base::Result<> attach_disk(xen::DomId stub, const disk::Disk &disk, const std::string &hotplug);
+  base::Result<> attach(xen::DomId domid, const plan::Description &description,
+                        const std::string &hotplug);
+
+  xen::Toolstack toolstack_;
+  xen::Control control_;
+  xen::Xenstore xenstore_;
+};
+
+} // namespace linstub::stubdom

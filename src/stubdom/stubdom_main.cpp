@@ -1,0 +1,103 @@
+// linstub-stubdom: what linstub-dm has to do through libxl, in a process that ends after it.
+//
+//     linstub-stubdom create          description as JSON on standard input; prints the domid
+//     linstub-stubdom destroy GUEST   removes the stub domains of the guest
+//     linstub-stubdom detach STUB VDEV
+//                                     unplugs it
+//     linstub-stubdom settle STUB MEMORY
+//                                     after a restore: unplugs the state disk, gives memory back
+//     linstub-stubdom rename STUB NAME
+//     linstub-stubdom rescue GUEST    as destroy, and crashes the guest: its linstub-dm has died
+//
+// On failure the last line of standard error says what and why.
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "stubdom/stub_domain.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <span>
+
+using namespace linstub;
+
+namespace {
+
+// Whatever libxl waits for, this process does not outlive what its caller waits for it.
+constexpr unsigned longest_life = 90; // seconds
+
+using Arguments = std::span<const std::string>;
+
+base::Result<> create(stubdom::StubDomains &domains, Arguments) {
+  constexpr size_t longest = size_t{1} << 20;
+  std::string text = TRY(base::read_file("/dev/stdin", longest));
+  plan::Description description = TRY(plan::decode_description(text));
+  xen::DomId domid = TRY(domains.create(description, LINSTUB_HOTPLUG));
+  std::printf("%u\n", xen::number(domid));
+  return {};
+}
+
+base::Result<> destroy(stubdom::StubDomains &domains, Arguments arguments) {
+  return domains.destroy_all(TRY(xen::parse_domid(arguments[0])));
+}
+
+base::Result<> rescue(stubdom::StubDomains &domains, Arguments arguments) {
+  return domains.rescue(TRY(xen::parse_domid(arguments[0])));
+}
+
+base::Result<> detach(stubdom::StubDomains &domains, Arguments arguments) {
+  return domains.detach_disk(TRY(xen::parse_domid(arguments[0])), arguments[1]);
+}
+
+base::Result<> settle(stubdom::StubDomains &domains, Arguments arguments) {
+  uint64_t memory = TRY(xen::parse_number(arguments[1], UINT32_MAX));
+  return domains.settle(TRY(xen::parse_domid(arguments[0])), static_cast<uint32_t>(memory));
+}
+
+base::Result<> rename(stubdom::StubDomains &domains, Arguments arguments) {
+  return domains.rename(TRY(xen::parse_domid(arguments[0])), arguments[1]);
+}
+
+struct Action {
+  std::string_view name;
+  size_t arguments;
+  base::Result<> (*run)(stubdom::StubDomains &domains, Arguments arguments);
+};
+constexpr std::array<Action, 6> actions{{
+    {"create", 0, create},
+    {"destroy", 1, destroy},
+    {"rescue", 1, rescue},
+    {"detach", 2, detach},
+    {"settle", 2, settle},
+    {"rename", 2, rename},
+}};
+
+base::Result<> run(Arguments arguments) {
+  for (const Action &action : actions) {
+    if (!arguments.empty() && action.name == arguments[0] &&
+        action.arguments == arguments.size() - 1) {
+      auto domains = TRY(stubdom::StubDomains::open());
+      return action.run(domains, arguments.subspan(1));
+    }
+  }
+  return base::fail("usage: linstub-stubdom create | destroy GUEST | rescue GUEST | detach STUB "
+                    "VDEV | settle STUB MEMORY | rename STUB NAME");
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  base::set_log("linstub-stubdom", base::LogLevel::info);
+  ::alarm(longest_life);
+  // Descriptors that linstub-dm left open for this process (the keeper's pipe) end with it, not
+  // with a hotplug script that lingers.
+  for (int fd = 3; fd < 64; fd++)
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  auto done = run(arguments);
+  if (!done)
+    base::log_error("{}", done.error().message());
+  return done ? 0 : 1;
+}

@@ -1,0 +1,33 @@
+#include "stubdom/tap_script.hpp"
+
+#include "base/process.hpp"
+
+namespace linstub::stubdom {
+namespace {
+
+constexpr base::Milliseconds longest_script{20'000};
+
+} // namespace
+
+base::Result<> join_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic) {
+  std::string relative = base::format("backend/vif/{}/{}", guest, nic.index);
+  std::string backend = base::format("/local/domain/0/{}", relative);
+  auto node = [&](const char *name) {
+    return xenstore.read_if_there(base::format("{}/{}", backend, name));
+  };
+  std::string script = TRY(xenstore.read(backend + "/script"));
+  std::string vif = TRY(node("vifname")).value_or(base::format("vif{}.{}", guest, nic.index));
+  base::Command command{
+      .argv = {script, "add", "type_if=tap"},
+      .environment = std::vector<std::string>{"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                                              "script=" + script, "XENBUS_TYPE=vif",
+                                              "XENBUS_PATH=" + relative, "XENBUS_BASE_PATH=backend",
+                                              "netdev=" + TRY(node("gatewaydev")).value_or(""),
+                                              "INTERFACE=" + nic.interface, "vif=" + vif}};
+  auto done = base::run_checked(std::move(command), base::Deadline::after(longest_script));
+  if (!done)
+    return base::fail("join {} to the guest's network: {}", nic.interface, done.error().message());
+  return {};
+}
+
+} // namespace linstub::stubdom

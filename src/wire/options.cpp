@@ -1,0 +1,89 @@
+#include "wire/options.hpp"
+
+#include <algorithm>
+#include <ranges>
+
+namespace linstub::wire {
+namespace {
+
+// The text up to a single comma, with double commas made single; removes it from `text`.
+std::string take_part(std::string_view &text) {
+  std::string part;
+  while (!text.empty()) {
+    if (text.starts_with(",,")) {
+      text.remove_prefix(1);
+    } else if (text.starts_with(',')) {
+      text.remove_prefix(1);
+      break;
+    }
+    part.push_back(text.front());
+    text.remove_prefix(1);
+  }
+  return part;
+}
+
+void append_escaped(std::string &text, std::string_view value) {
+  for (char c : value)
+    text.append(c == ',' ? 2 : 1, c);
+}
+
+} // namespace
+
+Options Options::parse(std::string_view text) {
+  Options options;
+  bool first = true;
+  while (!text.empty()) {
+    std::string part = take_part(text);
+    size_t equals = part.find('=');
+    if (equals != std::string::npos)
+      options.items_.push_back({.key = part.substr(0, equals), .value = part.substr(equals + 1)});
+    else if (first)
+      options.leader_ = std::move(part);
+    else
+      options.items_.push_back({.key = std::move(part), .value = std::nullopt});
+    first = false;
+  }
+  return options;
+}
+
+std::optional<std::string> Options::get(std::string_view key) const {
+  for (const Item &item : items_ | std::views::reverse) {
+    if (item.key == key)
+      return item.value;
+  }
+  return std::nullopt;
+}
+
+std::string Options::get_or(std::string_view key, std::string_view otherwise) const {
+  return get(key).value_or(std::string(otherwise));
+}
+
+void Options::set(std::string_view key, std::string_view value) {
+  auto found = std::ranges::find(items_, key, &Item::key);
+  if (found != items_.end())
+    found->value = value;
+  else
+    items_.push_back({.key = std::string(key), .value = std::string(value)});
+}
+
+void Options::remove(std::string_view key) {
+  std::erase_if(items_, [&](const Item &item) { return item.key == key; });
+}
+
+std::string Options::text() const {
+  std::string text;
+  if (leader_)
+    append_escaped(text, *leader_);
+  for (const Item &item : items_) {
+    if (leader_ || &item != &items_.front())
+      text.push_back(',');
+    append_escaped(text, item.key);
+    if (item.value) {
+      text.push_back('=');
+      append_escaped(text, *item.value);
+    }
+  }
+  return text;
+}
+
+} // namespace linstub::wire

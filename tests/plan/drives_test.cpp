@@ -1,0 +1,77 @@
+// The media of CD-ROM drives in a plan, and the names of disks.
+#include "plan/arguments.hpp"
+#include "plan/drives.hpp"
+#include "xen/vbd.hpp"
+
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+namespace linstub::plan {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Field;
+
+constexpr const char *drive = "ide-5632";
+
+Plan plan_with(const std::string &medium) {
+  std::istringstream in("-xen-domid 7 -drive file=/images/guest.img,if=ide,index=0,format=raw "
+                        "-drive if=none,readonly=on,id=ide-5632" +
+                        medium +
+                        " -device ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0 "
+                        "-kernel /images/kernel");
+  std::vector<std::string> words;
+  for (std::string word; in >> word;)
+    words.push_back(word);
+  return translate(words, Settings{}).value();
+}
+
+disk::Disk disk(const std::string &path, const std::string &vdev) {
+  return {.path = path, .vdev = vdev, .mode = disk::DiskMode::read_only};
+}
+
+TEST(Media, AreInThePlanAsTheyWouldBeForANewGuest) {
+  Plan plan = plan_with("");
+  EXPECT_EQ(medium_of(plan, drive).value(), std::nullopt);
+  ASSERT_TRUE(set_medium(plan, drive, disk("/images/a.iso", "xvdc")));
+  EXPECT_EQ(medium_of(plan, drive).value(), "xvdc");
+  EXPECT_THAT(plan.disks, Contains(disk("/images/a.iso", "xvdc")));
+  EXPECT_THAT(plan.qemu, Contains("if=none,readonly=on,id=ide-5632,format=raw,"
+                                  "file.driver=host_device,file.filename=/dev/xvdc,"
+                                  "cache=writeback,aio=threads"));
+}
+
+TEST(Media, AreReplacedAndTakenOut) {
+  Plan plan = plan_with(",file=/images/a.iso,format=raw");
+  EXPECT_EQ(medium_of(plan, drive).value(), "xvdb");
+  ASSERT_TRUE(set_medium(plan, drive, disk("/images/b.iso", "xvdd")));
+  EXPECT_THAT(plan.disks,
+              ElementsAre(Field(&disk::Disk::vdev, "xvda"), disk("/images/b.iso", "xvdd")));
+  ASSERT_TRUE(set_medium(plan, drive, std::nullopt));
+  EXPECT_EQ(plan.disks, plan_with("").disks);
+  EXPECT_EQ(plan.qemu, plan_with("").qemu);
+}
+
+TEST(Media, AreForCdRomDrivesOnly) {
+  Plan plan = plan_with("");
+  for (const char *other : {"", "ide-768", "ide-5632,x", "nic0"}) {
+    EXPECT_FALSE(medium_of(plan, other)) << other;
+    EXPECT_FALSE(set_medium(plan, other, std::nullopt)) << other;
+  }
+}
+
+TEST(DiskNames, AreFreeIfNobodyHasThem) {
+  const Plan plan = plan_with("");
+  // The disk has xvda, the kernel's file xvdb.
+  EXPECT_EQ(free_disk_name(plan, {}).value(), "xvdc");
+  EXPECT_EQ(free_disk_name(plan, {"xvdc", "xvde"}).value(), "xvdd");
+  std::set<std::string> all;
+  for (size_t i = 0; i < xen::most_disks; i++)
+    all.insert(xen::disk_name(i).value());
+  EXPECT_FALSE(free_disk_name(plan, all));
+}
+
+} // namespace
+} // namespace linstub::plan
