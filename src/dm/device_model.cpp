@@ -60,7 +60,7 @@ std::string phase_text(const Life &life) {
 
 } // namespace
 
-DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, plan::Image image,
+DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, manifest::Image image,
                          xen::Control control, xen::Xenstore xenstore, Keeper keeper,
                          run::Status &status)
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), control_(std::move(control)),
@@ -70,7 +70,7 @@ DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, plan::Image ima
   life_.qemu_runs = plan_.start == plan::Start::paused;
 }
 
-Result<> DeviceModel::run(plan::Plan plan, plan::Image image, xen::Control control,
+Result<> DeviceModel::run(plan::Plan plan, manifest::Image image, xen::Control control,
                           run::Status &status) {
   Keeper keeper = TRY(Keeper::start(*plan.guest, helper_program));
   auto loop = TRY(base::EventLoop::create());

@@ -13,10 +13,10 @@
 #include "dm/life.hpp"
 #include "dm/media.hpp"
 #include "dm/state_mover.hpp"
+#include "manifest/stub_image.hpp"
 #include "pci/pci_devices.hpp"
 #include "plan/description.hpp"
 #include "plan/plan.hpp"
-#include "plan/stub_image.hpp"
 #include "run/control_socket.hpp"
 #include "run/status.hpp"
 #include "xen/control.hpp"
@@ -34,13 +34,13 @@ class DeviceModel {
 public:
   // Serves the guest to its end. An error is the sentence that says why the stub domain could not
   // start or has failed; then nothing is left of it.
-  static base::Result<> run(plan::Plan plan, plan::Image image, xen::Control control,
+  static base::Result<> run(plan::Plan plan, manifest::Image image, xen::Control control,
                             run::Status &status);
   DeviceModel(const DeviceModel &) = delete;
   DeviceModel &operator=(const DeviceModel &) = delete;
 
 private:
-  DeviceModel(base::EventLoop &loop, plan::Plan plan, plan::Image image, xen::Control control,
+  DeviceModel(base::EventLoop &loop, plan::Plan plan, manifest::Image image, xen::Control control,
               xen::Xenstore xenstore, Keeper keeper, run::Status &status);
   base::Result<> prepare();
   base::Result<> keep_keeper();
@@ -83,7 +83,7 @@ private:
   base::Result<> hold_and_save();
   void ask_in_turn(std::vector<std::string> commands, const std::function<void()> &then);
   void retire_qemu();
-  base::Result<> create_next(plan::Image image);
+  base::Result<> create_next(manifest::Image image);
   void resume_guest();
   void tell_upgraded();
   void tell_not_upgraded();
@@ -92,7 +92,7 @@ private:
 
   base::EventLoop &loop_;
   plan::Plan plan_;
-  plan::Image image_;                    // of the stub domain that there is, or is being made
+  manifest::Image image_;                // of the stub domain that there is, or is being made
   std::vector<disk::FileDisk> files_;    // until they are attached
   std::optional<disk::StateFile> state_; // until QEMU has it
   plan::Taps taps_ = plan::Taps::libxl;
@@ -115,8 +115,8 @@ private:
   std::unique_ptr<Helper> renaming_;
 
   // An upgrade that is under way.
-  std::optional<plan::Image> next_image_;
-  std::optional<plan::Image> previous_image_;
+  std::optional<manifest::Image> next_image_;
+  std::optional<manifest::Image> previous_image_;
   bool held_ = false; // the guest is paused, by us
   base::Clock::time_point held_since_;
 

@@ -166,7 +166,7 @@ Result<> DeviceModel::prepare_upgrade(const run::UpgradeRequest &request) {
     return base::fail("the device model is busy ({}): try again", status_.phase);
   std::string directory = request.image.empty() ? plan_.settings.image : request.image;
   std::string xen = TRY(control_.release());
-  next_image_.emplace(TRY(plan::check_image(directory, xen)));
+  next_image_.emplace(TRY(manifest::check_image(directory, xen)));
   for (const plan::CopiedFile &file : plan_.files)
     TRY(disk::FileDisk::prepare(file.disk.path, guest_, file.disk.vdev + "-check")
             .transform_error(base::doing("the guest boots directly, and its files are needed")));
@@ -254,7 +254,7 @@ void DeviceModel::retire_qemu() {
     happened(Event::stub_failed, asked.error().message());
 }
 
-Result<> DeviceModel::create_next(plan::Image image) {
+Result<> DeviceModel::create_next(manifest::Image image) {
   previous_image_.emplace(std::move(image_));
   image_ = std::move(image);
   taps_ = plan::Taps::join;

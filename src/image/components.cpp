@@ -30,9 +30,8 @@ base::Result<std::string> source_copyright(const SourcePackage &source) {
   for (const fs::path &file : source.files) {
     if (!file.filename().string().contains(".debian.tar."))
       continue;
-    std::string text = TRY(
-        base::run_checked({.argv = {"tar", "-xOf", file, "debian/copyright"}},
-                          base::Deadline::after(read_limit)));
+    std::string text = TRY(base::run_checked({.argv = {"tar", "-xOf", file, "debian/copyright"}},
+                                             base::Deadline::after(read_limit)));
     if (text.size() > largest_copyright)
       return base::fail("debian/copyright in {} has more than {} bytes", file.string(),
                         largest_copyright);

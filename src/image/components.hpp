@@ -27,8 +27,8 @@ struct Components {
   std::map<std::string, std::string> copyrights; // by component, as they are
 };
 
-// `contents` tells what is linked into programs of the ramdisk. A package without its copyright file
-// is an error: what is in an image without a licence could not be given to anybody.
+// `contents` tells what is linked into programs of the ramdisk. A package without its copyright
+// file is an error: what is in an image without a licence could not be given to anybody.
 base::Result<Components> find_components(const std::vector<ContentLine> &contents,
                                          const ComponentSources &sources);
 

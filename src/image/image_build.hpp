@@ -1,7 +1,8 @@
 // `linstub image build`: from Debian's archive to an image directory.
 //
 // An image directory holds "kernel", "ramdisk" and "manifest.json", and in "copyright" what their
-// parts come with: a file for each component of the manifest. What is expensive is kept in the cache under the hash of all that it is made from, so a build in which nothing has changed
+// parts come with: a file for each component of the manifest. What is expensive is kept in the
+// cache under the hash of all that it is made from, so a build in which nothing has changed
 // compiles nothing and asks nothing of the network. The archive is asked for a newer QEMU only when
 // the cache has none, or when it is told to (`Freshness::ask_archive`); the kernel's source is the
 // one that is installed in the build root.

@@ -156,7 +156,8 @@ private:
         origin = {"linstub", sources_.linstub_version};
         break;
       }
-      result_.files.push_back({file.path, origin.name, origin.version, manifest::digest_of(content)});
+      result_.files.push_back(
+          {file.path, origin.name, origin.version, manifest::digest_of(content)});
       entries_.push_back({.path = file.path,
                           .kind = NewcEntry::Kind::file,
                           .permissions = file.permissions,

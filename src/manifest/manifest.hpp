@@ -1,8 +1,8 @@
 // manifest.json: what an image is, what it was made from, what is in it and under which licences.
 //
 // Holds nothing that differs between two builds of the same inputs: no times, no directories. The
-// image's builder writes it; linstub-dm, which there is one of for each guest, reads of it only what
-// the image is (Extent::identity).
+// image's builder writes it; linstub-dm, which there is one of for each guest, reads of it only
+// what the image is (Extent::identity).
 #pragma once
 
 #include "base/result.hpp"
@@ -33,8 +33,8 @@ struct Input {
 struct Component {
   std::string name; // of the package
   std::string version;
-  std::string part;  // of the image that it is in: "kernel", "ramdisk", or the program, "/init"
-  Digest copyright;  // of the file, copyright/NAME beside the manifest
+  std::string part; // of the image that it is in: "kernel", "ramdisk", or the program, "/init"
+  Digest copyright; // of the file, copyright/NAME beside the manifest
   // The short names of its licences as they stand there, "LGPL-2.1+" or "GPL-2 or BSD-2-clause",
   // sorted. None: that file is not machine-readable, and has to be read.
   std::vector<std::string> licences;
@@ -74,7 +74,6 @@ enum class Extent : uint8_t { identity, everything };
 // Strict and bounded: an unknown format, a field that is missing, unknown or there twice, a wrong
 // type, a digest that is none, text with control characters and a list beyond its bound are errors.
 base::Result<Manifest> parse(std::string_view json, Extent extent = Extent::everything);
-base::Result<Manifest> read(const std::filesystem::path &path,
-                            Extent extent = Extent::everything);
+base::Result<Manifest> read(const std::filesystem::path &path, Extent extent = Extent::everything);
 
 } // namespace linstub::manifest

@@ -31,7 +31,8 @@ struct Bad {
 };
 
 // Looks at a manifest while it is parsed: bounds its depth, refuses a field that is there twice
-// (others would take the first, or the last), and keeps lists that are not wanted from being stored.
+// (others would take the first, or the last), and keeps lists that are not wanted from being
+// stored.
 class Watch {
 public:
   explicit Watch(Extent extent) : extent_(extent) {}
@@ -145,9 +146,9 @@ Component read_component(const Json &json) {
   expect_only(copyright, {"size", "sha256"});
   component.copyright = read_digest(copyright);
   if (json.contains("licences")) {
-    component.licences = read_list<std::string>(
-        json, "licences", most_licences,
-        [](const Json &licence) { return text_of(licence, "licences"); });
+    component.licences =
+        read_list<std::string>(json, "licences", most_licences,
+                               [](const Json &licence) { return text_of(licence, "licences"); });
     if (component.licences.empty())
       throw Bad{"\"licences\" is an empty list"};
   }

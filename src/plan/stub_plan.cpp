@@ -60,8 +60,8 @@ uint32_t memory_to_restore(const Plan &plan) {
   return memory == 0 ? usual : memory;
 }
 
-Description describe(const Plan &plan, const Image &image, const std::vector<disk::FileDisk> &files,
-                     const Origin &origin) {
+Description describe(const Plan &plan, const manifest::Image &image,
+                     const std::vector<disk::FileDisk> &files, const Origin &origin) {
   bool runs = origin.taps == Taps::join;
   Description description{.guest = *plan.guest,
                           .name = plan.name + "-dm",

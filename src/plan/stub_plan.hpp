@@ -2,9 +2,9 @@
 #pragma once
 
 #include "disk/file_disk.hpp"
+#include "manifest/stub_image.hpp"
 #include "plan/description.hpp"
 #include "plan/plan.hpp"
-#include "plan/stub_image.hpp"
 
 namespace linstub::plan {
 
@@ -22,7 +22,7 @@ struct Origin {
 };
 
 // `files` are those of plan.files, in their order.
-Description describe(const Plan &plan, const Image &image, const std::vector<disk::FileDisk> &files,
-                     const Origin &origin);
+Description describe(const Plan &plan, const manifest::Image &image,
+                     const std::vector<disk::FileDisk> &files, const Origin &origin);
 
 } // namespace linstub::plan

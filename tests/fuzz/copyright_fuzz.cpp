@@ -7,8 +7,8 @@
 #include <cstdlib>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  const auto licences = linstub::image::licences_in(
-      std::string_view(reinterpret_cast<const char *>(data), size));
+  const auto licences =
+      linstub::image::licences_in(std::string_view(reinterpret_cast<const char *>(data), size));
   if (!licences)
     return 0;
   for (const std::string &licence : *licences) {

@@ -1,7 +1,6 @@
-#include "image/components.hpp"
-
 #include "base/fd.hpp"
 #include "base/process.hpp"
+#include "image/components.hpp"
 #include "image/temporary.hpp"
 
 #include <gmock/gmock.h>
@@ -33,9 +32,9 @@ public:
     put("usr/share/doc/zlib1g", "It may be used by everybody.\n");
     fs::create_directories(path() / "source/debian");
     EXPECT_TRUE(base::replace_file(path() / "source/debian/copyright", machine_readable));
-    EXPECT_TRUE(base::run_checked({.argv = {"tar", "-cJf", archive(), "-C", path() / "source",
-                                            "debian"}},
-                                  base::Deadline::after(std::chrono::seconds(30))));
+    EXPECT_TRUE(
+        base::run_checked({.argv = {"tar", "-cJf", archive(), "-C", path() / "source", "debian"}},
+                          base::Deadline::after(std::chrono::seconds(30))));
   }
 
   [[nodiscard]] fs::path path() const { return directory_->path(); }

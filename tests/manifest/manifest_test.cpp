@@ -25,15 +25,13 @@ Manifest example() {
                   .version = "1:10.0.13",
                   .file = "qemu.dsc",
                   .digest = digest_of("dsc")}},
-      .components = {{.name = "libc6",
-                      .version = "2.41-12",
-                      .part = "ramdisk",
-                      .copyright = digest_of("LGPL"),
-                      .licences = {"BSD-2-clause or GPL-2", "LGPL-2.1+"}},
-                     {.name = "linstub",
-                      .version = "0.1.0",
-                      .part = "/init",
-                      .copyright = digest_of("MIT")}},
+      .components =
+          {{.name = "libc6",
+            .version = "2.41-12",
+            .part = "ramdisk",
+            .copyright = digest_of("LGPL"),
+            .licences = {"BSD-2-clause or GPL-2", "LGPL-2.1+"}},
+           {.name = "linstub", .version = "0.1.0", .part = "/init", .copyright = digest_of("MIT")}},
       .files = {
           {.path = "/init", .origin = "linstub", .version = "0.1.0", .digest = digest_of("init")}}};
 }
