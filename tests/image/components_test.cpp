@@ -121,7 +121,9 @@ TEST(Components, TheTableNamesAllThatIsLinkedIntoLinstubInit) {
   for (const auto &[file, package] : *packages)
     linked.insert(package.name);
   std::set<std::string> named;
-  for (const ContentLine &line : *parse_contents(*base::read_file(LINSTUB_CONTENTS, 64 << 10))) {
+  const auto contents = parse_contents(*base::read_file(LINSTUB_CONTENTS, 64 << 10));
+  ASSERT_TRUE(contents) << contents.error().message();
+  for (const ContentLine &line : *contents) {
     if (line.kind == ContentLine::Kind::linked && line.path == "/init")
       named.insert(line.source);
   }
