@@ -2,6 +2,11 @@
 # model (tools/libs/light/libxl_dm.c, libxl_usb.c, libxl_pci.c), and nothing else. It is read after
 # `--without-default-devices`, so a device that is not named here does not exist.
 # Xen's own devices (xen-platform, xen-pvdevice, xen-pci-passthrough) come with CONFIG_XEN.
+#
+# `-device help` lists more, which no option leaves out. The machine selects acpi-erst, vmclock,
+# vmgenid, vmcoreinfo and ramfb. Others are in one source file with one that is wanted: variants of
+# e1000 and UHCI, ich9 EHCI, qemu-xhci, lsi53c810, secondary-vga, scsi-block and scsi-generic; the
+# machines xenpv and xenpvh come with CONFIG_XEN. No guest has one unless its xl.cfg asks for it.
 
 # Machines "xenfv" and "pc": i440FX with PIIX3, its IDE and UHCI controllers.
 CONFIG_I440FX=y
@@ -27,6 +32,7 @@ CONFIG_USB_UHCI=y
 CONFIG_USB_EHCI_PCI=y
 CONFIG_USB_XHCI_NEC=y
 CONFIG_USB_HID=y
+# QEMU plugs one in by itself when a controller's ports run out.
 CONFIG_USB_HUB=y
 
 # soundhw="ac97", "es1370", "hda". The sound goes to VNC clients that ask for it.

@@ -21,6 +21,7 @@ struct DemoSettings {
   std::string picture = "guest.png";
   bool keep = false;
   bool quick = false;
+  bool compare = false;
 };
 
 constexpr const char *name = "demo";
@@ -78,6 +79,7 @@ base::Result<std::string> compare(const lab::Host &host) {
 // In a lab of its own, which has the machine's other core.
 base::Result<std::string> compare_apart(lab::StageOptions options) {
   options.lab = "demo-beside";
+  options.tiny = true;
   options.debian = false;
   auto stage = TRY(lab::Stage::prepare(options));
   auto table = compare(stage.host());
@@ -85,23 +87,38 @@ base::Result<std::string> compare_apart(lab::StageOptions options) {
   return table;
 }
 
+// The comparison needs a guest with a kernel of its own, which takes as long to compile as that of
+// the image: a first demo goes without it.
+bool comparing(const DemoSettings &settings) {
+  if (settings.quick || settings.compare)
+    return settings.compare;
+  auto cache = cache::Cache::open();
+  return cache && lab::has_tiny_kernel(*cache, settings.stage.config);
+}
+
 base::Result<> demo(DemoSettings settings) {
+  const bool compares = comparing(settings);
   settings.stage.lab = "demo";
+  settings.stage.tiny = compares;
   settings.stage.debian = true;
   std::setvbuf(stdout, nullptr, _IOLBF, 0); // to be followed through a pipe too
   std::puts("== a Xen host in an emulator: start it, install Linstub, copy the guests");
   auto stage = TRY(lab::Stage::prepare(settings.stage));
   std::future<base::Result<std::string>> apart;
-  if (!settings.quick && settings.stage.host.empty())
+  if (compares && settings.stage.host.empty())
     apart = std::async(std::launch::async, compare_apart, settings.stage);
   auto shown = show(stage.host(), settings);
-  if (!settings.quick) {
+  if (compares) {
     auto table = apart.valid() ? apart.get() : compare(stage.host());
     if (table)
       std::printf("\n== beside QEMU in dom0, in this run (a tiny guest, booted directly)\n%s\n",
                   table->c_str());
     else if (shown)
       shown = std::unexpected(table.error());
+  } else if (!settings.quick) {
+    std::puts(
+        "== beside QEMU in dom0: not shown, because the guest for it has a kernel that is not "
+        "compiled\n   yet; ./dev test makes it, or ./dev demo --compare (some minutes)");
   }
   if (!settings.keep) {
     auto down = stage.down();
@@ -125,7 +142,12 @@ void add_demo_command(CLI::App &program) {
   command->add_option("--picture", settings->picture, "Where to put the picture of the screen")
       ->capture_default_str();
   command->add_flag("--keep", settings->keep, "Leave the lab running at the end");
-  command->add_flag("--quick", settings->quick, "Leave the comparison with QEMU in dom0 out");
+  auto *quick =
+      command->add_flag("--quick", settings->quick, "Leave the comparison with QEMU in dom0 out");
+  command
+      ->add_flag("--compare", settings->compare,
+                 "Compare with QEMU in dom0, even if that guest's kernel has to be compiled first")
+      ->excludes(quick);
   command->callback([settings] { finish(demo(*settings), infrastructure_failed); });
 }
 

@@ -24,6 +24,7 @@ struct ImageSettings {
   bool rebuild_ramdisk = false;
   bool rebuild_all = false;
   bool list_files = false;
+  bool list_licences = false;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
 };
 
@@ -55,11 +56,11 @@ base::Result<image::BuildOptions> build_options(const ImageSettings &settings) {
   if (settings.refresh)
     options.freshness = image::Freshness::ask_archive;
   if (!settings.locked.empty())
-    options.locked = TRY(image::read_manifest(settings.locked));
+    options.locked = TRY(manifest::read(settings.locked));
   return options;
 }
 
-void print_summary(const image::Manifest &manifest) {
+void print_summary(const manifest::Manifest &manifest) {
   constexpr double megabyte = 1e6;
   auto megabytes = [](uint64_t size) { return static_cast<double>(size) / megabyte; };
   std::println("image for Xen {} of Debian {}, Linstub {}", manifest.xen, manifest.suite,
@@ -72,14 +73,26 @@ void print_summary(const image::Manifest &manifest) {
                megabytes(manifest.ramdisk_unpacked), manifest.ramdisk.sha256);
 }
 
-void print_details(const image::Manifest &manifest) {
+void print_details(const manifest::Manifest &manifest) {
   std::println("\nmade from:");
-  for (const image::Input &input : manifest.inputs)
+  for (const manifest::Input &input : manifest.inputs)
     std::println("  {:8} {:28} {:32} {}", input.kind, input.name, input.version,
                  input.file == input.name ? "" : input.file);
   std::println("\nin the ramdisk:");
-  for (const image::RamdiskFile &file : manifest.files)
+  for (const manifest::RamdiskFile &file : manifest.files)
     std::println("  {:9} {:44} {} {}", file.digest.size, file.path, file.origin, file.version);
+}
+
+void print_licences(const manifest::Manifest &manifest) {
+  std::println("\nlicences, as Debian's copyright files name them for the whole of each work:");
+  for (const manifest::Component &component : manifest.components) {
+    std::println("  {:28} {:32} in {}", component.name, component.version,
+                 component.part.starts_with('/') ? component.part : "the " + component.part);
+    if (component.licences.empty())
+      std::println("      see copyright/{}", component.name);
+    for (const std::string &licence : component.licences)
+      std::println("      {}", licence);
+  }
 }
 
 base::Result<> build(const ImageSettings &settings) {
@@ -89,16 +102,18 @@ base::Result<> build(const ImageSettings &settings) {
 }
 
 base::Result<> show(const ImageSettings &settings) {
-  const auto manifest = TRY(image::read_manifest(fs::path(settings.directory) / "manifest.json"));
+  const auto manifest = TRY(manifest::read(fs::path(settings.directory) / "manifest.json"));
   print_summary(manifest);
   if (settings.list_files)
     print_details(manifest);
+  if (settings.list_licences)
+    print_licences(manifest);
   return {};
 }
 
 base::Result<> verify(const ImageSettings &settings) {
   TRY(image::verify_image(settings.directory).transform_error(base::doing("verify the image")));
-  std::println("kernel and ramdisk are those of the manifest");
+  std::println("kernel, ramdisk and copyright files are those of the manifest");
   if (!settings.rebuild_all && !settings.rebuild_ramdisk)
     return {};
   const auto extent =
@@ -150,6 +165,8 @@ void add_image_command(CLI::App &program) {
   showing->add_option("directory", settings->directory, "The image directory")
       ->capture_default_str();
   showing->add_flag("--files", settings->list_files, "List its inputs and its files too");
+  showing->add_flag("--licences", settings->list_licences,
+                    "List what is in it and under which licences");
   showing->callback([settings] { finish(show(*settings)); });
 
   auto *verifying = command->add_subcommand("verify", "Check an image against its manifest");

@@ -21,7 +21,7 @@ constexpr const char *name_token = "name";
 
 } // namespace
 
-DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, plan::Image image,
+DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, manifest::Image image,
                          xen::Control control, xen::Xenstore xenstore, Keeper keeper,
                          run::Status &status)
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), control_(std::move(control)),
@@ -34,7 +34,7 @@ DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, plan::Image ima
   life_.qemu_runs = plan_.start == plan::Start::paused;
 }
 
-Result<> DeviceModel::run(plan::Plan plan, plan::Image image, xen::Control control,
+Result<> DeviceModel::run(plan::Plan plan, manifest::Image image, xen::Control control,
                           run::Status &status) {
   Keeper keeper = TRY(Keeper::start(*plan.guest, stubdom_program));
   auto loop = TRY(base::EventLoop::create());

@@ -14,9 +14,9 @@
 #include "dm/stub_link.hpp"
 #include "dm/stubdom.hpp"
 #include "dm/upgrade.hpp"
+#include "manifest/stub_image.hpp"
 #include "pci/pci_devices.hpp"
 #include "plan/plan.hpp"
-#include "plan/stub_image.hpp"
 #include "run/status.hpp"
 #include "xen/control.hpp"
 #include "xen/xenstore.hpp"
@@ -32,13 +32,13 @@ class DeviceModel {
 public:
   // Serves the guest to its end. An error is the sentence that says why the stub domain could not
   // start or has failed; then nothing is left of it.
-  static base::Result<> run(plan::Plan plan, plan::Image image, xen::Control control,
+  static base::Result<> run(plan::Plan plan, manifest::Image image, xen::Control control,
                             run::Status &status);
   DeviceModel(const DeviceModel &) = delete;
   DeviceModel &operator=(const DeviceModel &) = delete;
 
 private:
-  DeviceModel(base::EventLoop &loop, plan::Plan plan, plan::Image image, xen::Control control,
+  DeviceModel(base::EventLoop &loop, plan::Plan plan, manifest::Image image, xen::Control control,
               xen::Xenstore xenstore, Keeper keeper, run::Status &status);
   base::Result<> prepare();
   base::Result<> open_parts();
@@ -71,7 +71,7 @@ private:
 
   base::EventLoop &loop_;
   plan::Plan plan_;
-  plan::Image image_;                   // of the stub domain that there is, or is being made
+  manifest::Image image_;               // of the stub domain that there is, or is being made
   std::vector<disk::CopiedFile> files_; // until they are attached
   plan::Taps taps_ = plan::Taps::libxl;
   xen::Control control_;

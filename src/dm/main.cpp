@@ -37,7 +37,7 @@ void print_help() {
 Result<> serve(const plan::Plan &plan, run::Status &status) {
   xen::Control control = TRY(xen::Control::open());
   std::string xen = TRY(control.release());
-  plan::Image image = TRY(plan::check_image(plan.settings.image, xen));
+  manifest::Image image = TRY(manifest::check_image(plan.settings.image, xen));
   status.version = image.manifest.version;
   for (const disk::Disk &disk : plan::disks_of(plan))
     TRY(disk::prepare_disk(disk));

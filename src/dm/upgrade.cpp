@@ -51,7 +51,7 @@ Result<> Upgrade::prepare(const run::UpgradeRequest &request) {
   const plan::Plan &plan = context_.plan;
   std::string directory = request.image.empty() ? plan.settings.image : request.image;
   std::string xen = TRY(context_.control.release());
-  next_image_.emplace(TRY(plan::check_image(directory, xen)));
+  next_image_.emplace(TRY(manifest::check_image(directory, xen)));
   for (const plan::CopiedFile &file : plan.files)
     TRY(disk::CopiedFile::prepare(file.disk.path, *plan.guest, file.disk.vdev + "-check")
             .transform_error(base::doing("the guest boots directly, and its files are needed")));
@@ -134,7 +134,7 @@ Result<> Upgrade::retire_qemu() {
   return {};
 }
 
-plan::Image Upgrade::take_image(plan::Image former, const std::string &why) {
+manifest::Image Upgrade::take_image(manifest::Image former, const std::string &why) {
   if (context_.life.attempt == Attempt::fallback) {
     tell(base::format("the new stub domain has failed ({}); going back to the old image", why));
     return std::move(*previous_image_);
@@ -149,7 +149,7 @@ void Upgrade::resume_guest() {
   base::log_failure(context_.control.unpause(*context_.plan.guest));
 }
 
-void Upgrade::tell_done(xen::DomId stub, const plan::Image &image) {
+void Upgrade::tell_done(xen::DomId stub, const manifest::Image &image) {
   auto held = duration_cast<Milliseconds>(base::Clock::now() - held_since_).count();
   forget_images();
   std::string text = base::format("guest {} is served by stub domain {} with image {} of Linstub "

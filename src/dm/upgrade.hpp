@@ -9,8 +9,8 @@
 #include "dm/monitor.hpp"
 #include "dm/saver.hpp"
 #include "dm/stub_link.hpp"
+#include "manifest/stub_image.hpp"
 #include "plan/plan.hpp"
-#include "plan/stub_image.hpp"
 #include "run/control_socket.hpp"
 #include "xen/control.hpp"
 #include "xen/xenstore.hpp"
@@ -51,13 +51,13 @@ public:
 
   // Which image the next stub domain is to be of: the new one, or, after that has failed, for the
   // reason `why`, the one before. `former` is that of the last stub domain, to go back to.
-  plan::Image take_image(plan::Image former, const std::string &why);
+  manifest::Image take_image(manifest::Image former, const std::string &why);
 
   // The guest runs again, if it was paused.
   void resume_guest();
 
   // To whoever asked.
-  void tell_done(xen::DomId stub, const plan::Image &image);
+  void tell_done(xen::DomId stub, const manifest::Image &image);
   void tell_failed(const std::string &why);
 
   // The stub domain is going: no wait for it counts any more.
@@ -78,8 +78,8 @@ private:
   Context context_;
   Owner owner_;
   std::unique_ptr<run::ControlSocket> requests_;
-  std::optional<plan::Image> next_image_;
-  std::optional<plan::Image> previous_image_;
+  std::optional<manifest::Image> next_image_;
+  std::optional<manifest::Image> previous_image_;
   bool held_ = false; // the guest is paused, by us
   base::Clock::time_point held_since_;
   base::EventLoop::Handle deadline_; // of QEMU's answer, or of its end

@@ -4,12 +4,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
 #include <deque>
+#include <map>
+#include <mutex>
 #include <vector>
 
 namespace linstub::image {
@@ -22,11 +26,58 @@ constexpr size_t kept_output = 64 << 10;
 constexpr auto terminal_interval = std::chrono::milliseconds(200);
 constexpr auto log_interval = std::chrono::seconds(30);
 
+// The last line of the terminal, which all steps that run at the same time share.
+class StatusLine {
+public:
+  void show(const void *step, std::string text) {
+    const std::scoped_lock lock(mutex_);
+    texts_[step] = std::move(text);
+    write("");
+  }
+
+  // `text` stays, above those that still run.
+  void end(const void *step, const std::string &text) {
+    const std::scoped_lock lock(mutex_);
+    texts_.erase(step);
+    write(text + "\x1b[K\n");
+  }
+
+  void forget(const void *step) {
+    const std::scoped_lock lock(mutex_);
+    texts_.erase(step);
+  }
+
+private:
+  void write(std::string_view above) const {
+    std::string all;
+    for (const auto &[step, text] : texts_)
+      all.append(all.empty() ? "" : "; ").append(text);
+    // A line that is wider than the terminal could not be written over.
+    winsize size{};
+    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+      all.resize(std::min<size_t>(all.size(), size.ws_col - 1U));
+    const std::string bytes = base::format("\r{}{}\x1b[K", above, all);
+    std::fwrite(bytes.data(), 1, bytes.size(), stderr);
+    std::fflush(stderr);
+  }
+
+  std::mutex mutex_;
+  std::map<const void *, std::string> texts_;
+};
+
+StatusLine &status_line() {
+  static StatusLine of_the_terminal;
+  return of_the_terminal;
+}
+
 // Prints how far something is: over and over in one line on a terminal, now and then elsewhere.
 class ProgressLine {
 public:
   explicit ProgressLine(std::string what)
       : what_(std::move(what)), terminal_(::isatty(STDERR_FILENO) == 1) {}
+  ~ProgressLine() { status_line().forget(this); }
+  ProgressLine(const ProgressLine &) = delete;
+  ProgressLine &operator=(const ProgressLine &) = delete;
 
   void update(const Progress &progress) {
     progress_ = progress;
@@ -42,11 +93,20 @@ public:
     if (progress_.total != 0)
       text += base::format("{} of {} ({} %), ", progress_.done, progress_.total,
                            progress_.done * 100 / progress_.total);
-    print(text + elapsed(), "");
+    text += elapsed();
+    if (terminal_)
+      status_line().show(this, std::move(text));
+    else
+      print(text);
   }
 
-  void finish(bool success) {
-    print(base::format("{}: {} after {}", what_, success ? "done" : "failed", elapsed()), "\n");
+  void finish(bool success) const {
+    const std::string text =
+        base::format("{}: {} after {}", what_, success ? "done" : "failed", elapsed());
+    if (terminal_)
+      status_line().end(this, text);
+    else
+      print(text);
   }
 
 private:
@@ -56,8 +116,8 @@ private:
     return base::format("{}:{:02}", seconds / 60, seconds % 60);
   }
 
-  void print(const std::string &text, std::string_view end) const {
-    const std::string line = terminal_ ? base::format("\r{}\x1b[K{}", text, end) : text + "\n";
+  static void print(const std::string &text) {
+    const std::string line = text + "\n";
     std::fwrite(line.data(), 1, line.size(), stderr);
     std::fflush(stderr);
   }

@@ -5,17 +5,21 @@
 namespace linstub::image {
 namespace {
 
+// What stands behind the path.
+enum class Third : uint8_t { nothing, origin, package };
+
 struct KindName {
   std::string_view name;
   ContentLine::Kind kind;
-  bool has_origin;
+  Third third;
 };
 constexpr KindName kinds[] = {
-    {"directory", ContentLine::Kind::directory, false},
-    {"file", ContentLine::Kind::file, true},
-    {"tree", ContentLine::Kind::tree, true},
-    {"program", ContentLine::Kind::program, true},
-    {"library", ContentLine::Kind::library, false},
+    {"directory", ContentLine::Kind::directory, Third::nothing},
+    {"file", ContentLine::Kind::file, Third::origin},
+    {"tree", ContentLine::Kind::tree, Third::origin},
+    {"program", ContentLine::Kind::program, Third::origin},
+    {"library", ContentLine::Kind::library, Third::nothing},
+    {"linked", ContentLine::Kind::linked, Third::package},
 };
 
 struct OriginName {
@@ -40,9 +44,15 @@ base::Result<ContentLine> parse_line(const std::string &text) {
     ContentLine line{.kind = known.kind, .path = path};
     if (path.empty() || (line.kind != ContentLine::Kind::library && !path.starts_with('/')))
       return base::fail("\"{}\" is not an absolute path", path);
-    if (!known.has_origin)
+    if (known.third == Third::nothing)
       return origin.empty() ? base::Result<ContentLine>(line)
                             : base::fail("a {} has no origin", kind);
+    if (known.third == Third::package) {
+      if (origin.empty())
+        return base::fail("there is no package that is linked into {}", path);
+      line.source = origin;
+      return line;
+    }
     const size_t colon = origin.find(':');
     for (const OriginName &name : origins) {
       if (colon != std::string::npos && origin.substr(0, colon) == name.name) {
@@ -53,7 +63,7 @@ base::Result<ContentLine> parse_line(const std::string &text) {
     }
     return base::fail("\"{}\" is not an origin (root:PATH, qemu:PATH or init:)", origin);
   }
-  return base::fail("\"{}\" is none of directory, file, tree, program and library", kind);
+  return base::fail("\"{}\" is none of directory, file, tree, program, library and linked", kind);
 }
 
 } // namespace

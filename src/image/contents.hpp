@@ -24,12 +24,13 @@ struct ContentLine {
     tree,    // every file of a directory
     program, // an executable: stripped, and its libraries come along
     library, // one that is loaded at run time, so that no program names it
+    linked,  // a package whose code is linked into a program that is not built here
   };
 
   Kind kind = Kind::file;
-  std::string path; // in the ramdisk; a library's name
+  std::string path; // in the ramdisk; a library's name; the program that a package is in
   Origin origin = Origin::root;
-  std::string source; // where in the origin
+  std::string source; // where in the origin; the package that is linked
 };
 
 // Parses the table; an error names the line.

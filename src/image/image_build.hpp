@@ -1,14 +1,15 @@
 // `linstub image build`: from Debian's archive to an image directory.
 //
-// An image directory holds "kernel", "ramdisk" and "manifest.json". What is expensive is kept in
-// the cache under the hash of all that it is made from, so a build in which nothing has changed
+// An image directory holds "kernel", "ramdisk" and "manifest.json", and in "copyright" what their
+// parts come with: a file for each component of the manifest. What is expensive is kept in the
+// cache under the hash of all that it is made from, so a build in which nothing has changed
 // compiles nothing and asks nothing of the network. The archive is asked for a newer QEMU only when
 // the cache has none, or when it is told to (`Freshness::ask_archive`); the kernel's source is the
 // one that is installed in the build root.
 #pragma once
 
 #include "base/result.hpp"
-#include "image/manifest.hpp"
+#include "manifest/manifest.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -26,15 +27,15 @@ struct BuildOptions {
   std::filesystem::path recipes; // this source's config/
   std::filesystem::path init;    // linstub-init
   std::filesystem::path output;  // the image directory; made, and replaced file by file
-  std::optional<Manifest> locked;
+  std::optional<manifest::Manifest> locked;
   Freshness freshness = Freshness::use_cache;
   unsigned jobs = 1;
 };
 
-base::Result<Manifest> build_image(const BuildOptions &options);
+base::Result<manifest::Manifest> build_image(const BuildOptions &options);
 
 // Checks that the image in a directory is whole: the files are what its manifest says.
-base::Result<Manifest> verify_image(const std::filesystem::path &directory);
+base::Result<manifest::Manifest> verify_image(const std::filesystem::path &directory);
 
 // How much `reproduce_image` makes again.
 enum class Reproduce : uint8_t { ramdisk, everything };

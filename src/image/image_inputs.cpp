@@ -2,7 +2,6 @@
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
-#include "image/packages.hpp"
 #include "image/recipe.hpp"
 #include "image/temporary.hpp"
 
@@ -12,6 +11,9 @@
 namespace linstub::image {
 namespace fs = std::filesystem;
 
+using manifest::digest_of_file;
+using manifest::Input;
+
 namespace {
 
 constexpr size_t largest_small_file = 64 << 10;
@@ -20,6 +22,8 @@ constexpr const char *qemu_source = "qemu";
 constexpr const char *recipe_version = "1";
 // The package whose version is that of the Xen that the image is for.
 constexpr const char *xen_package = "libxen-dev";
+constexpr std::string_view kernel_prefix = "linux-source-";
+constexpr std::string_view kernel_suffix = ".tar.xz";
 constexpr const char *kernel_recipe = "kernel/linstub.config";
 constexpr const char *qemu_recipes[] = {"qemu/configure.options", "qemu/linstub.mak"};
 constexpr const char *contents_recipe = "image/contents";
@@ -61,7 +65,7 @@ base::Result<fs::path> find_kernel_source() {
   std::error_code error;
   for (const auto &entry : fs::directory_iterator("/usr/src", error)) {
     const std::string name = entry.path().filename();
-    if (name.starts_with("linux-source-") && name.ends_with(".tar.xz"))
+    if (name.starts_with(kernel_prefix) && name.ends_with(kernel_suffix))
       found.push_back(entry.path());
   }
   if (found.empty())
@@ -71,6 +75,13 @@ base::Result<fs::path> find_kernel_source() {
     return base::fail("several kernel sources are installed ({}, {}); remove all but one",
                       found[0].string(), found[1].string());
   return found.front();
+}
+
+// "linux-source-6.12" of ".../linux-source-6.12.tar.xz".
+std::string package_of(const fs::path &tarball) {
+  std::string name = tarball.filename();
+  name.resize(name.size() - kernel_suffix.size());
+  return name;
 }
 
 base::Result<SourcePackage> cached_source(const cache::Cache &cache, const std::string &version) {
@@ -151,10 +162,8 @@ base::Result<ImageInputs> find_inputs(const BuildOptions &options, const cache::
   found.xen = TRY(xen_release(xen.front().version));
 
   found.tarball = TRY(find_kernel_source());
-  const auto kernel_source = TRY(installed_packages(
-      {found.tarball.filename().string().substr(0, found.tarball.filename().string().size() - 7)},
-      "the kernel"));
-  const Input tarball = TRY(package_file(kernel_source.front(), found.tarball));
+  found.kernel = TRY(installed_packages({package_of(found.tarball)}, "the kernel")).front();
+  const Input tarball = TRY(package_file(found.kernel, found.tarball));
   const Input fragment = TRY(recipe_input(options.recipes, kernel_recipe));
   found.inputs.insert(found.inputs.end(), {tarball, fragment});
   found.kernel_key.add("recipe", recipe_version)

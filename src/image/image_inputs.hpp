@@ -5,7 +5,8 @@
 #include "cache/cache.hpp"
 #include "image/apt.hpp"
 #include "image/image_build.hpp"
-#include "image/manifest.hpp"
+#include "image/packages.hpp"
+#include "manifest/manifest.hpp"
 
 #include <filesystem>
 #include <string>
@@ -17,10 +18,11 @@ struct ImageInputs {
   std::string suite;
   std::string xen;               // release of the Xen libraries that are installed
   std::filesystem::path tarball; // the kernel's source
+  Package kernel;                // which has it
   SourcePackage qemu;
-  std::vector<Input> inputs; // all of them but the packages that ramdisk files come from
-  cache::Key kernel_key;     // everything that the kernel is made from
-  cache::Key qemu_key;       // everything that QEMU is made from
+  std::vector<manifest::Input> inputs; // all of them but the packages that ramdisk files come from
+  cache::Key kernel_key;               // everything that the kernel is made from
+  cache::Key qemu_key;                 // everything that QEMU is made from
 };
 
 // Looks at the root that we run in, which must be of the suite that the recipes name, and gets

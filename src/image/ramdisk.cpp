@@ -61,6 +61,8 @@ private:
     case ContentLine::Kind::directory:
       directories_.insert(line.path);
       break;
+    case ContentLine::Kind::linked:
+      break; // it is in the program already
     case ContentLine::Kind::library:
       extra_libraries_.push_back(line.path);
       break;
@@ -154,7 +156,8 @@ private:
         origin = {"linstub", sources_.linstub_version};
         break;
       }
-      result_.files.push_back({file.path, origin.name, origin.version, digest_of(content)});
+      result_.files.push_back(
+          {file.path, origin.name, origin.version, manifest::digest_of(content)});
       entries_.push_back({.path = file.path,
                           .kind = NewcEntry::Kind::file,
                           .permissions = file.permissions,

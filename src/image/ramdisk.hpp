@@ -3,8 +3,8 @@
 
 #include "base/result.hpp"
 #include "image/contents.hpp"
-#include "image/manifest.hpp"
 #include "image/packages.hpp"
+#include "manifest/manifest.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -28,7 +28,7 @@ struct RamdiskSources {
 
 struct Ramdisk {
   std::string archive; // newc, not compressed
-  std::vector<RamdiskFile> files;
+  std::vector<manifest::RamdiskFile> files;
   std::vector<Package> packages; // that files were taken from, sorted, each once
 };
 

@@ -50,9 +50,9 @@ base::Result<std::vector<Package>> kernel_packages() {
 }
 
 base::Result<std::vector<Package>> qemu_packages() {
-  return packages_with_compiler({"binutils", "libaio-dev", "libc6-dev", "libglib2.0-dev",
-                                 "libpixman-1-dev", "libseccomp-dev", "libxen-dev", "zlib1g-dev",
-                                 "meson", "python3-venv"},
+  return packages_with_compiler({"binutils", "libc6-dev", "libglib2.0-dev", "libpixman-1-dev",
+                                 "libseccomp-dev", "libxen-dev", "zlib1g-dev", "meson",
+                                 "python3-venv"},
                                 "QEMU's build");
 }
 

@@ -65,6 +65,8 @@ base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, con
       at = end;
     }
   }
+  // A tree that a crash has torn is made again: nobody waits for the disk.
+  argv.emplace_back("--dpkgopt=force-unsafe-io");
   for (const char *path : {"locale", "doc", "man"})
     argv.push_back(base::format("--dpkgopt=path-exclude=/usr/share/{}/*", path));
   argv.insert(argv.end(),

@@ -21,6 +21,7 @@ using std::chrono::seconds;
 namespace {
 
 constexpr const char *recipe_version = "2";
+constexpr const char *tiny_kernel = "guest-kernel"; // in the cache
 constexpr const char *kernel_source = "/usr/src/linux-source-6.12.tar.xz";
 constexpr const char *shell = "/bin/busybox"; // static, of the build root
 constexpr size_t largest_program = size_t{8} << 20;
@@ -109,14 +110,20 @@ base::Result<> add_common(cache::Key &key, const fs::path &config) {
   return {};
 }
 
-base::Result<fs::path> get_tiny_kernel(cache::Cache &cache, const fs::path &config) {
-  const fs::path fragment = config / "guests/tiny-kernel.config";
+fs::path tiny_options(const fs::path &config) { return config / "guests/tiny-kernel.config"; }
+
+base::Result<cache::Key> tiny_kernel_key(const fs::path &config) {
   cache::Key key;
   TRY(key.add_file("source", kernel_source));
-  TRY(key.add_file("options", fragment));
-  return cache.get("guest-kernel", key, [&](const fs::path &output) {
+  TRY(key.add_file("options", tiny_options(config)));
+  return key;
+}
+
+base::Result<fs::path> get_tiny_kernel(cache::Cache &cache, const fs::path &config) {
+  const cache::Key key = TRY(tiny_kernel_key(config));
+  return cache.get(tiny_kernel, key, [&](const fs::path &output) {
     const Scratch work(output.string() + ".work");
-    return image::build_kernel(kernel_source, fragment,
+    return image::build_kernel(kernel_source, tiny_options(config),
                                {.work = work.path(),
                                 .output = output,
                                 .log = cache.root() / "guest-kernel.log",
@@ -160,6 +167,11 @@ base::Result<> build_debian(const fs::path &config, const Dom0 &dom0, const fs::
 }
 
 } // namespace
+
+bool has_tiny_kernel(const cache::Cache &cache, const fs::path &config) {
+  const auto key = tiny_kernel_key(config);
+  return key && !cache.find(tiny_kernel, *key).empty();
+}
 
 base::Result<Guest> get_tiny_guest(cache::Cache &cache, const fs::path &config) {
   const fs::path kernel = TRY(

@@ -23,7 +23,8 @@ struct Guest {
 };
 
 // A kernel of our own with just the drivers that the tests use: at its prompt within seconds. Boots
-// from its disk.
+// from its disk. Compiling the kernel takes minutes, once: has_tiny_kernel() tells if it is there.
+bool has_tiny_kernel(const cache::Cache &cache, const std::filesystem::path &config);
 base::Result<Guest> get_tiny_guest(cache::Cache &cache, const std::filesystem::path &config);
 
 // Debian's own kernel, that of dom0. Boots from a CD; its disk is for data.

@@ -29,15 +29,18 @@ base::Result<> Stage::fill() {
   if (!options_.tree.empty())
     TRY(host_.put_tree(options_.tree, "/", seconds(180)));
   auto labs = TRY(Labs::open(options_.config));
-  Guest tiny = TRY(get_tiny_guest(labs.cache(), options_.config));
   TRY(host_.check("mkdir -p /lab", seconds(60)));
   struct Copy {
     std::filesystem::path from;
     const char *to;
   };
-  std::vector<Copy> copies{{tiny.disk(), "/lab/tiny.img"},
-                           {tiny.kernel(), "/lab/tiny.kernel"},
-                           {tiny.initrd(), "/lab/tiny.initrd"}};
+  std::vector<Copy> copies;
+  if (options_.tiny) {
+    Guest tiny = TRY(get_tiny_guest(labs.cache(), options_.config));
+    copies.push_back({tiny.disk(), "/lab/tiny.img"});
+    copies.push_back({tiny.kernel(), "/lab/tiny.kernel"});
+    copies.push_back({tiny.initrd(), "/lab/tiny.initrd"});
+  }
   if (options_.debian) {
     Dom0 dom0 = TRY(get_dom0(labs.cache(), options_.config));
     Guest debian = TRY(get_debian_guest(labs.cache(), options_.config, dom0));

@@ -18,7 +18,8 @@ struct StageOptions {
   Shape shape = Shape::warm;
   std::chrono::minutes life{60}; // of the lab
   std::string host;              // user@host of a real Xen host; empty: the nested lab
-  bool debian = false;           // Debian's guest too: 30 MB to copy
+  bool tiny = true;              // the tiny guest, whose kernel takes minutes to compile once
+  bool debian = false;           // Debian's guest: 30 MB to copy
 };
 
 class Stage {

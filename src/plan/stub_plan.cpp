@@ -54,7 +54,7 @@ std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin) 
   return arguments;
 }
 
-Description describe(const Plan &plan, const Image &image,
+Description describe(const Plan &plan, const manifest::Image &image,
                      const std::vector<disk::CopiedFile> &files, const Origin &origin) {
   Description description{.guest = *plan.guest,
                           .name = plan.name + "-dm",

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "disk/copied_file.hpp"
+#include "manifest/stub_image.hpp"
 #include "plan/description.hpp"
 #include "plan/plan.hpp"
-#include "plan/stub_image.hpp"
 
 namespace linstub::plan {
 
@@ -25,7 +25,7 @@ struct Origin {
 std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin);
 
 // `files` are those of plan.files, in their order.
-Description describe(const Plan &plan, const Image &image,
+Description describe(const Plan &plan, const manifest::Image &image,
                      const std::vector<disk::CopiedFile> &files, const Origin &origin);
 
 } // namespace linstub::plan

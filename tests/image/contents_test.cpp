@@ -16,9 +16,10 @@ TEST(Contents, ReadsEachKindOfLine) {
                               "file /rom root:/usr/share/rom   \n"
                               "tree /keys qemu:keymaps\n"
                               "program /init init:\n"
-                              "library libgcc_s.so.1\n");
+                              "library libgcc_s.so.1\n"
+                              "linked /init nettle-dev\n");
   ASSERT_TRUE(lines) << lines.error().message();
-  ASSERT_EQ(lines->size(), 6);
+  ASSERT_EQ(lines->size(), 7);
   EXPECT_EQ((*lines)[0].kind, Kind::directory);
   EXPECT_EQ((*lines)[1].origin, Origin::qemu);
   EXPECT_EQ((*lines)[1].source, "qemu-system-i386");
@@ -26,6 +27,9 @@ TEST(Contents, ReadsEachKindOfLine) {
   EXPECT_EQ((*lines)[3].kind, Kind::tree);
   EXPECT_EQ((*lines)[4].origin, Origin::init);
   EXPECT_EQ((*lines)[5].path, "libgcc_s.so.1");
+  EXPECT_EQ((*lines)[6].kind, Kind::linked);
+  EXPECT_EQ((*lines)[6].path, "/init");
+  EXPECT_EQ((*lines)[6].source, "nettle-dev");
 }
 
 TEST(Contents, NamesTheLineThatItCannotRead) {
@@ -39,6 +43,7 @@ TEST(Contents, NamesTheLineThatItCannotRead) {
   EXPECT_THAT(error_of("file a root:/x\n"), HasSubstr("not an absolute path"));
   EXPECT_THAT(error_of("directory\n"), HasSubstr("not an absolute path"));
   EXPECT_THAT(error_of("directory /a root:/x\n"), HasSubstr("has no origin"));
+  EXPECT_THAT(error_of("linked /init\n"), HasSubstr("no package that is linked into /init"));
   EXPECT_THAT(error_of("file /a root:/x y\n"), HasSubstr("\"y\" is too much"));
 }
 

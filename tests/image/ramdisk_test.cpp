@@ -12,6 +12,9 @@ namespace linstub::image {
 namespace {
 
 namespace fs = std::filesystem;
+using manifest::digest_of;
+using manifest::Manifest;
+using manifest::RamdiskFile;
 using ::testing::HasSubstr;
 
 // A ramdisk made of this root's own programs, in a directory of its own.
@@ -99,7 +102,7 @@ TEST(Image, IsCheckedAgainstItsManifest) {
                           .suite = "trixie",
                           .kernel = digest_of("kernel"),
                           .ramdisk = digest_of("ramdisk")};
-  ASSERT_TRUE(base::replace_file(path / "manifest.json", to_json(manifest)));
+  ASSERT_TRUE(base::replace_file(path / "manifest.json", manifest::to_json(manifest)));
   ASSERT_TRUE(base::replace_file(path / "kernel", "kernel"));
   ASSERT_TRUE(base::replace_file(path / "ramdisk", "ramd"));
   EXPECT_THAT(verify_image(path).error().message(), HasSubstr("has 4 bytes, its manifest says 7"));

@@ -4,20 +4,11 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "manifest/manifest.hpp"
 
-#include <cstdint>
 #include <string>
-#include <string_view>
 
-namespace linstub::plan {
-
-struct Manifest {
-  std::string version; // of Linstub
-  std::string xen;     // the release it was built for: "4.20"
-  uint64_t kernel_size = 0;
-  uint64_t ramdisk_size = 0;
-};
-base::Result<Manifest> parse_manifest(std::string_view json);
+namespace linstub::manifest {
 
 // Kernel and ramdisk stay open: what was checked is what is booted, and an image that is replaced
 // on disk can still be gone back to.
@@ -25,7 +16,7 @@ struct Image {
   std::string directory;
   base::Fd kernel_file;
   base::Fd ramdisk_file;
-  Manifest manifest;
+  Manifest manifest; // its identity (Extent), not its lists
 
   // Paths for other processes of dom0, as long as this object lives.
   [[nodiscard]] std::string kernel() const;
@@ -37,4 +28,4 @@ struct Image {
 // image is installed, not at each start of a guest: they would cost more than all of the rest.
 base::Result<Image> check_image(const std::string &directory, const std::string &xen);
 
-} // namespace linstub::plan
+} // namespace linstub::manifest

@@ -1,4 +1,4 @@
-#include "plan/stub_image.hpp"
+#include "manifest/stub_image.hpp"
 
 #include "base/fd.hpp"
 
@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
+#include <string_view>
 
-namespace linstub::plan {
+namespace linstub::manifest {
 namespace {
 
 using base::fail;
@@ -71,19 +71,6 @@ Result<> check_size(const std::string &path, uint64_t size, uint64_t expected) {
 std::string Image::kernel() const { return path_of(kernel_file); }
 std::string Image::ramdisk() const { return path_of(ramdisk_file); }
 
-Result<Manifest> parse_manifest(std::string_view text) {
-  using Json = nlohmann::json;
-  try {
-    Json json = Json::parse(text);
-    return Manifest{.version = json.at("version").get<std::string>(),
-                    .xen = json.at("xen").get<std::string>(),
-                    .kernel_size = json.at("kernel").at("size").get<uint64_t>(),
-                    .ramdisk_size = json.at("ramdisk").at("size").get<uint64_t>()};
-  } catch (const Json::exception &error) {
-    return fail("{}", error.what());
-  }
-}
-
 Result<Image> check_image(const std::string &directory, const std::string &xen) {
   const std::string kernel_path = directory + "/kernel";
   const std::string ramdisk_path = directory + "/ramdisk";
@@ -95,9 +82,7 @@ Result<Image> check_image(const std::string &directory, const std::string &xen) 
   Opened ramdisk = TRY(open_part(ramdisk_path, "ramdisk"));
   std::string path = directory + "/manifest.json";
   TRY(open_part(path, "manifest"));
-  constexpr size_t longest = size_t{4} << 20;
-  std::string text = TRY(base::read_file(path, longest));
-  image.manifest = TRY(parse_manifest(text).transform_error(base::doing("{}", path)));
+  image.manifest = TRY(read(path, Extent::identity));
   if (image.manifest.xen != xen)
     return fail(
         "the stub domain image in {} was built for Xen {}, and this host runs Xen {}: build "
@@ -106,13 +91,13 @@ Result<Image> check_image(const std::string &directory, const std::string &xen) 
         directory, image.manifest.xen, xen);
   if (!is_kernel(kernel.fd))
     return fail("{} is not a Linux kernel: {}", kernel_path, advice);
-  TRY(check_size(kernel_path, kernel.size, image.manifest.kernel_size));
+  TRY(check_size(kernel_path, kernel.size, image.manifest.kernel.size));
   if (!is_zstd(ramdisk.fd))
     return fail("{} is not a zstd-compressed ramdisk: {}", ramdisk_path, advice);
-  TRY(check_size(ramdisk_path, ramdisk.size, image.manifest.ramdisk_size));
+  TRY(check_size(ramdisk_path, ramdisk.size, image.manifest.ramdisk.size));
   image.kernel_file = std::move(kernel.fd);
   image.ramdisk_file = std::move(ramdisk.fd);
   return image;
 }
 
-} // namespace linstub::plan
+} // namespace linstub::manifest

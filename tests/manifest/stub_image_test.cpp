@@ -1,0 +1,88 @@
+#include "manifest/stub_image.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace linstub::manifest {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+// An image directory of our own, with what looks like a kernel and a ramdisk.
+class StubImage : public testing::Test {
+protected:
+  StubImage() {
+    std::string kernel(0x300, 'k');
+    kernel.replace(0x202, 4, "HdrS");
+    put("kernel", kernel);
+    const std::string ramdisk = "\x28\xb5\x2f\xfd and so on";
+    put("ramdisk", ramdisk);
+    put("manifest.json", to_json({.version = "0.1",
+                                  .xen = "4.20",
+                                  .suite = "trixie",
+                                  .kernel = digest_of(kernel),
+                                  .ramdisk = digest_of(ramdisk),
+                                  .inputs = {{.kind = "package", .name = "gcc-14"}}}));
+  }
+  ~StubImage() override { fs::remove_all(directory_); }
+
+  void put(const char *name, const std::string &content) const {
+    ASSERT_TRUE(base::replace_file(directory_ / name, content));
+  }
+  [[nodiscard]] std::string error() const {
+    auto image = check_image(directory_, "4.20");
+    return image ? "" : image.error().message();
+  }
+  [[nodiscard]] const fs::path &directory() const { return directory_; }
+
+private:
+  static fs::path make() {
+    std::string path = fs::temp_directory_path() / "stub-image-XXXXXX";
+    return ::mkdtemp(path.data());
+  }
+  fs::path directory_ = make();
+};
+
+TEST_F(StubImage, ThatIsSoundIsHeldOpen) {
+  auto image = check_image(directory(), "4.20");
+  ASSERT_TRUE(image) << image.error().message();
+  EXPECT_EQ(image->manifest.version, "0.1");
+  EXPECT_EQ(image->manifest.ramdisk.size, 14);
+  EXPECT_TRUE(image->manifest.inputs.empty());
+  fs::remove(directory() / "kernel");
+  EXPECT_EQ(fs::file_size(image->kernel()), 0x300);
+}
+
+TEST_F(StubImage, ThatIsNotThereIsSaidToBeMissing) {
+  EXPECT_THAT(check_image("/nonexistent", "4.20").error().message(),
+              HasSubstr("no stub domain image"));
+  fs::remove(directory() / "ramdisk");
+  EXPECT_THAT(error(), HasSubstr("has no ramdisk"));
+}
+
+TEST_F(StubImage, ThatIsForAnotherXenIsRefused) {
+  EXPECT_THAT(check_image(directory(), "4.17").error().message(),
+              HasSubstr("was built for Xen 4.20, and this host runs Xen 4.17"));
+}
+
+TEST_F(StubImage, WhosePartsAreNotThoseOfItsManifestIsRefused) {
+  put("ramdisk", "\x28\xb5\x2f\xfd");
+  EXPECT_THAT(error(), HasSubstr("truncated"));
+  put("ramdisk", "no ramdisk");
+  EXPECT_THAT(error(), HasSubstr("not a zstd-compressed ramdisk"));
+  put("kernel", "no kernel");
+  EXPECT_THAT(error(), HasSubstr("not a Linux kernel"));
+}
+
+TEST_F(StubImage, WhoseManifestIsIncompleteSaysWhatIsMissing) {
+  put("manifest.json", R"({"format":2,"version":"0.1"})");
+  EXPECT_THAT(error(), HasSubstr("xen"));
+  put("manifest.json", "torn");
+  EXPECT_THAT(error(), HasSubstr("manifest.json"));
+}
+
+} // namespace
+} // namespace linstub::manifest
