@@ -40,7 +40,7 @@ protected:
     return disk::CopiedFile::prepare(path_, xen::DomId{7}, "xvdb").value();
   }
 
-  Image image_{.directory = "/image",
+  manifest::Image image_{.directory = "/image",
                .kernel_file = base::open_file("/dev/null", O_RDONLY).value(),
                .ramdisk_file = base::open_file("/dev/zero", O_RDONLY).value(),
                .manifest = {}};
