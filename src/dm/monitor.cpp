@@ -83,6 +83,8 @@ void Monitor::spread(const qmp::Event &event) {
 void Monitor::execute(MonitorSocket &socket, const qmp::Command &command) {
   base::log_debug("QMP command {}", command.name);
   auto session = socket.session().lock();
+  if (!session) // the answer to a command that came with this one has found that the client is gone
+    return;
   const qmp::Rule &rule = qmp::rule_for(command);
   switch (rule.action) {
   case qmp::Action::answer:
