@@ -35,8 +35,9 @@ protected:
     return plan::medium_of(plan, "ide-5632").value().value_or("none");
   }
   [[nodiscard]] std::string path_of(std::string_view vdev) const {
-    auto disk = std::ranges::find(plan.disks, vdev, &disk::Disk::vdev);
-    return disk == plan.disks.end() ? "" : disk->path;
+    const std::vector<disk::Disk> disks = plan::disks_of(plan);
+    auto disk = std::ranges::find(disks, vdev, &disk::Disk::vdev);
+    return disk == disks.end() ? "" : disk->path;
   }
 
   void eject(const std::string &arguments = drive) {

@@ -99,8 +99,8 @@ base::Result<base::Fd> Xenstore::connect() {
 
 void Xenstore::write(const std::string &path, std::string_view value) {
   std::lock_guard lock(mutex_);
-  put(tree_, path, value);
-  changed(path, false);
+  put(tree_, absolute(path), value);
+  changed(absolute(path), false);
 }
 
 void Xenstore::remove(const std::string &path) {
@@ -112,7 +112,7 @@ void Xenstore::remove(const std::string &path) {
 
 std::optional<std::string> Xenstore::read(const std::string &path) {
   std::lock_guard lock(mutex_);
-  auto node = tree_.find(path);
+  auto node = tree_.find(absolute(path));
   return node == tree_.end() ? std::nullopt : std::optional(node->second.value);
 }
 
