@@ -53,7 +53,7 @@ std::string available_versions(const std::string &name, const fs::path &scratch)
   return versions.empty() ? "none" : versions;
 }
 
-base::Result<std::string> sources_of_this_machine(const std::string &suite) {
+base::Result<std::string> known_sources(const std::string &suite) {
   const std::string targets = TRY(base::run_checked(
       {.argv = {"apt-get", "indextargets", "--format",
                 "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)", "Created-By: Packages"}},
@@ -69,21 +69,24 @@ base::Result<> make_scratch(const std::string &suite, const fs::path &scratch,
     if (error)
       return base::fail("make {}: {}", (scratch / directory).string(), error.message());
   }
-  std::string lines = TRY(sources_of_this_machine(suite));
+  return base::replace_file(scratch / "sources.list", TRY(sources_of_this_machine(suite, log)));
+}
+
+} // namespace
+
+base::Result<std::string> sources_of_this_machine(const std::string &suite, const fs::path &log) {
+  std::string lines = TRY(known_sources(suite));
   if (lines.empty()) {
-    // apt names no archive whose index it has not got: a fresh root has none.
     TRY(run_step({.what = "read the package lists",
                   .command = {.argv = {"apt-get", "update", "-q"}},
                   .log = log,
                   .limit = download_limit}));
-    lines = TRY(sources_of_this_machine(suite));
+    lines = TRY(known_sources(suite));
   }
   if (lines.empty())
     return base::fail("apt has no archive of Debian {} in its sources (/etc/apt)", suite);
-  return base::replace_file(scratch / "sources.list", lines);
+  return lines;
 }
-
-} // namespace
 
 std::string source_lines(const std::string &suite, std::string_view index_targets) {
   const std::set<std::string> releases{suite, suite + "-updates", suite + "-security"};

@@ -30,14 +30,8 @@ base::Result<std::string> run(std::vector<std::string> argv, base::Milliseconds 
 }
 
 // The archives that apt knows here, at the suite.
-base::Result<> write_sources(const std::string &suite, const fs::path &path) {
-  std::string targets =
-      TRY(run({"apt-get", "indextargets", "--format",
-               "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)", "Created-By: Packages"},
-              seconds(60)));
-  std::string lines = image::source_lines(suite, targets);
-  if (lines.empty())
-    return base::fail("apt has no archive of Debian {} in its sources (/etc/apt)", suite);
+base::Result<> write_sources(const std::string &suite, const fs::path &path, const fs::path &log) {
+  std::string lines = TRY(image::sources_of_this_machine(suite, log));
   for (size_t at = 0; (at = lines.find("deb-src ", at)) != std::string::npos;)
     lines.replace(at, 8, "deb ");
   return base::replace_file(path, lines);
@@ -47,7 +41,7 @@ base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, con
   std::string suite = list_items(TRY(read_config(config / "suite"))).at(0);
   std::string packages =
       base::join(list_items(TRY(read_config(config / "packages/dom0.list"))), ",");
-  TRY(write_sources(suite, work / "sources.list"));
+  TRY(write_sources(suite, work / "sources.list", work / "apt.log"));
   // In a mount namespace of its own: if it is killed, its mounts of /proc and /sys go with it.
   std::vector<std::string> argv{"unshare",           "--mount",
                                 "--propagation",     "unchanged",
