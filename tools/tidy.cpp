@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub-tidy CHECKOUT BUILD: runs clang-tidy on the sources in BUILD's compile_commands.json, but
 // not on those that were clean once and have not changed since ($LINSTUB_CACHE/tidy).
 //

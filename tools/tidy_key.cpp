@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "tools/tidy_key.hpp"
 
 #include "base/fd.hpp"

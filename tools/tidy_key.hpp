@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the verdict of clang-tidy on a source depends on, as a key: the same key, the same verdict.
 //
 // It is of contents, not of times, and of paths below the checkout only. So a file that was clean

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // EventLoop: waits for descriptors, timers and signals, and calls who asked. One thread.
 //
 // Every registration is a handle that ends it when destroyed, also from inside its own callback.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // format(): std::format for text and whole numbers, without what that drags in.
 //
 // One call of std::format links locales, floating-point tables and wide characters: a megabyte in

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The log: lines on standard error, each with the program's name and a level.
 //
 //     linstub-dm: warning: vnc: client 127.0.0.1 closed before it was served

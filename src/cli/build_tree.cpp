@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/build_tree.hpp"
 
 namespace linstub::cli {

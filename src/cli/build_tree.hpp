@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What `./dev` has made beside this program, for commands that only development has. Nothing that
 // is not there is returned.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The commands of `linstub`, in the order that --help shows them.
 #pragma once
 

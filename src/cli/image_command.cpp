@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub image: builds, shows and checks the stub domain's kernel and ramdisk.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"

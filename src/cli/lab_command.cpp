@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub lab: a complete Xen host in an emulator, to try things in.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub lab test: the scenarios, each on a fresh lab, several at once.
 #include "cli/build_tree.hpp"
 #include "cli/command.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub: the command for people. Each command is a file of its own; this one lists them.
 #include "base/log.hpp"
 #include "cli/command.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub pci: which PCI devices are passed through to guests that have a stub domain.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub lab soak: does an idle guest live beside a busy dom0?
 #include "cli/build_tree.hpp"
 #include "cli/command.hpp"

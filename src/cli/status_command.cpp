@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub status: which guests have a stub domain, and in what state they are.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub upgrade: replaces the device model of a running guest.
 #include "base/deadline.hpp"
 #include "cli/command.hpp"

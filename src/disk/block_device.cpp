@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "disk/block_device.hpp"
 
 #include "base/log.hpp"

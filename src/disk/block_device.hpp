@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Disk images of dom0 as block devices, files by a loop device.
 #pragma once
 

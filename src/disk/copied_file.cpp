@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "disk/copied_file.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // CopiedFile: a file of dom0 that linstub-init copies into the stub domain (wire/copied_file.hpp),
 // as a disk. A loop device has whole sectors only, so the disk of a file of another length is a
 // padded copy of it, which lives as long as this object.

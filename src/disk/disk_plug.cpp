@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "disk/disk_plug.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "disk/loop_device.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Loop devices of dom0.
 #pragma once
 

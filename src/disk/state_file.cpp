@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "disk/state_file.hpp"
 
 #include "run/directory.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Channel: linstub-dm's end of the channel to linstub-init (wire/frame.hpp): frames over the
 // transport that the stub domain serves, and in them streams.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/commands.hpp"
 
 #include <algorithm>

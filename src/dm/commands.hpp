@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Commands: the QMP commands that linstub-dm does itself, since they concern dom0, of which QEMU in
 // the stub domain knows nothing. They are those that qmp/policy.hpp marks with Action::answer.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/device_model.hpp"
 
 #include "base/log.hpp"

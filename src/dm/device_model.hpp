@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // DeviceModel: linstub-dm at work for one guest, from the stub domain's creation to its end. What
 // happens when is decided in life.cpp; here each of its actions is carried out, by the parts that
 // this is made of, and what they notice is told to it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/guest_services.hpp"
 
 namespace linstub::dm {

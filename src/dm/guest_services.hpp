@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // GuestServices: what linstub-dm serves in dom0 for a guest, whatever stub domain is behind it:
 // monitor sockets, VNC, serial ports, the log. They stay when the stub domain is replaced.
 #pragma once

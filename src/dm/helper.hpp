@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Helper: a short-lived program as a child of linstub-dm, without blocking its event loop. The one
 // that there is, linstub-stubdom, is run by dm/stubdom.hpp.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/life.hpp"
 
 namespace linstub::dm {

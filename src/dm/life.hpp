@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The life of a device model, as a pure function: what state it is in, what has happened, and so
 // what is next and what has to be done. All I/O is in device_model.cpp.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub-dm: what libxl runs as the device model of a guest.
 #include "base/log.hpp"
 #include "disk/disk_image.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/media.hpp"
 
 #include "base/fd.hpp"

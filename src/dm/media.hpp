@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Media: what is in the guest's CD-ROM drives, and its change while the guest runs (xl cd-insert,
 // xl cd-eject; libvirt's change of a CD-ROM).
 //

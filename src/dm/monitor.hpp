@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Monitor: the QMP sockets that libxl and others connect to in dom0, each serving one client at a
 // time, and the one conversation with QEMU in the stub domain behind them. What is answered here,
 // forwarded or refused stands in qmp/policy.cpp.

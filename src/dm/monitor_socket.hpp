@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // MonitorSocket: one QMP socket in dom0, and its client.
 #pragma once
 

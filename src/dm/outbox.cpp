@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/outbox.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Outbox: bytes on their way to a descriptor that does not block and may not take them at once.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/probe.hpp"
 
 #include "base/deadline.hpp"

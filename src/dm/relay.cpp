@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/relay.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Relay: carries bytes both ways between a client's socket in dom0 and a stream of the channel.
 #pragma once
 

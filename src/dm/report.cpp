@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/report.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Saver: the state of the guest's QEMU, as far as it is in dom0's hands: saves for the toolstack
 // and for an upgrade, and the state that the next stub domain starts from.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/serial_line.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // SerialLine: an emulated serial port of the guest, as a pty, a file, a socket or a device in dom0.
 //
 // While nobody is connected to a pty or a socket, the newest few KiB that the guest writes are kept

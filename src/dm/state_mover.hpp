@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // StateMover: saves of a stub domain's QEMU, one at a time, and the state disk's coming and going.
 #pragma once
 

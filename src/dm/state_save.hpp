@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // StateSave: gets the state of QEMU in the stub domain into a file of dom0, by way of a virtual
 // disk that is plugged for it.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // StubLink: linstub-dm's tie to the stub domain that there is: what it says in xenstore, whether it
 // still lives, the channel to it, and its rest while its guest is suspended. It tells its owner
 // what happens as Events of the device model's life (life.hpp).

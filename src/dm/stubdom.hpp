@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Stubdom: linstub-stubdom, the short-lived program that does what needs libxl, as tasks of
 // linstub-dm's event loop.
 #pragma once

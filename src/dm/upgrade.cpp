@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/upgrade.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Upgrade: replaces the stub domain under a running guest (`linstub upgrade`). What follows what is
 // decided in life.cpp; the methods below stand in the order in which they are called:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/vnc_server.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // VncServer: accepts VNC clients in dom0 and gives each a stream to QEMU's VNC server. dom0 carries
 // bytes and understands none of them.
 #pragma once

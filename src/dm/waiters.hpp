@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Waiters: calls that are due when somebody has nothing to do any more, in the order in which they
 // were asked for.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/apt.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Source packages from Debian's archive, trusted through its signed indexes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/command_step.hpp"
 
 #include "base/fd.hpp"

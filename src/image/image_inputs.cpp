@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/image_inputs.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The ramdisk's archive: cpio in the "newc" format (in Linux' documentation,
 // driver-api/early-userspace/buffer-format.rst).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "image/command_step.hpp"
 #include "image/recipe.hpp"

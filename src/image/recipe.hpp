@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How the two big parts of the image are compiled. Both work in any directory and give the same
 // bytes in each.
 #pragma once

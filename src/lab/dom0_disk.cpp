@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/dom0_disk.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dom0's disk: a Debian Xen host made by mmdebstrap, as a qcow2 image, with the hypervisor, kernel
 // and initrd that start it. Made without mounts and loop devices, kept in the cache.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // GuestRun: one of the lab's guests, running on a host, spoken to through its serial port.
 #pragma once
 

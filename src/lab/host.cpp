@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/host.hpp"
 
 #include <arpa/inet.h>

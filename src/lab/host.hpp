@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Host: a Xen host that commands are run on, over ssh: the nested lab, or a real one.
 //
 // One connection is shared by all commands (ssh's ControlMaster), because a new one costs seconds

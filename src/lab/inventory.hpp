@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Inventory: what there is in dom0 that a guest and its stub domain could leave behind.
 #pragma once
 

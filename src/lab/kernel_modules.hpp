@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Kernel modules, taken out of dom0's disk.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lab: a nested Xen host, started, found again and taken down.
 //
 // Each lab has a name and a directory below the cache, lab/<name>, with its disk overlay, Xen's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Machine: the emulator that a nested Xen host runs in, as a command line. Why each flag is there
 // stands beside it in machine.cpp.
 #pragma once

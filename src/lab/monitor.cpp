@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/monitor.hpp"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Monitor: QMP to the emulator that a lab runs in. That emulator is ours and trusted; what comes
 // from QEMU in a stub domain goes through src/qmp instead.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Soak: an idle HVM guest beside a busy dom0, for a given time. Every scenario depends on this:
 // under some settings of the emulator such a guest dies within minutes (machine.cpp).
 #pragma once

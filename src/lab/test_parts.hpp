@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The parts that a run of the scenarios is dealt out in. Each part runs on a fresh lab of its own.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/test_results.hpp"
 
 #include "base/format.hpp"

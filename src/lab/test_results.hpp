@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What became of each scenario, read from what gtest prints while they run.
 //
 // Read from the lines, not from gtest's report at the end: a program that dies writes none.

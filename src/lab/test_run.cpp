@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/test_run.hpp"
 
 #include "base/event_loop.hpp"

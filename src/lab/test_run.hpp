@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A run of the lab scenarios: deals them out to several programs at once, each on a lab of its own,
 // and shows what they print, line by line.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/test_worker.hpp"
 
 #include <signal.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One of those that run the scenarios: takes a part, starts the program for it, shows what it
 // prints line by line, and goes on with the next part when the program has ended.
 #pragma once

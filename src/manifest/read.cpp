@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "manifest/manifest.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci/host_pci.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // HostPci: a PCI device of the host as dom0's Linux shows it: what it has, whether xen-pciback
 // holds it for guests, and the knobs of xen-pciback that passing it through needs.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_backend.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PciBackend: the nodes in xenstore through which a stub domain gets PCI devices from xen-pciback,
 // as libxl writes them (libxl_pci.c; Linux's drivers/xen/xen-pciback/xenbus.c).
 //

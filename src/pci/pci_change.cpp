@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_change.hpp"
 
 namespace linstub::pci {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One change of the stub domain's PCI devices as a pure function: what stage it is in, what is seen
 // in xenstore and sysfs, and so what has to be done. I/O is in pci_devices.cpp.
 //

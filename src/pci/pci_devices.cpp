@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_devices.hpp"
 
 #include "base/log.hpp"

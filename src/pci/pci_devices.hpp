@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PciDevices: the passed-through PCI devices of one guest, as far as its stub domain is concerned:
 // attached before QEMU hears of them, given back after QEMU has let go. What libxl does to the
 // guest itself (assign the device, grant the guest its permissions) stays libxl's.

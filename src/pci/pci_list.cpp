@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_list.hpp"
 
 #include "base/log.hpp"

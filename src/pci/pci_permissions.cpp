@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_permissions.hpp"
 
 namespace linstub::pci {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The permissions of a stub domain for what a passed-through PCI device has. QEMU needs them to map
 // the device's ranges and interrupt into the guest: Xen lets a domain grant only what it has
 // itself.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_release.hpp"
 
 #include "base/deadline.hpp"

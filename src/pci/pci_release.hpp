@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Giving back the PCI devices of a stub domain that is about to be destroyed, whatever state it is
 // in: libxl would first ask its pcifront, and wait for an answer.
 #pragma once

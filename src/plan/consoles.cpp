@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/consoles.hpp"
 
 #include "wire/options.hpp"

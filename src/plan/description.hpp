@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Description: all that linstub-stubdom needs to know to make a stub domain, as JSON between it and
 // linstub-dm. Both are ours and of one version; the JSON is parsed strictly nevertheless.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/drives.hpp"
 
 #include "plan/arguments.hpp"

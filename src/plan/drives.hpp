@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The device options of QEMU's command line that name things of dom0: -drive, -netdev, -device.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Plan: what the device model's command line asks for, sorted by who has to do it: arguments for
 // QEMU in the stub domain, devices that the stub domain needs, and services of linstub-dm in dom0.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/qemu_option.hpp"
 
 #include "base/format.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // QEMU's command line in the stub domain, option by option: what somebody looks into or changes
 // later is kept as a structure. It becomes text once, when a stub domain is described.
 #pragma once

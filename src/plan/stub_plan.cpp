@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/stub_plan.hpp"
 
 #include "plan/drives.hpp"

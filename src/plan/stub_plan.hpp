@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a stub domain has to be for a guest: its description, from the plan and what is at hand.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // QMP messages (QEMU's docs/interop/qmp-spec.rst): JSON objects one after the other, told apart
 // and parsed with bounds. What QEMU says comes from a stub domain and is hostile; what is passed on
 // is always written anew from what was parsed, never copied. JSON itself does not leave src/qmp:

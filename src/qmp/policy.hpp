@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What linstub-dm does with each QMP command that a client in dom0 sends, and with each event of
 // QEMU: a table. The commands are those of libxl 4.20 (libxl_qmp.c, libxl_disk.c, libxl_domain.c,
 // libxl_dm.c, libxl_pci.c, libxl_usb.c), of libxenstat, and some that people type.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Both ends of a QMP conversation, without any I/O: ServerSession is what a client in dom0 (libxl)
 // talks to, ClientSession talks to QEMU. The owner moves bytes: what comes in goes to feed(), what
 // take_output() gives has to be sent.

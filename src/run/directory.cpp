@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "run/directory.hpp"
 
 #include "run/status.hpp"

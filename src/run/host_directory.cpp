@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Alone in its file: a test that has a directory of its own does not link it.
 #include "run/directory.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "run/status.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What `linstub status` shows: one small file for each guest in /run/linstub, written by its
 // linstub-dm. After an orderly end it goes; after a failure it stays and tells why, until the guest
 // (by its name) is started again.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/arguments.hpp"
 
 #include "wire/options.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // QEMU's arguments, as dom0 wrote them, turned into those that fit this domain.
 #pragma once
 

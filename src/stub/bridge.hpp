@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Bridge: libxl's own stub domain mode. The bytes of one client at a time, between the vchan
 // device-model/<guest>/qmp-vchan and QEMU's monitor (Xen's docs/misc/stubdom.txt). Each client gets
 // a monitor connection of its own, so that it is greeted.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Channel: the stub domain's end of the channel to linstub-dm (wire/frame.hpp): frames over the
 // transport, streams to QEMU's sockets and to the log.
 #pragma once

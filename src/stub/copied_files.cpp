@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/copied_files.hpp"
 
 #include "sys/direct_disk.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Copied files: files of dom0 that come on disks, a direct-boot kernel and its initrd.
 #pragma once
 

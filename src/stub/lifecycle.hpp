@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The life of a stub domain, as a pure function: step(state, event) says what comes next and what
 // to do. Whatever waits, reads or writes is elsewhere (init.cpp).
 //

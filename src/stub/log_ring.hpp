@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // LogRing: the most recent lines of the log, in bounded memory.
 //
 // Bytes are numbered from 0 for the life of the ring. A reader remembers the number up to which

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // NICs: each frontend link joined to a descriptor that QEMU reads and writes frames on.
 //
 // The cheapest path that keeps MACs right is a macvtap in passthru mode over the frontend: it has

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PciDevices: the PCI devices that dom0 has given the stub domain through pcifront, made visible to
 // QEMU where it looks for them.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/qemu.hpp"
 
 #include "base/log.hpp"

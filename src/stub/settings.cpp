@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/settings.hpp"
 
 #include "stub/arguments.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What dom0 tells the stub domain through xenstore.
 #pragma once
 

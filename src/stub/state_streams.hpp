@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The two ways of state between QEMU and the state disk: StateSave from the pipe that QEMU saves to
 // onto the disk, StateFeed from the disk into the pipe that QEMU restores from. Both run in the
 // event loop, at QEMU's pace, with constant memory.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stubdom/hotplug.hpp"
 
 #include "disk/block_device.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What linstub-hotplug does for one device of a stub domain.
 //
 // Disks: as Xen's own block script, a loop device for a file, but without its check that nobody

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub-hotplug: the hotplug script of a stub domain's devices, run by libxl.
 //
 // libxl's contract (libxl_linux.c, docs/misc/block-scripts.txt): argument "add" or "remove" for a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stubdom/stub_domain.hpp"
 
 #include "base/deadline.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // StubDomains: making and removing the stub domain of a guest, by way of libxl. This is what
 // linstub-stubdom does; linstub-dm itself does not link libxl.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub-stubdom: what linstub-dm has to do through libxl, in a process that ends after it.
 //
 //     linstub-stubdom create          description as JSON on standard input; prints the domid

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stubdom/tap_script.hpp"
 
 #include "base/process.hpp"

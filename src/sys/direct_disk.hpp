@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // DirectDisk: a block device read or written past the page cache, with a bound on each wait.
 //
 // An ordinary read of a disk that does not answer cannot be interrupted; this one is asynchronous

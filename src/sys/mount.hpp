@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mounting file systems.
 #pragma once
 

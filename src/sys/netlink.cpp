@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/netlink.hpp"
 
 #include <linux/if_link.h>

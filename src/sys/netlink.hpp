@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Route: the few requests to the kernel's rtnetlink (man 7 rtnetlink) that Linstub makes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/open_requests.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // OpenRequests: a confined program's attempts to open a file for reading and writing, decided on
 // and, if need be, carried out by whoever has started it (seccomp's user notification, seccomp(2),
 // seccomp_unotify(2)). So a program without any capability gets single descriptors that only root

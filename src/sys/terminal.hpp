@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Terminals that carry bytes, not lines.
 #pragma once
 

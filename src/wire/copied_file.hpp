@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // CopiedFile: a file of dom0 that linstub-init copies into the stub domain, from a read-only disk;
 // what dom0 says of it in the nodes linstub/files/<n> (wire/paths.hpp).
 #pragma once

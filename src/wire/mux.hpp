@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mux: one side of the channel's protocol (frame.hpp), without any I/O.
 //
 // The owner moves bytes: what comes from the vchan goes into feed(), what stands in output() goes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // QEMU's "key=value,key=value" option strings, where ",," stands for a comma in a value. A first
 // part without "=" is the value of an implied key ("e1000,id=nic0"); a later one is a flag.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Names that dom0 and the stub domain agree on: xenstore nodes, and files inside the stub domain.
 //
 // Under /local/domain/<stub domain>:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/control.hpp"
 
 #include "xen/xen_headers.hpp"

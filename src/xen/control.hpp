@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Control: what dom0 asks of the hypervisor about domains and does to them (libxenctrl).
 #pragma once
 

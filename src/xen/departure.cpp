@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/departure.hpp"
 
 #include <unistd.h>

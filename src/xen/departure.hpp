@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A domain's last seconds: the toolstack has begun to destroy it, and it is not dead yet.
 //
 // libxl pauses the domain, then takes its devices away, which waits for backends and hotplug

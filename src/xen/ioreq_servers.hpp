@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // I/O request servers: what ties a device model to its guest in Xen. When a QEMU dies without an
 // orderly end, its server stays, and keeps the domain that it ran in from vanishing; and Xen goes
 // on sending it requests, which nobody answers.

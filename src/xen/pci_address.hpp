@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PciAddress: where a PCI device is: domain (segment), bus, device and function.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Toolstack: domains by way of libxl. For short-lived programs: libxl is large, logs to standard
 // error, and its calls block for as long as hotplug scripts take.
 #pragma once

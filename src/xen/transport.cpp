@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/transport.hpp"
 
 namespace linstub::xen {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Transport: the flow of bytes between two domains that a channel lies on, at either end: a vchan,
 // or a test's stand-in (tests/fake/transport.hpp).
 #pragma once

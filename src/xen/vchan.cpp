@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/vchan.hpp"
 
 #include "xen/xen_headers.hpp"

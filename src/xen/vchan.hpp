@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Vchan: a flow of bytes both ways between two domains over shared memory (libxenvchan).
 //
 // The domain that serves shares its own pages; the other one maps them. Nothing here blocks.

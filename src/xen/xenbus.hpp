@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // XenbusState: the states of a PV device's two ends, in Xen's words: the node "state" in each one's
 // directory of xenstore (xen/io/xenbus.h).
 #pragma once

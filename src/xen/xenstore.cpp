@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/xenstore.hpp"
 
 #include "xen/xenstored.hpp"

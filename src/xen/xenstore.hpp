@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Xenstore: a connection to xenstored, through its socket in dom0, through /dev/xen/xenbus in
 // another domain. It speaks the protocol itself (xen/io/xs_wire.h, Xen's docs/misc/xenstore.txt):
 // libxenstore needs a thread for watches, and its static version, built without one, fails every

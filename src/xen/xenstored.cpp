@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/xenstored.hpp"
 
 #include <fcntl.h>

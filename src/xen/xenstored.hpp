@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The way to xenstored, in a source file of its own: a test links the one of
 // tests/fake/xenstore.cpp in its place, and so has a xenstored of its own behind every Xenstore of
 // the process.

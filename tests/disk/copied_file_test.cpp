@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "disk/copied_file.hpp"
 #include "run/directory.hpp"

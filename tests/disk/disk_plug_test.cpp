@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "disk/block_device.hpp"
 #include "disk/disk_plug.hpp"

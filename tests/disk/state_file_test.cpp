@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The file behind a state disk.
 #include "disk/state_file.hpp"
 #include "wire/state_record.hpp"

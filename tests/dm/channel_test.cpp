@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/channel.hpp"
 #include "fake/transport.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A directory of a test's own, and in it a program in place of linstub-stubdom: a shell script that
 // notes how it was called and does what the test has said.
 #pragma once

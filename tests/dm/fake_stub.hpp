@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The stub domain's end of the channel, as linstub-dm sees it: linstub-init, which accepts streams,
 // and QEMU behind it, which greets, and answers each command with an empty result unless the test
 // says otherwise.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/life.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/media.hpp"
 #include "dm/surroundings.hpp"
 #include "plan/arguments.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A Monitor with one socket, QEMU behind it, and clients of the socket.
 #pragma once
 

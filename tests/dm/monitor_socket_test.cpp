@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/monitor_fixture.hpp"
 #include "dm/monitor_socket.hpp"
 

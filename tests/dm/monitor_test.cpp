@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/monitor.hpp"
 #include "dm/monitor_fixture.hpp"
 

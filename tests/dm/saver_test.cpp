@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/saver.hpp"
 #include "dm/surroundings.hpp"
 

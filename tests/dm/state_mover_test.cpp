@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/state_mover.hpp"
 #include "dm/surroundings.hpp"
 

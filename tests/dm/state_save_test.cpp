@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/state_save.hpp"
 #include "dm/surroundings.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/stub_link.hpp"
 #include "dm/surroundings.hpp"
 

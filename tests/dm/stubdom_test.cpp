@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/stubdom.hpp"
 #include "dm/surroundings.hpp"
 

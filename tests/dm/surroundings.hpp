@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What linstub-dm's parts have around them, for tests of one or several: an event loop, a stub
 // domain at the other end of a channel, and, for those that need more, fakes of Xen and of
 // linstub-stubdom.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/surroundings.hpp"
 #include "dm/upgrade.hpp"
 #include "sys/unix_socket.hpp"

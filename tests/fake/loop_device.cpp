@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "fake/loop_device.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Loop devices of a test's own: those that disk::make_loop() has made, which are plain files here.
 #pragma once
 

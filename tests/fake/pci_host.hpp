@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A sysfs with PCI devices that xen-pciback holds, in a directory of its own, for pci::HostPciBus.
 #pragma once
 

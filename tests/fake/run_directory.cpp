@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // run::directory() for unit tests: not /run/linstub but a place that each process of a test has for
 // itself, so that tests need not be root and run beside each other. It goes with the process.
 #include "run/directory.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A Transport whose other end is the test: two byte queues of bounded size and an eventfd.
 //
 // Where the code makes its transport itself (xen::connect_transport), the test says beforehand what

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The hypervisor as xen::Control sees it (libxenctrl, and libxencall for what that has not):
 // domains that a test makes, and a list of what was done to them. As long as one lives, it is the
 // process's.

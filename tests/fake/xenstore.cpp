@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "fake/xenstore.hpp"
 
 #include "xen/xenstored.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A xenstored of the test's own. As long as one lives, every xen::Xenstore::connect() of the
 // process reaches it: it speaks the real protocol over a socket, from a thread, so that the real
 // client is tested and its descriptor can be polled. The test is dom0 and acts on the tree

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // BusyGuest: a guest that counts over a TCP connection to dom0, writes to its disk and shows a
 // picture, and so notices what a save, a migration or an upgrade loses.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The image under libxl's own Linux stub domain mode (Xen's docs/misc/stubdom.txt).
 #include "scenario.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub-lab-tests: the scenarios, on a nested lab or on a real Xen host.
 //
 //     linstub-lab-tests --tree DIR [--config DIR] [--shape iommu] [--host user@xen]

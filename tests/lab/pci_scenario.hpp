@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PciScenario: the fixture of the scenarios of passed-through PCI devices, on the lab with an
 // emulated IOMMU and spare devices (shape iommu).
 //

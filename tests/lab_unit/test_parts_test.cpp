@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/test_parts.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // With a shell script in place of the scenarios: no lab is started.
 #include "base/fd.hpp"
 #include "lab/test_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "fake/pci_host.hpp"
 #include "fake/xenctrl.hpp"
 #include "fake/xenstore.hpp"

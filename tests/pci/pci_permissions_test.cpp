@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "fake/xenctrl.hpp"
 #include "pci/pci_permissions.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/arguments.hpp"
 #include "plan/consoles.hpp"
 #include "plan/drives.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The media of CD-ROM drives in a plan, and the names of disks.
 #include "plan/arguments.hpp"
 #include "plan/drives.hpp"

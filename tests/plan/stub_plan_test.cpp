@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a stub domain is told to be, from a plan.
 #include "plan/arguments.hpp"
 #include "plan/stub_plan.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "run/control_socket.hpp"
 #include "sys/unix_socket.hpp"
 

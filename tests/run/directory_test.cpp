@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "run/control_socket.hpp"
 #include "run/directory.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "run/directory.hpp"
 #include "run/status.hpp"

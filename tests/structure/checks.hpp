@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is asked of the sources. Each check returns a sentence for each thing that is wrong.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the documents say of the sources: the tests that SPECIFICATION.md names, and when they run;
 // the files that any document names.
 #pragma once

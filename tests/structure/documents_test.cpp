@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "structure/documents.hpp"
 
 #include <gmock/gmock.h>

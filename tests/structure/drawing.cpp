@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "structure/drawing.hpp"
 
 #include "base/format.hpp"

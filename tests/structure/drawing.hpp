@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The drawing of the structure in ARCHITECTURE.md: the folders of src/ in layers, with their sizes
 // and what they include. Made from the includes; nobody writes it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "structure/links.hpp"
 
 #include "base/fd.hpp"

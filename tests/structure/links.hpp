@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the folders of src/ link, as their CMakeLists.txt say, beside what they include.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub-structure CHECKOUT [--update]: draws the structure of src/ from its includes, and checks
 // it, and what the documents say of the sources.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The order of the folders of src/, from the bottom up. This is the one place where it stands;
 // ARCHITECTURE.md says why it is so.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "structure/sources.hpp"
 
 #include "base/fd.hpp"

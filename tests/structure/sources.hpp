@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The project's own files, as the checks of this directory see them.
 #pragma once
 

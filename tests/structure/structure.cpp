@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "structure/structure.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // All checks on one checkout, and the drawing in its ARCHITECTURE.md.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The checks on small checkouts of their own.
 #include "structure/structure.hpp"
 

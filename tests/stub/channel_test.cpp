@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "fake/transport.hpp"
 #include "stub/channel.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/lifecycle.hpp"
 
 #include <gtest/gtest.h>

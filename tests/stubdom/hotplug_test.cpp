@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "fake/loop_device.hpp"
 #include "fake/xenstore.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "wire/options.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "fake/xenctrl.hpp"
 #include "xen/control.hpp"
 
