@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "dm/channel.hpp"
 #include "fake/transport.hpp"
+#include "fake/turns.hpp"
 
 #include <gmock/gmock.h>
 
 namespace linstub::dm {
 namespace {
 
-using base::Milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -91,7 +91,7 @@ protected:
   }
   void serve(int rounds = 6) {
     for (int i = 0; i < rounds; i++) {
-      ASSERT_TRUE(loop->run_until(base::Deadline::after(Milliseconds(1))));
+      fake::serve_ready(*loop, 2);
       if (broken.empty() && wire.state == xen::Vchan::State::open)
         init.exchange();
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "fake/pci_host.hpp"
+#include "fake/turns.hpp"
 #include "fake/xenctrl.hpp"
 #include "fake/xenstore.hpp"
 #include "pci/pci_devices.hpp"
@@ -9,12 +10,10 @@
 namespace linstub::pci {
 namespace {
 
-using base::Milliseconds;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using xen::PciAddress;
 
 constexpr PciAddress nic{.domain = 0, .bus = 0, .device = 0x10, .function = 0};
@@ -31,9 +30,7 @@ protected:
     store.write(usable, "");
     devices = PciDevices::open(*loop, control, xen::DomId{5}, xen::DomId{6}, host.bus()).value();
   }
-  void serve(int milliseconds = 5) {
-    ASSERT_TRUE(loop->run_until(base::Deadline::after(Milliseconds(milliseconds))));
-  }
+  void serve() { fake::serve_ready(*loop); }
   void attach(const char *id, const PciAddress &address) {
     devices->attach(base::format(R"({{"driver":"xen-pci-passthrough","id":"{}","hostaddr":"{}"}})",
                                  id, xen::text(address)),
@@ -193,8 +190,7 @@ TEST_F(PciDevicesTest, ADeviceThatSomebodyHasIsWaitedFor) {
   attach("one", nic);
   EXPECT_THAT(xen.calls, IsEmpty());
   host.let_go();
-  serve(250); // it is looked at from time to time
-  EXPECT_THAT(xen.calls, Not(IsEmpty()));
+  fake::serve_until(*loop, [&] { return !xen.calls.empty(); }); // it is looked at now and then
   let_it_come("0", "0000:00:10.0");
   EXPECT_THAT(answers, ElementsAre("attached"));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "fake/transport.hpp"
+#include "fake/turns.hpp"
 #include "stub/bridge.hpp"
 
 #include <gtest/gtest.h>
@@ -7,8 +8,6 @@
 
 namespace linstub::stub {
 namespace {
-
-using base::Milliseconds;
 
 class BridgeTest : public testing::Test {
 protected:
@@ -23,10 +22,7 @@ protected:
                                return base::Fd(pair[1]);
                              });
   }
-  void serve() {
-    for (int i = 0; i < 10; i++)
-      ASSERT_TRUE(loop->run_until(base::Deadline::after(Milliseconds(1))));
-  }
+  void serve() { fake::serve_ready(*loop, 10); }
   void say(const std::string &text) { ::send(qemu.get(), text.data(), text.size(), 0); }
 
   std::unique_ptr<base::EventLoop> loop = *base::EventLoop::create();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "fake/transport.hpp"
+#include "fake/turns.hpp"
 #include "stub/channel.hpp"
 
 #include <gmock/gmock.h>
@@ -9,7 +10,6 @@
 namespace linstub::stub {
 namespace {
 
-using base::Milliseconds;
 using testing::HasSubstr;
 using wire::Service;
 using wire::StreamId;
@@ -76,7 +76,7 @@ protected:
 
   void serve(int rounds = 20) {
     for (int i = 0; i < rounds; i++) {
-      ASSERT_TRUE(loop->run_until(base::Deadline::after(Milliseconds(1))));
+      fake::serve_ready(*loop, 2);
       if (gone.empty())
         dom0.exchange();
     }
