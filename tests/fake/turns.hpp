@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // For tests of what lives in an EventLoop: time that passes by turns, not by the clock, so that a
 // busy machine changes nothing.
 #pragma once
