@@ -37,8 +37,8 @@ base::Result<> unpack_source(const SourcePackage &package, const std::filesystem
                              const std::filesystem::path &log);
 
 // The deb-src lines for a suite, of the archives that apt knows on this machine. A fresh root knows
-// none before it has read the package lists: then that is done, and `log` gets what apt says. An error
-// if there is no archive of the suite.
+// none before it has read the package lists: then that is done, and `log` gets what apt says. An
+// error if there is no archive of the suite.
 base::Result<std::string> sources_of_this_machine(const std::string &suite,
                                                   const std::filesystem::path &log);
 
