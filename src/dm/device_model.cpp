@@ -134,7 +134,7 @@ Result<> DeviceModel::create_stub_domain() {
       plan_, image_, files_, {.state = state_ ? state_->path() : std::string(), .taps = taps_});
   status_.memory = description.memory;
   status_.image = image_.directory;
-  status_.version = image_.manifest.version;
+  status_.version = image_.identity.version;
   deadline_ = loop_.at(Deadline::after(longest_start), [this] { late(); });
   creation_ =
       TRY(Helper::start(loop_, {helper_program, "create"}, encode(description), keeper_.pipe(),
@@ -226,7 +226,7 @@ void DeviceModel::created(Result<std::string> output) {
   stub_ = *domid;
   files_.clear(); // loop devices hold what was copied
   base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub_, status_.memory,
-                 image_.directory, image_.manifest.version);
+                 image_.directory, image_.identity.version);
   happened(Event::created);
 }
 

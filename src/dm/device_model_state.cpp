@@ -282,7 +282,7 @@ void DeviceModel::tell_upgraded() {
   std::string text = base::format("guest {} is served by stub domain {} with image {} of Linstub "
                                   "{}; it was held for {} ms",
                                   plan_.name, std::to_string(xen::number(*stub_)), image_.directory,
-                                  image_.manifest.version, held);
+                                  image_.identity.version, held);
   base::log_info("{}", text);
   requests_->say({.kind = run::ControlReply::Kind::done, .text = std::move(text)});
 }
