@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // portread COUNT: reads the first serial port's line status register (0x3fd) COUNT times and
 // prints the time of one read in ns. Each read is an exit to the device model, so this is the
 // price of an exit as a guest sees it, and of a system call: /dev/port needs no kernel option that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Deadline: a point in time that a wait must not go past. Every wait in Linstub takes one.
 #pragma once
 

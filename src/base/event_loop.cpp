@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/event_loop.hpp"
 
 #include <signal.h>

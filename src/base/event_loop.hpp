@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // EventLoop: waits for descriptors, timers and signals, and calls who asked. One thread.
 //
 // Every registration is a handle that ends it when destroyed, also from inside its own callback.
@@ -65,6 +66,12 @@ public:
 
   // Calls `expired` once, when `deadline` has passed.
   [[nodiscard]] Handle at(Deadline deadline, Expired expired);
+
+  // Calls `call` once, from the loop, when what runs now has returned: for what would destroy or
+  // re-enter its caller.
+  [[nodiscard]] Handle soon(Expired call) {
+    return at(Deadline::after(Milliseconds::zero()), std::move(call));
+  }
 
   // Calls `signalled` for each of `signals`, which stay blocked for the life of the process:
   // children must unblock them (base::start does).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Fd: sole owner of a file descriptor.
 #pragma once
 

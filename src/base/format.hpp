@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // format(): std::format for text and whole numbers, without what that drags in.
 //
 // One call of std::format links locales, floating-point tables and wide characters: a megabyte in
@@ -5,6 +6,10 @@
 // arguments are all text, characters, bools, integers or enums with a std::formatter take the small
 // way; others are passed to std::format. Both are checked at compile time. Placeholders of the
 // small way: {}, {:x}, {:X}, with # and a zero-padded width ({:#x}, {:02x}, {:03}).
+//
+// The rule: call base::format, here and everywhere. std::format is for a placeholder that it
+// refuses (the columns of a table), and only in `linstub`: linstub-init and linstub-dm have nothing
+// of it in them, which the tests format/linstub-init and format/linstub-dm look at.
 #pragma once
 
 #include <array>

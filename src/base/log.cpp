@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/log.hpp"
 
 #include <unistd.h>
@@ -62,6 +63,11 @@ void log_line(LogLevel level, std::string_view text) {
   line.push_back('\n');
   // A log that cannot be written has nowhere to say so.
   [[maybe_unused]] ssize_t put = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+void log_failure(const Error &error, LogLevel level) {
+  if (log_enabled(level))
+    log_line(level, error.message());
 }
 
 std::string printable(std::string_view text, size_t limit) {

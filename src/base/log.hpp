@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The log: lines on standard error, each with the program's name and a level.
 //
 //     linstub-dm: warning: vnc: client 127.0.0.1 closed before it was served
@@ -8,6 +9,7 @@
 #pragma once
 
 #include "base/format.hpp"
+#include "base/result.hpp"
 
 #include <string>
 #include <string_view>
@@ -29,8 +31,8 @@ bool log_enabled(LogLevel level);
 using LogSink = void (*)(void *context, std::string_view line);
 void set_log_sink(LogSink sink, void *context);
 
-// Writes one line. Bytes that are not printable ASCII (control characters above
-// all) become '?', so that what a stub domain says cannot steer the terminal that shows the log.
+// Writes one line. Bytes that are not printable ASCII (control characters above all) become '?', so
+// that what a stub domain says cannot steer the terminal that shows the log.
 void log_line(LogLevel level, std::string_view text);
 
 template <class... Args>
@@ -54,6 +56,17 @@ void log_info(FormatString<Args...> text, Args &&...args) {
 template <class... Args>
 void log_debug(FormatString<Args...> text, Args &&...args) {
   log(LogLevel::debug, text, std::forward<Args>(args)...);
+}
+
+// Says that something has failed, for a caller that can do no more about it; nothing if it has not.
+//
+//     log_failure(remove_loop(loop), LogLevel::warning);
+//     log_failure(serve(client).transform_error(doing("monitor {}", path)));
+void log_failure(const Error &error, LogLevel level = LogLevel::error);
+template <class T>
+void log_failure(const Result<T> &result, LogLevel level = LogLevel::error) {
+  if (!result)
+    log_failure(result.error(), level);
 }
 
 // `text` with control characters and bytes outside ASCII replaced by '?', cut to `limit` bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Child processes: started without a shell, never left behind, every wait bounded.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Result<T>: what every function that can fail returns.
 //
 // An error is one sentence that grows on its way up: the place that failed says what went wrong,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // SHA-256 (FIPS 180-4), by Nettle, whose static library costs linstub-init a few KiB.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cache/cache.hpp"
 
 #include "base/fd.hpp"
@@ -21,7 +22,7 @@ constexpr size_t kept_of_a_kind = 3;
 } // namespace
 
 Key &Key::add(std::string_view name, std::string_view value) {
-  inputs_ += std::format("{}:{}={}:{}\n", name.size(), name, value.size(), value);
+  inputs_ += base::format("{}:{}={}:{}\n", name.size(), name, value.size(), value);
   return *this;
 }
 
@@ -44,7 +45,7 @@ base::Result<> Key::add_tree(std::string_view name, const fs::path &directory) {
     return base::fail("list {}: {}", directory.string(), error.message());
   std::ranges::sort(files);
   for (const fs::path &file : files)
-    TRY(add_file(std::format("{}/{}", name, fs::relative(file, directory).string()), file));
+    TRY(add_file(base::format("{}/{}", name, fs::relative(file, directory).string()), file));
   return {};
 }
 
@@ -70,13 +71,13 @@ base::Result<Cache> Cache::open(fs::path root) {
 }
 
 fs::path Cache::find(std::string_view kind, const Key &key) const {
-  fs::path path = root_ / std::format("{}-{}", kind, key.text());
+  fs::path path = root_ / base::format("{}-{}", kind, key.text());
   std::error_code error;
   return fs::is_directory(path, error) ? path : fs::path();
 }
 
 base::Result<fs::path> Cache::get(std::string_view kind, const Key &key, const Make &make) {
-  fs::path path = root_ / std::format("{}-{}", kind, key.text());
+  fs::path path = root_ / base::format("{}-{}", kind, key.text());
   fs::path lock_path = path.string() + ".lock";
   base::Fd lock = TRY(base::open_file(lock_path, O_RDWR | O_CREAT, 0644));
   // Whoever holds it works under deadlines of its own, so this wait ends too.
@@ -108,7 +109,7 @@ base::Result<fs::path> Cache::get(std::string_view kind, const Key &key, const M
 void Cache::remove_old(std::string_view kind, const fs::path &keep) const {
   std::vector<std::pair<fs::file_time_type, fs::path>> entries;
   std::error_code error;
-  const std::string prefix = std::format("{}-", kind);
+  const std::string prefix = base::format("{}-", kind);
   constexpr size_t key_length = 16;
   for (const auto &entry : fs::directory_iterator(root_, error)) {
     std::string name = entry.path().filename().string();

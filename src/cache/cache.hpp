@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The cache: directories of what is expensive to make (build root, kernel, QEMU, dom0's disk),
 // each named by what it is and a hash of everything it was made from.
 //

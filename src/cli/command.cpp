@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/command.hpp"
 
 #include "base/log.hpp"
@@ -7,7 +8,7 @@ namespace linstub::cli {
 void finish(const base::Result<> &result, int status) {
   if (result)
     return;
-  base::log_error("{}", result.error().message());
+  base::log_failure(result);
   leave(status);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How a command of `linstub` is written: one file, one function that adds it to the program.
 //
 //     void add_status_command(CLI::App &program) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The commands of `linstub`, in the order that --help shows them.
 #pragma once
 
@@ -15,7 +16,9 @@ void add_image_command(CLI::App &program);
 #if LINSTUB_LAB
 void add_lab_command(CLI::App &program);
 void add_demo_command(CLI::App &program);
-void add_soak_command(CLI::App &lab); // below lab
+// Below lab:
+void add_lab_test_command(CLI::App &lab);
+void add_soak_command(CLI::App &lab);
 #endif
 
 inline constexpr auto commands = std::to_array<AddCommand>({

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What may come next on a command line of `linstub`, read off the commands and options themselves.
 #pragma once
 

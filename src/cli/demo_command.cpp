@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub demo: a guest of Debian on a stub domain, from `xl create` to a picture of its screen.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub image: builds, shows and checks the stub domain's kernel and ramdisk.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
@@ -89,6 +90,12 @@ void print_licences(const manifest::Manifest &manifest) {
   for (const manifest::Component &component : manifest.components) {
     std::println("  {:28} {:32} in {}", component.name, component.version,
                  component.part.starts_with('/') ? component.part : "the " + component.part);
+    const auto same = std::ranges::find(manifest.components, component.copyright,
+                                        &manifest::Component::copyright);
+    if (same->name != component.name) {
+      std::println("      as {}", same->name);
+      continue;
+    }
     if (component.licences.empty())
       std::println("      see copyright/{}", component.name);
     for (const std::string &licence : component.licences)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub lab: a complete Xen host in an emulator, to try things in.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
@@ -193,6 +194,7 @@ void add_lab_command(CLI::App &program) {
     if (copy.to != nullptr)
       sub->add_option(copy.to, settings->to)->required();
   }
+  add_lab_test_command(*command);
   add_soak_command(*command);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub: the command for people. Each command is a file of its own; this one lists them.
 #include "base/log.hpp"
 #include "cli/command.hpp"
@@ -17,9 +18,9 @@ int main(int argc, char **argv) {
   program.fallthrough(false);
   program.footer("A guest uses it with this line in its xl.cfg:\n"
                  "  device_model_override = \"/usr/libexec/linstub/linstub-dm\"\n"
-                 "`linstub COMMAND --help` tells more of each command.");
+                 "`linstub COMMAND --help` tells more about each command.");
   bool verbose = false;
-  program.add_flag("-v,--verbose", verbose, "Say more of what is being done");
+  program.add_flag("-v,--verbose", verbose, "Say more about what is being done");
   program.parse_complete_callback([&] {
     if (verbose)
       base::set_log("linstub", base::LogLevel::debug);

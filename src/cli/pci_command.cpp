@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub pci: which PCI devices are passed through to guests that have a stub domain.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
@@ -25,16 +26,16 @@ void print_table(const std::vector<pci::AssignedPci> &all) {
   for (const pci::AssignedPci &one : all) {
     std::string ranges;
     for (const pci::PciRange &range : one.host.ranges)
-      ranges += std::format("{}{} {:x}-{:x}", ranges.empty() ? "" : ", ", space_name(range.space),
-                            range.first, range.first + range.size - 1);
+      ranges += base::format("{}{} {:x}-{:x}", ranges.empty() ? "" : ", ", space_name(range.space),
+                             range.first, range.first + range.size - 1);
     std::printf("%-12s %-9s %-20s %6s %6s %-10s %s\n", xen::text(one.host.address).c_str(),
-                std::format("{:04x}:{:04x}", one.host.vendor, one.host.device).c_str(),
+                base::format("{:04x}:{:04x}", one.host.vendor, one.host.device).c_str(),
                 one.guest_name.empty() ? "(gone)" : one.guest_name.c_str(),
-                std::format("{}", one.guest).c_str(), std::format("{}", one.stub).c_str(),
+                base::format("{}", one.guest).c_str(), base::format("{}", one.stub).c_str(),
                 std::string(pci::interrupt_name(one.interrupt)).c_str(), ranges.c_str());
     if (!one.interrupt_control)
-      std::puts("  warning: xen-pciback does not let its interrupts be switched: MSI and MSI-X do "
-                "not work");
+      std::puts("  warning: xen-pciback does not let the stub domain switch its interrupts: MSI "
+                "and MSI-X do not work");
   }
 }
 

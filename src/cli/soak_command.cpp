@@ -1,4 +1,6 @@
+// SPDX-License-Identifier: MIT
 // linstub lab soak: does an idle guest live beside a busy dom0?
+#include "cli/build_tree.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "lab/soak.hpp"
@@ -54,6 +56,8 @@ void print(const lab::SoakReport &report, const SoakSettings &settings) {
 int run(const SoakSettings &settings) {
   auto report = [&]() -> base::Result<lab::SoakReport> {
     lab::StageOptions options = settings.stage;
+    if (options.tree.empty() && options.host.empty())
+      options.tree = installed_tree();
     options.life = minutes(settings.time) + life_beyond_soak;
     auto stage = TRY(lab::Stage::prepare(options));
     auto soaked = lab::soak(
@@ -79,9 +83,12 @@ int run(const SoakSettings &settings) {
 
 void add_soak_command(CLI::App &lab) {
   auto settings = std::make_shared<SoakSettings>();
-  auto *command = lab.add_subcommand("soak", "An idle guest beside a busy dom0: does it live?");
+  auto *command = lab.add_subcommand("soak", "See whether an idle guest lives beside a busy dom0");
   command->add_option("--name", settings->stage.lab, "Which lab")->capture_default_str();
-  command->add_option("--tree", settings->stage.tree, "An installed Linstub, to be put into dom0");
+  command->add_option(
+      "--tree", settings->stage.tree,
+      "An installed Linstub, to be put into dom0 (default: that of ./dev build, but "
+      "nothing on a real host)");
   command->add_option("--host", settings->stage.host, "A real Xen host, user@host[:port]");
   command->add_option("--minutes", settings->time, "How long")
       ->capture_default_str()
@@ -89,7 +96,7 @@ void add_soak_command(CLI::App &lab) {
   command->add_flag("--qemu-in-dom0", settings->beside_dom0,
                     "Without Linstub, for comparison: QEMU in dom0");
   command->add_flag("--keep", settings->keep, "Leave the lab running at the end");
-  command->add_flag("--json", settings->json, "For machines");
+  command->add_flag("--json", settings->json, "As JSON, for programs");
   command->callback([settings, &lab] {
     settings->stage.config = lab.get_option("--config")->as<std::string>();
     if (int status = run(*settings); status != 0)

@@ -1,4 +1,5 @@
-// linstub status: which guests have a stub domain, and how it is with them.
+// SPDX-License-Identifier: MIT
+// linstub status: which guests have a stub domain, and in what state they are.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "run/status.hpp"
@@ -30,14 +31,14 @@ std::string duration(int64_t seconds) {
   constexpr int64_t hour = 60 * minute;
   constexpr int64_t day = 24 * hour;
   if (seconds >= day)
-    return std::format("{}d {}h", seconds / day, seconds % day / hour);
+    return base::format("{}d {}h", seconds / day, seconds % day / hour);
   if (seconds >= hour)
-    return std::format("{}h {}m", seconds / hour, seconds % hour / minute);
-  return std::format("{}m {}s", seconds / minute, seconds % minute);
+    return base::format("{}h {}m", seconds / hour, seconds % hour / minute);
+  return base::format("{}m {}s", seconds / minute, seconds % minute);
 }
 
 std::string stub_of(const run::Status &status) {
-  return status.stub_domain && alive(status) ? std::format("{}", *status.stub_domain) : "-";
+  return status.stub_domain && alive(status) ? base::format("{}", *status.stub_domain) : "-";
 }
 
 void print_table(const std::vector<run::Status> &all) {
@@ -49,7 +50,7 @@ void print_table(const std::vector<run::Status> &all) {
               "SINCE", "IMAGE");
   for (const run::Status &status : all) {
     std::printf("%-20s %6s %6s %-9s %4u MiB %9s %s (%s)\n", status.guest.c_str(),
-                std::format("{}", status.domid).c_str(), stub_of(status).c_str(),
+                base::format("{}", status.domid).c_str(), stub_of(status).c_str(),
                 state_of(status).c_str(), status.memory,
                 duration(std::max<int64_t>(0, ::time(nullptr) - status.since)).c_str(),
                 status.version.c_str(), status.image.c_str());

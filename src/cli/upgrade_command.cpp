@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub upgrade: replaces the device model of a running guest.
 #include "base/deadline.hpp"
 #include "cli/command.hpp"
@@ -31,11 +32,10 @@ struct UpgradeSettings {
 
 base::Result<xen::DomId> find_guest(const std::string &wanted) {
   for (const run::Status &status : TRY(run::read_all_status())) {
-    if (status.guest == wanted || std::format("{}", status.domid) == wanted)
+    if (status.guest == wanted || base::format("{}", status.domid) == wanted)
       return status.domid;
   }
-  return base::fail("no guest {} has a stub domain: `linstub status` lists those that have",
-                    wanted);
+  return base::fail("no guest {} has a stub domain: `linstub status` lists those that do", wanted);
 }
 
 // The next line of the conversation.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Disk: a file or block device of dom0 that becomes a PV disk of a stub domain.
 #pragma once
 

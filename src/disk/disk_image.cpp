@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "disk/disk_image.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Disk images of a guest: what has to be known of them before they are attached to a stub domain.
 #pragma once
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: MIT
 #include "disk/disk_plug.hpp"
 
 #include "base/log.hpp"
-#include "disk/loop_device.hpp"
+#include "disk/block_device.hpp"
 #include "xen/vbd.hpp"
 #include "xen/xenbus.hpp"
 
@@ -38,7 +39,7 @@ Nodes backend_nodes(xen::DomId stub, const Disk &disk, const BlockDevice &device
               {"hotplug-status", "connected"},
               // What xen-blkback waits for: it watches the node.
               {"physical-device", physical_device(device.number)},
-              {"state", std::to_string(xen::xenbus_new)}};
+              {"state", xen::text(xen::XenbusState::initialising)}};
   if (device.loop)
     nodes.emplace_back("node", device.path); // for the script, which removes it
   return nodes;
@@ -64,16 +65,15 @@ Result<> plug_disk(xen::Xenstore &xenstore, xen::DomId stub, const Disk &disk,
     TRY(xenstore.write(paths.backend + "/frontend", paths.frontend));
     TRY(xenstore.write_all(paths.backend, nodes));
     TRY(xenstore.make_directory(paths.frontend, stub, xen::dom0));
-    return xenstore.write_all(paths.frontend, {{"backend", paths.backend},
-                                               {"backend-id", base::format("{}", xen::dom0)},
-                                               {"virtual-device", std::to_string(number)},
-                                               {"device-type", "disk"},
-                                               {"state", std::to_string(xen::xenbus_new)}});
+    return xenstore.write_all(paths.frontend,
+                              {{"backend", paths.backend},
+                               {"backend-id", base::format("{}", xen::dom0)},
+                               {"virtual-device", std::to_string(number)},
+                               {"device-type", "disk"},
+                               {"state", xen::text(xen::XenbusState::initialising)}});
   });
-  if (!plugged && device.loop) {
-    if (auto removed = remove_loop(device.path); !removed)
-      base::log_warning("{}", removed.error().message());
-  }
+  if (!plugged && device.loop)
+    base::log_failure(remove_loop(device.path), base::LogLevel::warning);
   return plugged.transform_error(base::doing("plug disk {}", disk.vdev));
 }
 

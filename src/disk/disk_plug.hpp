@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Plugging a disk into a stub domain that runs: the state disk (wire/state_record.hpp), the medium
 // of a CD-ROM drive.
 #pragma once

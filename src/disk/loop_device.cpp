@@ -1,13 +1,11 @@
+// SPDX-License-Identifier: MIT
 #include "disk/loop_device.hpp"
 
 #include "base/fd.hpp"
-#include "base/log.hpp"
 
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 namespace linstub::disk {
 
@@ -20,7 +18,7 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access) 
     int free = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
     if (free < 0)
       return base::fail_errno(errno, "find a free loop device");
-    std::string path = std::format("/dev/loop{}", free);
+    std::string path = base::format("/dev/loop{}", free);
     base::Fd device = TRY(base::open_file(path, flags));
     loop_config config{};
     config.fd = static_cast<uint32_t>(backing.get());
@@ -40,27 +38,6 @@ base::Result<> remove_loop(const std::string &device) {
   if (::ioctl(fd.get(), LOOP_CLR_FD) != 0 && errno != ENXIO)
     return base::fail_errno(errno, "detach {}", device);
   return {};
-}
-
-base::Result<BlockDevice> block_device_of(const std::string &image, LoopAccess access) {
-  struct stat status{};
-  if (::stat(image.c_str(), &status) != 0)
-    return base::fail_errno(errno, "find the disk image {}", image);
-  if (S_ISBLK(status.st_mode))
-    return BlockDevice{.path = image, .number = status.st_rdev};
-  if (!S_ISREG(status.st_mode))
-    return base::fail("the disk image {} is neither a file nor a block device", image);
-  const std::string loop = TRY(make_loop(image, access));
-  if (::stat(loop.c_str(), &status) == 0)
-    return BlockDevice{.path = loop, .number = status.st_rdev, .loop = true};
-  auto failure = base::fail_errno(errno, "find {}", loop);
-  if (auto removed = remove_loop(loop); !removed)
-    base::log_warning("{}", removed.error().message());
-  return failure;
-}
-
-std::string physical_device(dev_t device) {
-  return std::format("0{:x}:{:x}", major(device), minor(device));
 }
 
 } // namespace linstub::disk

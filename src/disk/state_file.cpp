@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 #include "disk/state_file.hpp"
 
-#include "run/status.hpp"
+#include "run/directory.hpp"
 #include "wire/state_record.hpp"
 
 #include <fcntl.h>
@@ -74,11 +75,11 @@ Result<uint64_t> pass(const base::Fd &fd, const Take &take) {
 } // namespace
 
 Result<StateFile> StateFile::make(xen::DomId guest) {
-  TRY(run::make_run_directory());
-  std::string path = base::format("{}/{}-state-XXXXXX", run::run_directory, guest);
+  TRY(run::make_directory());
+  std::string path = run::path_of(guest, "state-XXXXXX");
   base::Fd fd(::mkostemp(path.data(), O_CLOEXEC));
   if (!fd)
-    return base::fail_errno(errno, "make the file of a state disk in {}", run::run_directory);
+    return base::fail_errno(errno, "make the file of a state disk in {}", run::directory());
   StateFile file(path, std::move(fd));
   if (::ftruncate(file.fd_.get(), static_cast<off_t>(wire::state_disk_size)) != 0)
     return base::fail_errno(errno, "make {} {} bytes long", path, wire::state_disk_size);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // StateFile: the file of dom0 behind a state disk (wire/state_record.hpp). It lies in memory
 // (/run), sparse, and goes with this object.
 #pragma once

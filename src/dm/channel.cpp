@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/channel.hpp"
 
 #include "wire/paths.hpp"
@@ -9,10 +10,14 @@ namespace linstub::dm {
 
 base::Result<std::unique_ptr<Channel>> Channel::connect(base::EventLoop &loop, xen::DomId stub,
                                                         Events events) {
-  std::string path = std::format("{}/{}", xen::domain_path(stub), wire::channel_node);
-  xen::Vchan vchan = TRY(xen::Vchan::connect(stub, path));
-  std::unique_ptr<Channel> channel(new Channel(loop, std::move(vchan), std::move(events)));
-  channel->watch_ = TRY(loop.watch(channel->vchan_.fd(), EPOLLIN,
+  std::string path = base::format("{}/{}", xen::domain_path(stub), wire::channel_node);
+  return create(loop, TRY(xen::connect_transport(stub, path)), std::move(events));
+}
+
+base::Result<std::unique_ptr<Channel>>
+Channel::create(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, Events events) {
+  std::unique_ptr<Channel> channel(new Channel(loop, std::move(transport), std::move(events)));
+  channel->watch_ = TRY(loop.watch(channel->transport_->fd(), EPOLLIN,
                                    [raw = channel.get()](uint32_t) { raw->receive(); }));
   channel->flush(); // hello
   return channel;
@@ -84,10 +89,10 @@ void Channel::on_close(wire::StreamId id, std::string_view reason) {
 }
 
 void Channel::receive() {
-  vchan_.acknowledge();
+  transport_->acknowledge();
   std::array<std::byte, 16384> buffer;
   while (!broken_) {
-    auto got = vchan_.read(buffer);
+    auto got = transport_->read(buffer);
     if (!got)
       return broken(got.error().message());
     if (*got == 0)
@@ -100,11 +105,11 @@ void Channel::receive() {
 
 void Channel::flush() {
   while (!broken_ && !mux_.output().empty()) {
-    auto put = vchan_.write(mux_.output());
+    auto put = transport_->write(mux_.output());
     if (!put)
       return broken(put.error().message());
     if (*put == 0)
-      return; // the vchan's event comes when there is room
+      return; // the transport's event comes when there is room
     mux_.sent(*put);
   }
 }
@@ -115,8 +120,7 @@ void Channel::broken(const std::string &why) {
   broken_ = true;
   watch_.reset();
   // Not from here: the caller may be in the middle of something.
-  report_ = loop_.at(base::Deadline::after(base::Milliseconds::zero()),
-                     [this, why] { events_.on_broken(why); });
+  report_ = loop_.soon([this, why] { events_.on_broken(why); });
 }
 
 } // namespace linstub::dm

@@ -1,13 +1,15 @@
-// Channel: linstub-dm's side of the channel to linstub-init (wire/frame.hpp): a vchan, served by
-// the stub domain, that carries streams.
+// SPDX-License-Identifier: MIT
+// Channel: linstub-dm's end of the channel to linstub-init (wire/frame.hpp): frames over the
+// transport that the stub domain serves, and in them streams.
 #pragma once
 
 #include "base/event_loop.hpp"
 #include "wire/mux.hpp"
-#include "xen/vchan.hpp"
+#include "xen/transport.hpp"
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 namespace linstub::dm {
@@ -30,8 +32,13 @@ public:
     std::function<void(const std::string &why)> on_broken; // for good; called once, from the loop
   };
 
+  // To the stub domain's linstub-init.
   static base::Result<std::unique_ptr<Channel>> connect(base::EventLoop &loop, xen::DomId stub,
                                                         Events events);
+
+  // Over a transport that is connected.
+  static base::Result<std::unique_ptr<Channel>>
+  create(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, Events events);
 
   // `stream` must live until on_close or close().
   base::Result<wire::StreamId> open(wire::Service service, uint8_t index, uint32_t window,
@@ -46,8 +53,8 @@ public:
   void leave();
 
 private:
-  Channel(base::EventLoop &loop, xen::Vchan vchan, Events events)
-      : loop_(loop), vchan_(std::move(vchan)), events_(std::move(events)) {}
+  Channel(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, Events events)
+      : loop_(loop), transport_(std::move(transport)), events_(std::move(events)) {}
 
   void on_hello() override;
   void on_open(wire::StreamId, wire::Service, uint8_t) override {}
@@ -62,7 +69,7 @@ private:
   Stream *find(wire::StreamId id);
 
   base::EventLoop &loop_;
-  xen::Vchan vchan_;
+  std::unique_ptr<xen::Transport> transport_;
   Events events_;
   wire::Mux mux_{wire::Side::dom0, *this};
   std::map<wire::StreamId, Stream *> streams_;

@@ -1,12 +1,12 @@
+// SPDX-License-Identifier: MIT
 #include "dm/device_model.hpp"
 
 #include "base/log.hpp"
 #include "plan/stub_plan.hpp"
-#include "xen/departure.hpp"
 
 #include <signal.h>
 
-#include <algorithm>
+#include <utility>
 
 namespace linstub::dm {
 namespace {
@@ -16,47 +16,9 @@ using base::Milliseconds;
 using base::Result;
 
 // libxl waits for 60 s in all; what is left is for removing the stub domain and for saying why.
-constexpr Milliseconds longest_start{48'000};
-constexpr Milliseconds longest_creation{44'000};
-constexpr Milliseconds longest_removal{60'000};
-constexpr Milliseconds longest_renaming{60'000};
+constexpr Milliseconds start_timeout{48'000};
 
-// Asked by libxl at the begin of each save and migration, when it takes down the guest's
-// configuration (libxl_retrieve_domain_configuration()), and seldom else.
-constexpr std::string_view herald_of_save = "query-cpus-fast";
-
-// The words of linstub-init (wire/paths.hpp), and what it is doing meanwhile.
-struct StubState {
-  std::string_view word;
-  std::string_view meaning;
-};
-constexpr std::array<StubState, 5> stub_states{{
-    {"booting", "linstub-init was starting up"},
-    {"devices", "it waited for its disks and network interfaces"},
-    {"qemu", "QEMU was starting"},
-    {"running", "QEMU ran, but its monitor did not answer"},
-    {"failed", "it had failed"},
-}};
-
-std::string phase_text(const Life &life) {
-  switch (life.phase) {
-  case Phase::creating:
-    return "creating";
-  case Phase::booting:
-    return "booting";
-  case Phase::serving:
-    return "serving";
-  case Phase::saving:
-  case Phase::retiring:
-  case Phase::removing:
-    return "upgrading";
-  case Phase::ending:
-    return "ending";
-  case Phase::ended:
-    break;
-  }
-  return life.outcome == Outcome::success ? "ended" : "failed";
-}
+constexpr const char *name_token = "name";
 
 } // namespace
 
@@ -65,14 +27,17 @@ DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, manifest::Image
                          run::Status &status)
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), control_(std::move(control)),
       xenstore_(std::move(xenstore)), keeper_(std::move(keeper)), status_(status),
-      guest_(*plan_.guest), mover_(std::make_unique<StateMover>(loop)) {
+      guest_(*plan_.guest), stubdom_(loop),
+      link_(loop, xenstore_, control_, guest_,
+            {.happened = [this](Event event, const std::string &why) { happened(event, why); },
+             .on_channel = [this](Channel &channel) { return services_->connect(channel); }}) {
   // With -S QEMU says "running" only when libxl lets it go on.
   life_.qemu_runs = plan_.start == plan::Start::paused;
 }
 
 Result<> DeviceModel::run(plan::Plan plan, manifest::Image image, xen::Control control,
                           run::Status &status) {
-  Keeper keeper = TRY(Keeper::start(*plan.guest, helper_program));
+  Keeper keeper = TRY(Keeper::start(*plan.guest, stubdom_program));
   auto loop = TRY(base::EventLoop::create());
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
   DeviceModel model(*loop, std::move(plan), std::move(image), std::move(control),
@@ -94,20 +59,45 @@ Result<> DeviceModel::prepare() {
     happened(Event::end_asked);
   }));
   TRY(keep_keeper());
-  if (plan_.incoming >= 0) {
-    base::Fd saved(plan_.incoming);
-    state_.emplace(TRY(disk::StateFile::fill(guest_, saved)
-                           .transform_error(base::doing("restore the device model"))));
-  }
-  services_ = TRY(GuestServices::open(loop_, plan_, monitors_owner()));
-  media_ = std::make_unique<Media>(loop_, xenstore_, services_->monitors(), plan_, fd_sets_);
-  requests_ = TRY(run::ControlSocket::open(
-      loop_, guest_, [this](const run::UpgradeRequest &request) { upgrade_asked(request); }));
-  TRY(xenstore_.watch("@releaseDomain", "domains"));
-  TRY(xenstore_.watch(xen::domain_path(guest_) + "/name", "name"));
+  TRY(open_parts());
+  if (plan_.incoming >= 0)
+    TRY(saver_->take(base::Fd(plan_.incoming))
+            .transform_error(base::doing("restore the device model")));
+  TRY(xenstore_.watch("@releaseDomain", StubLink::life_token));
+  TRY(xenstore_.watch(xen::domain_path(guest_) + "/name", name_token));
   xenstore_watch_ =
       TRY(loop_.watch(xenstore_.fd(), EPOLLIN, [this](uint32_t) { xenstore_ready(); }));
   return create_stub_domain();
+}
+
+Result<> DeviceModel::open_parts() {
+  services_ = TRY(GuestServices::open(loop_, plan_, monitors_owner()));
+  Monitor &monitors = services_->monitors();
+  saver_ = std::make_unique<Saver>(Saver::Context{.loop = loop_,
+                                                  .xenstore = xenstore_,
+                                                  .guest = guest_,
+                                                  .life = life_,
+                                                  .link = link_,
+                                                  .monitors = monitors,
+                                                  .stubdom = stubdom_},
+                                   [this](const std::string &why) {
+                                     last_error_ = why;
+                                     tell_status();
+                                   });
+  media_ = std::make_unique<Media>(loop_, xenstore_, stubdom_, monitors, plan_);
+  upgrade_ = TRY(Upgrade::open(
+      {.loop = loop_,
+       .plan = plan_,
+       .life = life_,
+       .control = control_,
+       .xenstore = xenstore_,
+       .link = link_,
+       .saver = *saver_,
+       .monitors = monitors},
+      {.happened = [this](Event event, const std::string &why) { happened(event, why); },
+       .busy = [this] { return saver_->busy() || media_->busy() || renaming_; }}));
+  commands_ = std::make_unique<Commands>(life_, link_, *services_, *saver_, *media_);
+  return {};
 }
 
 // A keeper that is gone, whoever ended it, is replaced.
@@ -115,34 +105,57 @@ Result<> DeviceModel::keep_keeper() {
   keeper_watch_ = TRY(loop_.watch(keeper_.pidfd().get(), EPOLLIN, [this](uint32_t) {
     base::log_warning("the keeper has ended: starting another one");
     keeper_watch_.reset();
-    auto keeper = Keeper::start(guest_, helper_program);
+    auto keeper = Keeper::start(guest_, stubdom_program);
     if (!keeper)
-      return base::log_error("{}", keeper.error().message());
+      return base::log_failure(keeper);
     keeper_ = std::move(*keeper);
-    if (auto kept = keep_keeper(); !kept)
-      base::log_error("{}", kept.error().message());
+    base::log_failure(keep_keeper());
   }));
   return {};
 }
 
-Result<> DeviceModel::create_stub_domain() {
-  files_.clear();
-  for (const plan::CopiedFile &file : plan_.files)
-    files_.push_back(TRY(disk::FileDisk::prepare(file.disk.path, guest_, file.disk.vdev)
-                             .transform_error(base::doing("direct boot"))));
-  plan::Description description = plan::describe(
-      plan_, image_, files_, {.state = state_ ? state_->path() : std::string(), .taps = taps_});
-  status_.memory = description.memory;
-  status_.image = image_.directory;
-  status_.version = image_.identity.version;
-  deadline_ = loop_.at(Deadline::after(longest_start), [this] { late(); });
-  creation_ =
-      TRY(Helper::start(loop_, {helper_program, "create"}, encode(description), keeper_.pipe(),
-                        Deadline::after(longest_creation),
-                        [this](Result<std::string> output) { created(std::move(output)); }));
-  tell_status();
-  return {};
+Monitor::Owner DeviceModel::monitors_owner() {
+  return {
+      .execute =
+          [this](const qmp::Command &command, base::Fd received, const Monitor::Answer &answer) {
+            commands_->execute(command, std::move(received), answer);
+          },
+      .before_qemu =
+          [this](std::string_view command) {
+            link_.wake();
+            saver_->before_command(command);
+          },
+      .on_ready = [this] { happened(Event::monitor_ready); },
+      .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
+      .attach =
+          [this](const std::string &arguments, pci::PciDevices::Done done) {
+            auto devices = pci();
+            if (!devices)
+              return done(std::unexpected(std::move(devices).error()));
+            (*devices)->attach(arguments, std::move(done));
+          },
+      .give_back =
+          [this](const std::string &id) {
+            if (pci_)
+              pci_->give_back(id);
+          },
+      .when_none_leaving =
+          [this](std::function<void()> settled) {
+            if (pci_)
+              return pci_->when_none_leaving(std::move(settled));
+            settled();
+          }};
 }
+
+Result<pci::PciDevices *> DeviceModel::pci() {
+  if (!link_.stub())
+    return base::fail("there is no stub domain yet");
+  if (!pci_)
+    pci_ = TRY(pci::PciDevices::open(loop_, control_, guest_, *link_.stub()));
+  return pci_.get();
+}
+
+// --- What has happened, and what follows ---------------------------------------------------------
 
 void DeviceModel::happened(Event event, const std::string &why) {
   // A QEMU that is ended takes its channel with it.
@@ -179,19 +192,17 @@ void DeviceModel::perform(Action action) {
   case Action::remove_stub_domain:
     return remove_stub_domain();
   case Action::save_state:
-    done = save_state();
+    done = upgrade_->save_state();
     if_not = Event::save_failed;
     break;
   case Action::retire_qemu:
-    return retire_qemu();
+    done = upgrade_->retire_qemu();
+    break;
   case Action::forget_stub_domain:
     return forget_stub_domain();
   case Action::create_upgraded:
-    done = create_next(std::move(*next_image_));
-    if_not = Event::creation_failed;
-    break;
   case Action::create_fallback:
-    done = create_next(std::move(*previous_image_));
+    done = create_next();
     if_not = Event::creation_failed;
     break;
   case Action::resume_guest:
@@ -200,9 +211,10 @@ void DeviceModel::perform(Action action) {
     done = services_->monitors().ask("cont", "{}", [](const qmp::Reply &) {});
     break;
   case Action::tell_upgraded:
-    return tell_upgraded();
+    last_error_.clear();
+    return upgrade_->tell_done(*link_.stub(), image_);
   case Action::tell_not_upgraded:
-    return tell_not_upgraded();
+    return upgrade_->tell_failed(last_error_);
   case Action::finish:
     return loop_.stop();
   }
@@ -210,128 +222,122 @@ void DeviceModel::perform(Action action) {
     happened(if_not, done.error().message());
 }
 
-void DeviceModel::created(Result<std::string> output) {
-  creation_.reset();
+// --- The life of a stub domain -------------------------------------------------------------------
+
+Result<> DeviceModel::create_stub_domain() {
+  files_.clear();
+  for (const plan::CopiedFile &file : plan_.files)
+    files_.push_back(TRY(disk::CopiedFile::prepare(file.disk.path, guest_, file.disk.vdev)
+                             .transform_error(base::doing("direct boot"))));
+  plan::Description description =
+      plan::describe(plan_, image_, files_, {.state = saver_->next_state(), .taps = taps_});
+  status_.memory = description.memory;
+  status_.image = image_.directory;
+  status_.version = image_.identity.version;
+  start_deadline_ = loop_.at(Deadline::after(start_timeout), [this] {
+    happened(Event::deadline,
+             base::format("the stub domain was not ready within {} s: {}",
+                          start_timeout.count() / 1000, link_.last_words(plan_.name)));
+  });
+  creating_ = true;
+  stubdom_.create(description, keeper_.pipe(),
+                  [this](const Result<xen::DomId> &stub) { created(stub); });
+  tell_status();
+  return {};
+}
+
+void DeviceModel::created(const Result<xen::DomId> &stub) {
+  creating_ = false;
   // Found again by whose it is; the next one must not be taken for it.
   if (std::exchange(remove_after_creation_, false))
     return remove_stub_domain();
-  Result<xen::DomId> domid = output.and_then([](std::string text) -> Result<xen::DomId> {
-    if (text.ends_with('\n'))
-      text.pop_back();
-    return xen::parse_domid(text);
-  });
-  if (!domid)
+  if (!stub)
     return happened(Event::creation_failed,
-                    std::format("make the stub domain: {}", domid.error().message()));
-  stub_ = *domid;
+                    base::format("make the stub domain: {}", stub.error().message()));
+  link_.found(*stub);
   files_.clear(); // loop devices hold what was copied
-  base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub_, status_.memory,
+  base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub, status_.memory,
                  image_.directory, image_.identity.version);
   happened(Event::created);
 }
 
-// The nodes of the stub domain that are watched, with the tokens.
-std::array<DeviceModel::Watched, 3> DeviceModel::watched() const {
-  std::string home = xen::domain_path(*stub_);
-  return {{{home + "/data/linstub", "stub"},
-           {home + "/device", "domains"}, // the first to go when it is destroyed
-           {std::format("{}/device-model/{}/state", home, guest_), "stub"}}};
-}
-
 Result<> DeviceModel::follow_stub_domain() {
-  status_.stub_domain = stub_;
-  for (const Watched &one : watched())
-    TRY(xenstore_.watch(one.path, one.token));
-  return {};
+  status_.stub_domain = link_.stub();
+  return link_.follow();
 }
 
 Result<> DeviceModel::announce() {
-  deadline_.reset();
-  base::log_info("the guest is served by stub domain {}", *stub_);
+  start_deadline_.reset();
+  base::log_info("the guest is served by stub domain {}", *link_.stub());
   state_arrived();
   if (plan_.start == plan::Start::paused)
     return {}; // libxl asks the monitor
-  return xenstore_.write(std::format("/local/domain/0/device-model/{}/state", guest_), "running");
+  return xenstore_.write(base::format("/local/domain/0/device-model/{}/state", guest_), "running");
 }
 
-// Also called from inside the channel: it goes when the loop comes round.
+// QEMU runs with its state, if there was one.
+void DeviceModel::state_arrived() {
+  const uint32_t memory = status_.memory - plan::memory_to_restore(plan_);
+  if (saver_->arrived(memory))
+    status_.memory = memory;
+}
+
+// May be called from inside the channel.
 void DeviceModel::forget_stub_domain() {
-  deadline_.reset();
+  start_deadline_.reset();
+  upgrade_->stop_waiting();
   pci_.reset();
-  mover_->abandon();
+  saver_->abandon();
   media_->abandon();
   media_->forget();
   services_->disconnect();
-  if (channel_) {
-    channel_->leave();
-    former_channels_.push_back(std::move(channel_));
-    forget_ = loop_.at(Deadline::after(Milliseconds::zero()), [this] { former_channels_.clear(); });
-  }
-  // One that was never followed, because it could not be made, has no watches.
-  if (status_.stub_domain) {
-    for (const Watched &one : watched()) {
-      if (auto ended = xenstore_.unwatch(one.path, one.token); !ended)
-        base::log_warning("{}", ended.error().message());
-    }
-  }
-  stub_.reset();
+  link_.forget();
   status_.stub_domain.reset();
-  stub_state_.clear();
-  rest_ = Rest::none;
 }
 
 void DeviceModel::remove_stub_domain() {
   // A stub domain that is just being made is waited for: halfway it could not be found.
-  if (creation_) {
+  if (creating_) {
     remove_after_creation_ = true;
     return;
   }
-  deadline_.reset();
+  start_deadline_.reset();
+  upgrade_->stop_waiting();
   // A disk that is on its way would be left behind.
-  mover_->abandon();
-  if (mover_->busy())
-    return mover_->when_idle([this] { remove_stub_domain(); });
+  saver_->abandon();
+  if (saver_->busy())
+    return saver_->when_idle([this] { remove_stub_domain(); });
   media_->abandon();
   if (media_->busy())
     return media_->when_idle([this] { remove_stub_domain(); });
-  auto removal =
-      Helper::start(loop_, {helper_program, "destroy", std::format("{}", guest_)}, {}, -1,
-                    Deadline::after(longest_removal), [this](auto output) {
-                      removal_.reset();
-                      if (!output)
-                        base::log_error("remove the stub domain: {}", output.error().message());
-                      happened(Event::removed);
-                    });
-  if (removal) {
-    removal_ = std::move(*removal);
-    return;
-  }
-  base::log_error("remove the stub domain: {}", removal.error().message());
-  happened(Event::removed);
+  stubdom_.destroy(guest_, [this](const Result<> &removed) {
+    if (!removed)
+      base::log_error("remove the stub domain: {}", removed.error().message());
+    happened(Event::removed);
+  });
+}
+
+Result<> DeviceModel::create_next() {
+  image_ = upgrade_->take_image(std::move(image_), last_error_);
+  taps_ = plan::Taps::join;
+  return create_stub_domain();
+}
+
+void DeviceModel::resume_guest() {
+  start_deadline_.reset();
+  upgrade_->resume_guest();
+  state_arrived();
 }
 
 void DeviceModel::crash_guest() {
   base::log_error("the guest crashes, since it has no device model any more");
-  if (auto crashed = control_.crash(guest_); !crashed)
-    base::log_error("{}", crashed.error().message());
+  base::log_failure(control_.crash(guest_));
 }
 
-void DeviceModel::late() {
-  std::string where = "it was still being made";
-  if (stub_) {
-    const auto *state = std::ranges::find(stub_states, stub_state_, &StubState::word);
-    where = state != stub_states.end()
-                ? std::string(state->meaning)
-                : std::format("it has said nothing: is its kernel alive? (xl console {}-dm, or "
-                              "log-level=debug)",
-                              plan_.name);
-  }
-  happened(Event::deadline, std::format("the stub domain was not ready within {} s: {}",
-                                        longest_start.count() / 1000, where));
-}
+// --- What is noticed in xenstore -----------------------------------------------------------------
 
 void DeviceModel::xenstore_ready() {
-  bool stub = false;
+  bool words = false;
   bool domains = false;
   bool name = false;
   for (;;) {
@@ -340,13 +346,13 @@ void DeviceModel::xenstore_ready() {
       return happened(Event::stub_failed, event.error().message());
     if (!*event)
       break;
-    stub = stub || (*event)->token == "stub";
-    domains = domains || (*event)->token == "domains";
-    name = name || (*event)->token == "name";
+    words = words || (*event)->token == StubLink::words_token;
+    domains = domains || (*event)->token == StubLink::life_token;
+    name = name || (*event)->token == name_token;
   }
   // What the stub domain has said comes before that it has gone: it may say why.
   Result<> looked;
-  if (stub || domains)
+  if (words || domains)
     looked = look_at_stub_domain();
   if (looked && domains)
     looked = look_at_domains();
@@ -357,31 +363,11 @@ void DeviceModel::xenstore_ready() {
 }
 
 Result<> DeviceModel::look_at_stub_domain() {
-  if (!stub_ || life_.phase > Phase::retiring)
+  if (!counts_stub_domain(life_.phase))
     return {};
-  std::string home = xen::domain_path(*stub_);
-  constexpr size_t longest_word = 16;
-  auto state = xenstore_.read_if_there(std::format("{}/{}", home, wire::state_node), longest_word);
-  if (state && *state && std::ranges::contains(stub_states, **state, &StubState::word) &&
-      **state != stub_state_) {
-    stub_state_ = **state;
-    base::log_debug("stub domain: {}", stub_state_);
-  }
-  if (stub_state_ == "failed") {
-    auto error = xenstore_.read_if_there(std::format("{}/{}", home, wire::error_node));
-    std::string text =
-        error && *error ? base::printable(**error, wire::longest_error) : "no reason";
-    happened(Event::stub_failed, std::format("the stub domain has failed: {}", text));
-    return {};
-  }
-  if (!life_.qemu_runs && life_.phase == Phase::booting) {
-    auto qemu = xenstore_.read_if_there(std::format("{}/device-model/{}/state", home, guest_),
-                                        longest_word);
-    if (qemu && *qemu == "running")
-      happened(Event::qemu_runs);
-  }
+  TRY(link_.look());
   media_->look();
-  return channel_ ? Result<>() : connect_channel();
+  return {};
 }
 
 Result<> DeviceModel::look_at_domains() {
@@ -391,20 +377,8 @@ Result<> DeviceModel::look_at_domains() {
     happened(Event::guest_gone);
     return {};
   }
-  const bool suspended = guest->shutdown == xen::shutdown_suspend;
-  if (!std::exchange(suspended_, suspended) && suspended)
-    expect_save();
-  if (!stub_ || life_.phase > Phase::retiring)
-    return {};
-  auto stub = TRY(control_.info(*stub_));
-  if (!stub || stub->dying)
-    happened(Event::stub_gone, "the stub domain has been destroyed");
-  else if (stub->shutdown)
-    happened(Event::stub_gone,
-             std::format("the stub domain has ended ({})", xen::shutdown_text(*stub->shutdown)));
-  else if (TRY(xen::is_being_destroyed(*stub_, control_, xenstore_)))
-    happened(Event::stub_gone, "somebody destroys the stub domain");
-  return {};
+  saver_->guest_is_suspended(guest->shutdown == xen::shutdown_suspend);
+  return counts_stub_domain(life_.phase) ? link_.look_whether_it_lives() : Result<>();
 }
 
 // After a migration, or xl rename, the guest has another name, and so have its stub domain and its
@@ -418,88 +392,21 @@ Result<> DeviceModel::look_at_name() {
   plan_.name = *name;
   status_.guest = *name;
   tell_status();
-  if (!stub_)
+  if (!link_.stub())
     return {};
-  auto renaming = Helper::start(
-      loop_, {helper_program, "rename", std::format("{}", *stub_), plan_.name + "-dm"}, {}, -1,
-      Deadline::after(longest_renaming), [this](const Result<std::string> &output) {
-        renaming_.reset();
-        if (!output)
-          base::log_warning("rename the stub domain: {}", output.error().message());
-      });
-  renaming_ = TRY(std::move(renaming));
+  renaming_ = true;
+  stubdom_.rename(*link_.stub(), plan_.name + "-dm", [this](const Result<> &renamed) {
+    renaming_ = false;
+    if (!renamed)
+      base::log_warning("rename the stub domain: {}", renamed.error().message());
+  });
   return {};
-}
-
-Result<> DeviceModel::connect_channel() {
-  std::string path = std::format("{}/{}", xen::domain_path(*stub_), wire::channel_node);
-  for (const char *node : {"ring-ref", "event-channel"}) {
-    auto value = xenstore_.read_if_there(std::format("{}/{}", path, node), 16);
-    if (!value || !*value)
-      return {}; // not yet
-  }
-  channel_ = TRY(Channel::connect(
-      loop_, *stub_,
-      {.on_ready =
-           [this] {
-             if (auto connected = services_->connect(*channel_); !connected)
-               happened(Event::stub_failed, connected.error().message());
-           },
-       .on_broken =
-           [this](const std::string &why) {
-             happened(Event::stub_failed,
-                      std::format("the channel to the stub domain is broken: {}", why));
-           }}));
-  return {};
-}
-
-Monitors::Owner DeviceModel::monitors_owner() {
-  return {
-      .execute =
-          [this](const qmp::Command &command, base::Fd received, const Monitors::Answer &answer) {
-            execute(command, std::move(received), answer);
-          },
-      .before_qemu =
-          [this](std::string_view command) {
-            wake();
-            if (command == herald_of_save)
-              expect_save();
-          },
-      .on_ready = [this] { happened(Event::monitor_ready); },
-      .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
-      .attach =
-          [this](const std::string &arguments, pci::PciDevices::Done done) {
-            auto devices = pci();
-            if (!devices)
-              return done(std::unexpected(std::move(devices).error()));
-            (*devices)->attach(arguments, std::move(done));
-          },
-      .give_back =
-          [this](const std::string &id) {
-            if (pci_)
-              pci_->give_back(id);
-          },
-      .when_settled =
-          [this](std::function<void()> settled) {
-            if (pci_)
-              return pci_->when_settled(std::move(settled));
-            settled();
-          }};
-}
-
-Result<pci::PciDevices *> DeviceModel::pci() {
-  if (!stub_)
-    return base::fail("there is no stub domain yet");
-  if (!pci_)
-    pci_ = TRY(pci::PciDevices::open(loop_, control_, guest_, *stub_));
-  return pci_.get();
 }
 
 void DeviceModel::tell_status() {
   status_.phase = phase_text(life_);
   status_.error = last_error_;
-  if (auto written = run::write_status(status_); !written)
-    base::log_warning("{}", written.error().message());
+  base::log_failure(run::write_status(status_), base::LogLevel::warning);
 }
 
 } // namespace linstub::dm

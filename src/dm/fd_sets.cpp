@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/fd_sets.hpp"
 
 #include "xen/domid.hpp"

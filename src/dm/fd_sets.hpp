@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // FdSets: descriptors that QMP clients in dom0 have passed with "add-fd", by the number of their
 // set, as QEMU keeps them (qapi/misc.json). They stand for files of dom0 and stay here: what QEMU
 // would do with one, linstub-dm does.

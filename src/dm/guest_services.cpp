@@ -1,16 +1,17 @@
+// SPDX-License-Identifier: MIT
 #include "dm/guest_services.hpp"
 
 namespace linstub::dm {
 
 base::Result<std::unique_ptr<GuestServices>>
-GuestServices::open(base::EventLoop &loop, const plan::Plan &plan, Monitors::Owner owner) {
+GuestServices::open(base::EventLoop &loop, const plan::Plan &plan, Monitor::Owner owner) {
   std::unique_ptr<GuestServices> services(new GuestServices());
   if (plan.vnc)
     services->vnc_ = TRY(VncServer::open(loop, *plan.vnc));
   for (const plan::SerialPort &port : plan.serial)
     services->serial_.push_back(
         TRY(SerialLine::open(loop, port, static_cast<uint8_t>(services->serial_.size()))));
-  services->monitors_ = TRY(Monitors::open(loop, plan.monitors, std::move(owner)));
+  services->monitors_ = TRY(Monitor::open(loop, plan.monitors, std::move(owner)));
   return services;
 }
 
@@ -40,9 +41,9 @@ std::string GuestServices::query_vnc() const {
 std::string GuestServices::query_chardev() const {
   std::string list;
   for (size_t i = 0; i < serial_.size(); i++)
-    list += std::format(R"({}{{"label":"serial{}","filename":{},"frontend-open":true}})",
-                        list.empty() ? "" : ",", i, qmp::quoted(serial_[i]->filename()));
-  return std::format("[{}]", list);
+    list += base::format(R"({}{{"label":"serial{}","filename":{},"frontend-open":true}})",
+                         list.empty() ? "" : ",", i, qmp::quoted(serial_[i]->filename()));
+  return base::format("[{}]", list);
 }
 
 } // namespace linstub::dm

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // GuestServices: what linstub-dm serves in dom0 for a guest, whatever stub domain is behind it:
 // monitor sockets, VNC, serial ports, the log. They stay when the stub domain is replaced.
 #pragma once
@@ -17,7 +18,7 @@ class GuestServices {
 public:
   // Opens all of dom0's side. Clients wait until connect().
   static base::Result<std::unique_ptr<GuestServices>>
-  open(base::EventLoop &loop, const plan::Plan &plan, Monitors::Owner owner);
+  open(base::EventLoop &loop, const plan::Plan &plan, Monitor::Owner owner);
 
   // Opens the streams to a stub domain. The channel must live until disconnect().
   base::Result<> connect(Channel &channel);
@@ -25,7 +26,7 @@ public:
   // Leaves the stub domain. VNC clients are dropped, serial lines and monitor clients stay.
   void disconnect();
 
-  [[nodiscard]] Monitors &monitors() { return *monitors_; }
+  [[nodiscard]] Monitor &monitors() { return *monitors_; }
 
   // The results of the QMP commands of the same name, as JSON, as they are true in dom0.
   [[nodiscard]] std::string query_vnc() const;
@@ -36,7 +37,7 @@ private:
 
   std::unique_ptr<VncServer> vnc_;
   std::vector<std::unique_ptr<SerialLine>> serial_;
-  std::unique_ptr<Monitors> monitors_;
+  std::unique_ptr<Monitor> monitors_;
   LogStream log_;
 };
 

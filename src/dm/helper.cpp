@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/helper.hpp"
 
 #include "base/log.hpp"
@@ -38,20 +39,18 @@ std::string libxl_error(std::string_view line) {
   return std::string(text);
 }
 
-base::Result<std::unique_ptr<Helper>> Helper::start(base::EventLoop &loop,
-                                                    std::vector<std::string> argv,
-                                                    const std::string &input, int keep,
+base::Result<std::unique_ptr<Helper>> Helper::start(base::EventLoop &loop, Job job,
                                                     base::Deadline deadline, Done done) {
   std::unique_ptr<Helper> helper(new Helper(loop, std::move(done)));
-  base::Fd in = TRY(memory_file(input));
+  base::Fd in = TRY(memory_file(job.input));
   base::Pipe out = TRY(base::make_pipe());
   base::Pipe err = TRY(base::make_pipe());
-  base::Command command{.argv = std::move(argv)};
+  base::Command command{.argv = std::move(job.argv)};
   command.standard_input = in.get();
   command.standard_output = out.write.get();
   command.standard_error = err.write.get();
-  if (keep >= 0)
-    command.keep = {keep};
+  if (job.keep >= 0)
+    command.keep = {job.keep};
   helper->child_ = TRY(base::start(command));
   helper->output_ = std::move(out.read);
   helper->errors_ = std::move(err.read);

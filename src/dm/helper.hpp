@@ -1,28 +1,32 @@
-// Helper: linstub-stubdom as a child of linstub-dm, without blocking its event loop.
+// SPDX-License-Identifier: MIT
+// Helper: a short-lived program as a child of linstub-dm, without blocking its event loop. The one
+// that there is, linstub-stubdom, is run by dm/stubdom.hpp.
 #pragma once
 
 #include "base/event_loop.hpp"
 #include "base/process.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace linstub::dm {
 
-constexpr const char *helper_program = LINSTUB_STUBDOM;
-
 class Helper {
 public:
   using Done = std::function<void(base::Result<std::string> output)>;
 
-  // Runs `argv` with `input` on standard input, and calls `done`, once, with what it printed, or
-  // with the reason for its failure: the last line it wrote to standard error, after which stands
-  // what libxl had said. Kills it when the deadline passes. `keep` is a descriptor that it holds
-  // open, -1 for none.
-  static base::Result<std::unique_ptr<Helper>> start(base::EventLoop &loop,
-                                                     std::vector<std::string> argv,
-                                                     const std::string &input, int keep,
+  struct Job {
+    std::vector<std::string> argv;
+    std::string input; // what it reads on standard input
+    int keep = -1;     // a descriptor that it holds open; -1: none
+  };
+
+  // Runs the job, and calls `done`, once, with what it printed, or with the reason for its failure:
+  // the last line it wrote to standard error, after which stands what libxl had said. Kills it when
+  // the deadline passes. `done` may destroy the Helper.
+  static base::Result<std::unique_ptr<Helper>> start(base::EventLoop &loop, Job job,
                                                      base::Deadline deadline, Done done);
   Helper(const Helper &) = delete;
   Helper &operator=(const Helper &) = delete;

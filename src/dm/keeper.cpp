@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/keeper.hpp"
 
 #include <linux/close_range.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Keeper: a tiny process that outlives a linstub-dm that dies without an orderly end (kill -9). It
 // then runs "linstub-stubdom rescue", which removes the stub domain and crashes the guest, so that
 // nothing leaks and on_crash decides.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/life.hpp"
 
 namespace linstub::dm {
@@ -8,12 +9,8 @@ using enum Action;
 Step stay(Life life) { return {life, {}}; }
 
 Step end(Life life, Outcome outcome) {
-  // A guest that has not run yet is libxl's to remove, when the start has failed.
-  bool ran = life.attempt != Attempt::first || life.phase > Phase::booting;
-  bool crash = ran && outcome == Outcome::failure;
-  bool asked = life.phase == Phase::saving || life.phase == Phase::retiring ||
-               life.phase == Phase::removing ||
-               (life.attempt != Attempt::first && life.phase < Phase::serving);
+  bool crash = guest_has_run(life) && outcome == Outcome::failure;
+  bool asked = is_upgrading(life);
   bool removing = life.phase == Phase::removing;
   life.phase = Phase::ending;
   life.outcome = outcome;
@@ -46,7 +43,7 @@ Step serve_if_ready(Life life) {
 
 // The stub domain has failed before it served, or while it was leaving.
 Step start_failed(Life life) {
-  if (life.phase > Phase::booting || life.attempt != Attempt::upgrade)
+  if (!is_starting(life.phase) || life.attempt != Attempt::upgrade)
     return end(life, Outcome::failure);
   life.phase = Phase::removing;
   life.attempt = Attempt::fallback;
@@ -85,6 +82,26 @@ Step failed(Life life, Event event) {
 
 } // namespace
 
+std::string_view phase_text(const Life &life) {
+  switch (life.phase) {
+  case Phase::creating:
+    return "creating";
+  case Phase::booting:
+    return "booting";
+  case Phase::serving:
+    return "serving";
+  case Phase::saving:
+  case Phase::retiring:
+  case Phase::removing:
+    return "upgrading";
+  case Phase::ending:
+    return "ending";
+  case Phase::ended:
+    break;
+  }
+  return life.outcome == Outcome::success ? "ended" : "failed";
+}
+
 Step step(Life life, Event event) {
   if (life.phase == Phase::ended)
     return stay(life);
@@ -101,12 +118,12 @@ Step step(Life life, Event event) {
     life.phase = Phase::booting;
     return {life, {follow_stub_domain}};
   case Event::qemu_runs:
-    if (life.phase > Phase::booting)
+    if (!is_starting(life.phase))
       return stay(life);
     life.qemu_runs = true;
     return serve_if_ready(life);
   case Event::monitor_ready:
-    if (life.phase > Phase::booting)
+    if (!is_starting(life.phase))
       return stay(life);
     life.monitor_ready = true;
     return serve_if_ready(life);

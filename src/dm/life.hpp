@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The life of a device model, as a pure function: what state it is in, what has happened, and so
 // what is next and what has to be done. All I/O is in device_model.cpp.
 //
@@ -20,6 +21,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace linstub::dm {
@@ -94,6 +96,36 @@ enum class Action : uint8_t {
   tell_not_upgraded,  // or not, and the guest runs on as before
   finish,
 };
+
+// --- What a phase means --------------------------------------------------------------------------
+
+// The guest has no device model yet, or, in an upgrade, none again.
+constexpr bool is_starting(Phase phase) {
+  return phase == Phase::creating || phase == Phase::booting;
+}
+
+// What the stub domain that there is says and does counts. Later it is being removed.
+constexpr bool counts_stub_domain(Phase phase) {
+  return is_starting(phase) || phase == Phase::serving || phase == Phase::saving ||
+         phase == Phase::retiring;
+}
+
+// Somebody has asked for an upgrade and has not been told its end.
+constexpr bool is_upgrading(const Life &life) {
+  return life.phase == Phase::saving || life.phase == Phase::retiring ||
+         life.phase == Phase::removing ||
+         (is_starting(life.phase) && life.attempt != Attempt::first);
+}
+
+// The guest has run: a guest that has not, when its start fails, is libxl's to remove.
+constexpr bool guest_has_run(const Life &life) {
+  return !is_starting(life.phase) || life.attempt != Attempt::first;
+}
+
+// The word of run/status.hpp.
+std::string_view phase_text(const Life &life);
+
+// --- What follows --------------------------------------------------------------------------------
 
 struct Step {
   Life next;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/log_stream.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // LogStream: what the stub domain logs (linstub-init, kernel, QEMU), as lines of linstub-dm's log.
 #pragma once
 

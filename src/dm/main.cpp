@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub-dm: what libxl runs as the device model of a guest.
 #include "base/log.hpp"
 #include "disk/disk_image.hpp"
@@ -5,6 +6,7 @@
 #include "dm/probe.hpp"
 #include "dm/report.hpp"
 #include "plan/arguments.hpp"
+#include "plan/drives.hpp"
 
 #include <unistd.h>
 
@@ -38,7 +40,7 @@ Result<> serve(const plan::Plan &plan, run::Status &status) {
   std::string xen = TRY(control.release());
   manifest::Image image = TRY(manifest::check_image(plan.settings.image, xen));
   status.version = image.identity.version;
-  for (const disk::Disk &disk : plan.disks)
+  for (const disk::Disk &disk : plan::disks_of(plan))
     TRY(disk::prepare_disk(disk));
   return dm::DeviceModel::run(plan, std::move(image), std::move(control), status);
 }

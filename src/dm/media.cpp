@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/media.hpp"
 
 #include "base/fd.hpp"
@@ -21,8 +22,7 @@ using base::Milliseconds;
 using base::Result;
 
 // libxl waits for 10 s for an answer.
-constexpr Milliseconds longest_plug{8'000};
-constexpr Milliseconds longest_unplug{40'000};
+constexpr Milliseconds plug_timeout{8'000};
 
 // libxl names the drive by "id"; before QEMU 2.8 it was "device".
 std::string drive_of(const std::string &arguments) {
@@ -45,7 +45,7 @@ Result<std::string> path_of(const base::Fd &fd) {
 
 } // namespace
 
-void Media::eject(xen::DomId stub, const std::string &arguments, const Monitors::Answer &answer) {
+void Media::eject(xen::DomId stub, const std::string &arguments, const Monitor::Answer &answer) {
   auto done = [this, stub, drive = drive_of(arguments), answer](const qmp::Reply &reply) {
     if (reply.failed())
       return answer(base::fail("{}", reply.error));
@@ -60,23 +60,22 @@ void Media::eject(xen::DomId stub, const std::string &arguments, const Monitors:
     answer(std::unexpected(std::move(sent).error()));
 }
 
-void Media::change(xen::DomId stub, const std::string &arguments, const Monitors::Answer &answer) {
-  auto begun = insert(stub, arguments, answer);
+void Media::change(xen::DomId stub, const std::string &arguments, const base::Fd &medium,
+                   const Monitor::Answer &answer) {
+  auto begun = insert(stub, arguments, medium, answer);
   if (!begun)
     return answer(std::unexpected(std::move(begun).error()));
   look();
 }
 
-Result<> Media::insert(xen::DomId stub, const std::string &arguments,
-                       const Monitors::Answer &answer) {
+Result<> Media::insert(xen::DomId stub, const std::string &arguments, const base::Fd &medium,
+                       const Monitor::Answer &answer) {
   if (insertion_)
     return base::fail("another medium is being inserted");
   std::string drive = drive_of(arguments);
   TRY(plan::medium_of(plan_, drive));
-  const FdSets::Entry *file =
-      TRY(files_.find(qmp::string_member(arguments, "filename").value_or("")));
   disk::Disk disk{
-      .path = TRY(path_of(file->fd)),
+      .path = TRY(path_of(medium)),
       .vdev = TRY(plan::free_disk_name(plan_, names_kept_)),
       .format = TRY(disk::parse_format(qmp::string_member(arguments, "format").value_or("raw"))),
       .mode = disk::DiskMode::read_only};
@@ -86,9 +85,9 @@ Result<> Media::insert(xen::DomId stub, const std::string &arguments,
                          .drive = std::move(drive),
                          .disk = std::move(disk),
                          .answer = answer,
-                         .deadline = loop_.at(Deadline::after(longest_plug), [this] {
+                         .deadline = loop_.at(Deadline::after(plug_timeout), [this] {
                            failed(base::format("the stub domain has not got it within {} s",
-                                               longest_plug.count() / 1000));
+                                               plug_timeout.count() / 1000));
                          })};
   return {};
 }
@@ -116,9 +115,9 @@ void Media::ask_qemu() {
   const Insertion &insertion = *insertion_;
   insertion_->asked = true;
   insertion_->deadline.reset();
-  std::string arguments = base::format(
-      R"({{"id":{},"filename":"/dev/{}","format":"{}"}})", qmp::quoted(insertion.drive),
-      insertion.disk.vdev, insertion.disk.format == disk::DiskFormat::qcow2 ? "qcow2" : "raw");
+  std::string arguments = base::format(R"({{"id":{},"filename":"/dev/{}","format":"{}"}})",
+                                       qmp::quoted(insertion.drive), insertion.disk.vdev,
+                                       disk::format_name(insertion.disk.format));
   auto sent = monitors_.ask("blockdev-change-medium", arguments, [this](const qmp::Reply &reply) {
     if (insertion_)
       reply.failed() ? failed(reply.error) : inserted();
@@ -135,7 +134,7 @@ void Media::inserted() {
   if (former && *former)
     take_out(insertion.stub, **former);
   insertion.answer(former.transform([](const auto &) { return std::string("{}"); }));
-  settle();
+  tell_idle();
 }
 
 void Media::failed(const std::string &why) {
@@ -148,28 +147,23 @@ void Media::give_up(const std::string &why) {
   insertion_.reset();
   auto failure =
       base::fail("insert {} into CD-ROM drive {}: {}", insertion.disk.path, insertion.drive, why);
-  base::log_error("{}", failure.error().message());
+  base::log_failure(failure.error());
   insertion.answer(std::move(failure));
-  settle();
+  tell_idle();
 }
 
 // A disk that does not go keeps its name.
 void Media::take_out(xen::DomId stub, const std::string &vdev) {
   names_kept_.insert(vdev);
-  auto ended = [this, vdev](const Result<std::string> &output) {
-    auto helper = leaving_.extract(vdev); // which calls this
-    if (output)
+  leaving_++;
+  stubdom_.detach(stub, vdev, [this, vdev](const Result<> &result) {
+    leaving_--;
+    if (result)
       names_kept_.erase(vdev);
     else
-      base::log_error("unplug disk {}: {}", vdev, output.error().message());
-    settle();
-  };
-  auto helper = Helper::start(loop_, {helper_program, "detach", base::format("{}", stub), vdev}, {},
-                              -1, Deadline::after(longest_unplug), ended);
-  if (helper)
-    leaving_[vdev] = std::move(*helper);
-  else
-    base::log_error("unplug disk {}: {}", vdev, helper.error().message());
+      base::log_error("unplug disk {}: {}", vdev, result.error().message());
+    tell_idle();
+  });
 }
 
 void Media::abandon() {
@@ -178,14 +172,12 @@ void Media::abandon() {
 }
 
 void Media::when_idle(std::function<void()> then) {
-  if (!busy())
-    return then();
-  when_idle_ = std::move(then);
+  waiters_.add(std::move(then));
+  tell_idle();
 }
 
-void Media::settle() {
-  if (!busy() && when_idle_)
-    std::exchange(when_idle_, {})();
+void Media::tell_idle() {
+  waiters_.tell([this] { return !busy(); });
 }
 
 } // namespace linstub::dm

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Media: what is in the guest's CD-ROM drives, and its change while the guest runs (xl cd-insert,
 // xl cd-eject; libvirt's change of a CD-ROM).
 //
@@ -9,15 +10,13 @@
 #pragma once
 
 #include "base/event_loop.hpp"
-#include "dm/fd_sets.hpp"
-#include "dm/helper.hpp"
 #include "dm/monitor.hpp"
+#include "dm/stubdom.hpp"
+#include "dm/waiters.hpp"
 #include "plan/plan.hpp"
 #include "xen/xenstore.hpp"
 
 #include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,26 +26,27 @@ namespace linstub::dm {
 class Media {
 public:
   // All must outlive it.
-  Media(base::EventLoop &loop, xen::Xenstore &xenstore, Monitors &monitors, plan::Plan &plan,
-        const FdSets &files)
-      : loop_(loop), xenstore_(xenstore), monitors_(monitors), plan_(plan), files_(files) {}
+  Media(base::EventLoop &loop, xen::Xenstore &xenstore, Stubdom &stubdom, Monitor &monitors,
+        plan::Plan &plan)
+      : loop_(loop), xenstore_(xenstore), stubdom_(stubdom), monitors_(monitors), plan_(plan) {}
 
-  // QMP's commands of these names, for QEMU in the stub domain. `answer` is called once, now or
-  // later.
-  void eject(xen::DomId stub, const std::string &arguments, const Monitors::Answer &answer);
-  void change(xen::DomId stub, const std::string &arguments, const Monitors::Answer &answer);
+  // QMP's commands eject and blockdev-change-medium, for QEMU in the stub domain. `answer` is
+  // called once, now or later. `medium` is the file of dom0 to insert.
+  void eject(xen::DomId stub, const std::string &arguments, const Monitor::Answer &answer);
+  void change(xen::DomId stub, const std::string &arguments, const base::Fd &medium,
+              const Monitor::Answer &answer);
 
   // To be called when the stub domain may have said something.
   void look();
 
   // A medium is on its way in, or a disk on its way out.
-  [[nodiscard]] bool busy() const { return insertion_ || !leaving_.empty(); }
+  [[nodiscard]] bool busy() const { return insertion_ || leaving_ != 0; }
 
-  // The stub domain is going, and its disks with it: what is on its way in fails. A disk on its way
-  // out is waited for with when_idle().
+  // The stub domain is going, and its disks with it: a medium on its way in is not inserted, and
+  // who asked for it is told. A disk on its way out is waited for with when_idle().
   void abandon();
 
-  // The stub domain has gone: another one has no disks of its.
+  // The stub domain has gone: the next one does not have its disks.
   void forget() { names_kept_.clear(); }
 
   // Calls `then` when it is not busy, now or later.
@@ -57,29 +57,29 @@ private:
     xen::DomId stub;
     std::string drive;
     disk::Disk disk;
-    Monitors::Answer answer;
+    Monitor::Answer answer;
     base::EventLoop::Handle deadline;
     bool asked = false; // QEMU, to take it
   };
-  base::Result<> insert(xen::DomId stub, const std::string &arguments,
-                        const Monitors::Answer &answer);
+  base::Result<> insert(xen::DomId stub, const std::string &arguments, const base::Fd &medium,
+                        const Monitor::Answer &answer);
   base::Result<bool> is_there();
   void ask_qemu();
   void inserted();
   void failed(const std::string &why);
   void give_up(const std::string &why);
   void take_out(xen::DomId stub, const std::string &vdev);
-  void settle();
+  void tell_idle();
 
   base::EventLoop &loop_;
   xen::Xenstore &xenstore_;
-  Monitors &monitors_;
+  Stubdom &stubdom_;
+  Monitor &monitors_;
   plan::Plan &plan_;
-  const FdSets &files_;
   std::optional<Insertion> insertion_;
-  std::map<std::string, std::unique_ptr<Helper>> leaving_; // by name
+  size_t leaving_ = 0;               // disks on their way out
   std::set<std::string> names_kept_; // of disks that were to leave: until forget(), if they do not
-  std::function<void()> when_idle_;
+  Waiters waiters_;
 };
 
 } // namespace linstub::dm

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/monitor.hpp"
 
 #include "base/log.hpp"
@@ -11,30 +12,30 @@ constexpr uint32_t window = 64 << 10;
 
 } // namespace
 
-Monitors::Monitors(base::EventLoop &loop, Owner owner) : loop_(loop), owner_(std::move(owner)) {
+Monitor::Monitor(base::EventLoop &loop, Owner owner) : loop_(loop), owner_(std::move(owner)) {
   disconnect();
 }
 
-Monitors::~Monitors() {
+Monitor::~Monitor() {
   if (channel_ != nullptr)
     channel_->close(stream_);
 }
 
-base::Result<std::unique_ptr<Monitors>>
-Monitors::open(base::EventLoop &loop, const std::vector<plan::Monitor> &where, Owner owner) {
-  std::unique_ptr<Monitors> monitors(new Monitors(loop, std::move(owner)));
-  for (const plan::Monitor &one : where)
+base::Result<std::unique_ptr<Monitor>>
+Monitor::open(base::EventLoop &loop, const std::vector<plan::MonitorAddress> &where, Owner owner) {
+  std::unique_ptr<Monitor> monitors(new Monitor(loop, std::move(owner)));
+  for (const plan::MonitorAddress &one : where)
     monitors->sockets_.push_back(TRY(MonitorSocket::open(loop, *monitors, one)));
   return monitors;
 }
 
-base::Result<> Monitors::connect(Channel &channel) {
+base::Result<> Monitor::connect(Channel &channel) {
   stream_ = TRY(channel.open(wire::Service::qmp, 0, window, *this));
   channel_ = &channel;
   return {};
 }
 
-void Monitors::disconnect() {
+void Monitor::disconnect() {
   if (channel_ != nullptr)
     channel_->close(stream_);
   channel_ = nullptr;
@@ -48,28 +49,25 @@ void Monitors::disconnect() {
   former->abandon("the device model is being replaced");
   // It may be what has called us.
   former_.push_back(std::move(former));
-  forget_ =
-      loop_.at(base::Deadline::after(base::Milliseconds::zero()), [this] { former_.clear(); });
+  forget_ = loop_.soon([this] { former_.clear(); });
 }
 
-base::Result<> Monitors::ask(std::string_view name, std::string_view arguments,
-                             qmp::ClientSession::Done done) {
+base::Result<> Monitor::ask(std::string_view name, std::string_view arguments,
+                            qmp::ClientSession::Done done) {
   owner_.before_qemu(name);
   TRY(qemu_->execute(name, arguments, std::move(done)));
   flush();
   return {};
 }
 
-void Monitors::serve(qmp::Version version) {
+void Monitor::serve(qmp::Version version) {
   base::log_info("QEMU {}.{}.{} answers", version.major, version.minor, version.micro);
-  for (auto &socket : sockets_) {
-    if (auto served = socket->serve(version); !served)
-      base::log_error("monitor: {}", served.error().message());
-  }
+  for (auto &socket : sockets_)
+    base::log_failure(socket->serve(version).transform_error(base::doing("monitor")));
   owner_.on_ready();
 }
 
-void Monitors::spread(const qmp::Event &event) {
+void Monitor::spread(const qmp::Event &event) {
   base::log_debug("QEMU: event {}", event.name);
   if (event.name == "DEVICE_DELETED")
     owner_.give_back(qmp::data_member(event, "device").value_or(""));
@@ -83,17 +81,19 @@ void Monitors::spread(const qmp::Event &event) {
   }
 }
 
-void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
+void Monitor::execute(MonitorSocket &socket, const qmp::Command &command) {
   base::log_debug("QMP command {}", command.name);
   auto session = socket.session().lock();
+  if (!session) // the answer to a command that came with this one has found that the client is gone
+    return;
   const qmp::Rule &rule = qmp::rule_for(command);
   switch (rule.action) {
   case qmp::Action::answer:
     return owner_.execute(command, socket.take_received(), answer_to(socket, command));
   case qmp::Action::forward:
     return forward(socket, command, rule.result);
-  case qmp::Action::settle:
-    return owner_.when_settled([this, &socket, command, &rule, client = socket.session()] {
+  case qmp::Action::after_pci:
+    return owner_.when_none_leaving([this, &socket, command, &rule, client = socket.session()] {
       if (client.lock())
         forward(socket, command, rule.result);
     });
@@ -106,7 +106,7 @@ void Monitors::execute(MonitorSocket &socket, const qmp::Command &command) {
   }
 }
 
-Monitors::Answer Monitors::answer_to(MonitorSocket &socket, const qmp::Command &command) {
+Monitor::Answer Monitor::answer_to(MonitorSocket &socket, const qmp::Command &command) {
   return [&socket, command, client = socket.session()](base::Result<std::string> result) {
     auto session = client.lock();
     if (!session)
@@ -119,7 +119,7 @@ Monitors::Answer Monitors::answer_to(MonitorSocket &socket, const qmp::Command &
   };
 }
 
-void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape) {
+void Monitor::attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape) {
   std::string id = qmp::string_member(command.arguments, "id").value_or("");
   // What QEMU does not take, or nobody waits for any more, is given back.
   auto after = [this, id](bool succeeded, bool client_there) {
@@ -128,10 +128,9 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
     if (client_there)
       return;
     base::log_warning("who asked for device {} has given up waiting: it is removed again", id);
-    auto sent = ask("device_del", std::format(R"({{"id":{}}})", qmp::quoted(id)),
+    auto sent = ask("device_del", base::format(R"({{"id":{}}})", qmp::quoted(id)),
                     [](const qmp::Reply &) {}); // DEVICE_DELETED gives it back
-    if (!sent)
-      base::log_error("{}", sent.error().message());
+    base::log_failure(sent);
   };
   owner_.attach(command.arguments, [this, &socket, command, shape, after, id,
                                     client = socket.session()](const base::Result<> &ready) {
@@ -144,13 +143,13 @@ void Monitors::attach(MonitorSocket &socket, const qmp::Command &command, const 
       // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): a std::function owns it
       return forward(socket, command, shape, after);
     }
-    base::log_error("{}", ready.error().message());
+    base::log_failure(ready);
     answer_to(socket, command)(std::unexpected(ready.error()));
   });
 }
 
-void Monitors::forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
-                       After after) {
+void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
+                      After after) {
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): as above
   auto done = [&socket, command, shape, after = std::move(after), client = socket.session(),
                answer = answer_to(socket, command)](const qmp::Reply &reply) {
@@ -173,22 +172,22 @@ void Monitors::forward(MonitorSocket &socket, const qmp::Command &command, const
     done({.error_class = "GenericError", .error = std::move(sent).error().message()});
 }
 
-void Monitors::on_data(std::span<const std::byte> bytes) {
+void Monitor::on_data(std::span<const std::byte> bytes) {
   auto fed = qemu_->feed(bytes);
   if (channel_ != nullptr)
     channel_->consume(stream_, bytes.size());
   if (!fed)
-    return owner_.on_broken(std::format("QEMU's monitor: {}", fed.error().message()));
+    return owner_.on_broken(base::format("QEMU's monitor: {}", fed.error().message()));
   flush();
 }
 
-void Monitors::on_close(std::string_view reason) {
+void Monitor::on_close(std::string_view reason) {
   channel_ = nullptr;
   owner_.on_broken(
-      std::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
+      base::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
 }
 
-void Monitors::flush() {
+void Monitor::flush() {
   to_qemu_ += qemu_->take_output();
   if (channel_ == nullptr || to_qemu_.empty())
     return;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Monitor: the QMP sockets that libxl and others connect to in dom0, each serving one client at a
 // time, and the one conversation with QEMU in the stub domain behind them. What is answered here,
 // forwarded or refused stands in qmp/policy.cpp.
@@ -18,7 +19,7 @@ namespace linstub::dm {
 
 class MonitorSocket;
 
-class Monitors final : public Channel::Stream {
+class Monitor final : public Channel::Stream {
 public:
   // Takes the result of a command, as JSON, or the error; called once, now or later.
   using Answer = std::function<void(base::Result<std::string> result)>;
@@ -34,14 +35,14 @@ public:
     std::function<void(const std::string &arguments, std::function<void(base::Result<>)> done)>
         attach;
     std::function<void(const std::string &id)> give_back;
-    std::function<void(std::function<void()> settled)> when_settled;
+    std::function<void(std::function<void()> then)> when_none_leaving;
   };
   // Opens the sockets. Clients wait until QEMU has greeted.
-  static base::Result<std::unique_ptr<Monitors>>
-  open(base::EventLoop &loop, const std::vector<plan::Monitor> &where, Owner owner);
-  Monitors(const Monitors &) = delete;
-  Monitors &operator=(const Monitors &) = delete;
-  ~Monitors() override;
+  static base::Result<std::unique_ptr<Monitor>>
+  open(base::EventLoop &loop, const std::vector<plan::MonitorAddress> &where, Owner owner);
+  Monitor(const Monitor &) = delete;
+  Monitor &operator=(const Monitor &) = delete;
+  ~Monitor() override;
 
   // Starts the conversation with QEMU.
   base::Result<> connect(Channel &channel);
@@ -55,7 +56,7 @@ public:
 
 private:
   friend class MonitorSocket;
-  Monitors(base::EventLoop &loop, Owner owner);
+  Monitor(base::EventLoop &loop, Owner owner);
 
   void on_accept() override { flush(); }
   void on_data(std::span<const std::byte> bytes) override;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/monitor_socket.hpp"
 
 #include "base/log.hpp"
@@ -19,7 +20,7 @@ constexpr size_t most_output = size_t{2} << 20; // bytes that a client leaves un
 } // namespace
 
 base::Result<std::unique_ptr<MonitorSocket>>
-MonitorSocket::open(base::EventLoop &loop, Monitors &owner, const plan::Monitor &where) {
+MonitorSocket::open(base::EventLoop &loop, Monitor &owner, const plan::MonitorAddress &where) {
   std::unique_ptr<MonitorSocket> socket(new MonitorSocket(loop, owner, where));
   if (where.fd >= 0) {
     socket->listener_ = base::Fd(where.fd); // libxl listens already
@@ -121,17 +122,9 @@ void MonitorSocket::receive() {
 void MonitorSocket::flush() {
   if (!session_)
     return;
-  output_ += session_->take_output();
-  while (!output_.empty()) {
-    ssize_t put = ::write(client_.get(), output_.data(), output_.size());
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0 && errno != EAGAIN)
-      return drop_client();
-    if (put < 0)
-      break;
-    output_.erase(0, static_cast<size_t>(put));
-  }
+  output_.add(session_->take_output());
+  if (!output_.write_to(client_))
+    return drop_client();
   if (output_.size() > most_output ||
       !loop_.change(client_watch_, output_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT))
     drop_client();

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
 // MonitorSocket: one QMP socket in dom0, and its client.
 #pragma once
 
 #include "base/event_loop.hpp"
+#include "dm/outbox.hpp"
 #include "plan/plan.hpp"
 #include "qmp/session.hpp"
 
@@ -11,12 +13,12 @@
 
 namespace linstub::dm {
 
-class Monitors;
+class Monitor;
 
 class MonitorSocket {
 public:
-  static base::Result<std::unique_ptr<MonitorSocket>> open(base::EventLoop &loop, Monitors &owner,
-                                                           const plan::Monitor &where);
+  static base::Result<std::unique_ptr<MonitorSocket>> open(base::EventLoop &loop, Monitor &owner,
+                                                           const plan::MonitorAddress &where);
   MonitorSocket(const MonitorSocket &) = delete;
   MonitorSocket &operator=(const MonitorSocket &) = delete;
   ~MonitorSocket();
@@ -34,7 +36,7 @@ public:
   void flush();
 
 private:
-  MonitorSocket(base::EventLoop &loop, Monitors &owner, plan::Monitor where)
+  MonitorSocket(base::EventLoop &loop, Monitor &owner, plan::MonitorAddress where)
       : loop_(loop), owner_(owner), where_(std::move(where)) {}
   void accept();
   void ready(uint32_t events);
@@ -43,14 +45,14 @@ private:
   void drop_client();
 
   base::EventLoop &loop_;
-  Monitors &owner_;
-  plan::Monitor where_;
+  Monitor &owner_;
+  plan::MonitorAddress where_;
   qmp::Version version_;
   base::Fd listener_;
   base::Fd client_;
   std::shared_ptr<qmp::ServerSession> session_;
   std::deque<base::Fd> received_;
-  std::string output_;
+  Outbox output_;
   base::EventLoop::Handle listen_watch_;
   base::EventLoop::Handle client_watch_;
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/probe.hpp"
 
 #include "base/deadline.hpp"
@@ -18,8 +19,8 @@ namespace {
 using base::Deadline;
 using base::Milliseconds;
 
-constexpr Milliseconds longest_probe{30'000};
-constexpr Milliseconds longest_farewell{5'000};
+constexpr Milliseconds probe_timeout{30'000};
+constexpr Milliseconds farewell_timeout{5'000};
 constexpr qmp::Version qemu_version{.major = 10, .minor = 0, .micro = 0};
 
 // libxl looks for run-with and its parameters chroot and user, to confine a QEMU in dom0. There is
@@ -56,7 +57,7 @@ base::Result<> wait_readable(const base::Fd &fd, Deadline deadline) {
 } // namespace
 
 base::Result<> serve_probe(std::span<const std::string> arguments) {
-  Deadline deadline = Deadline::after(longest_probe);
+  Deadline deadline = Deadline::after(probe_timeout);
   base::Fd listener = TRY(listener_of(arguments));
   TRY(wait_readable(listener, deadline));
   base::Fd client = TRY(sys::accept_client(listener));
@@ -78,7 +79,7 @@ base::Result<> serve_probe(std::span<const std::string> arguments) {
     TRY(base::write_all(client, session.take_output()));
     // After "quit" the client hangs up: to be first would look like a crash to libxl.
     if (quit)
-      deadline = deadline.or_earlier(Deadline::after(longest_farewell));
+      deadline = deadline.or_earlier(Deadline::after(farewell_timeout));
     if (auto waited = wait_readable(client, deadline); !waited)
       return quit ? base::Result<>() : waited;
     ssize_t got = ::read(client.get(), buffer.data(), buffer.size());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The probe run that libxl 4.20 makes before it starts a device model: "-machine none,accel=xen -S"
 // with a monitor socket of its own, where it asks for QEMU's command line options and quits.
 #pragma once

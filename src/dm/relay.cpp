@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/relay.hpp"
 
 #include <unistd.h>
@@ -50,24 +51,17 @@ void Relay::receive() {
 }
 
 void Relay::send() {
-  while (!output_.empty()) {
-    ssize_t put = ::write(client_.get(), output_.data(), output_.size());
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0 && errno == EAGAIN)
-      break;
-    if (put < 0)
-      return end();
-    output_.erase(output_.begin(), output_.begin() + put);
-    if (stream_open_)
-      channel_.consume(stream_, static_cast<size_t>(put));
-  }
+  auto written = output_.write_to(client_);
+  if (!written)
+    return end();
+  if (stream_open_ && *written != 0)
+    channel_.consume(stream_, *written);
   if (output_.empty() && !stream_open_)
     end(); // the last bytes before the stream's end are out
 }
 
 void Relay::on_data(std::span<const std::byte> bytes) {
-  output_.insert(output_.end(), bytes.begin(), bytes.end());
+  output_.add(bytes);
   send();
   update();
 }
@@ -92,7 +86,7 @@ void Relay::end() {
   if (std::exchange(over_, true))
     return;
   watch_.reset();
-  last_ = loop_.at(base::Deadline::after(base::Milliseconds::zero()), [this] { ended_(); });
+  last_ = loop_.soon([this] { ended_(); });
 }
 
 } // namespace linstub::dm

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: MIT
 // Relay: carries bytes both ways between a client's socket in dom0 and a stream of the channel.
 #pragma once
 
 #include "base/event_loop.hpp"
 #include "dm/channel.hpp"
+#include "dm/outbox.hpp"
 
 #include <functional>
-#include <vector>
+#include <memory>
 
 namespace linstub::dm {
 
@@ -41,7 +43,7 @@ private:
   wire::StreamId stream_ = 0;
   bool stream_open_ = false;
   bool over_ = false;
-  std::vector<std::byte> output_; // to the client; bounded by the stream's window
+  Outbox output_; // to the client; bounded by the stream's window
   base::EventLoop::Handle watch_;
   base::EventLoop::Handle last_; // calls ended_
 };

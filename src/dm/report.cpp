@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/report.hpp"
 
 #include "base/fd.hpp"
@@ -33,7 +34,7 @@ void report(pid_t starter, const std::string &sentence) {
   if (!error || same_file(error.get(), STDERR_FILENO))
     return;
   // It must never hold us up, so one write; a terminal takes a line at once.
-  std::string line = std::format("linstub-dm: error: {}\n", base::printable(sentence, 2048));
+  std::string line = base::format("linstub-dm: error: {}\n", base::printable(sentence, 2048));
   [[maybe_unused]] ssize_t put = ::write(error.get(), line.data(), line.size());
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Report: the sentence that says why a guest does not start, in front of who wants to know.
 #pragma once
 

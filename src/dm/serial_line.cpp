@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/serial_line.hpp"
 
 #include "base/log.hpp"
@@ -51,7 +52,7 @@ base::Result<> SerialLine::open_port() {
   case plan::SerialKind::socket:
     listener_ = TRY(sys::listen_unix(port_.path));
     listen_watch_ = TRY(loop_.watch(listener_.get(), EPOLLIN, [this](uint32_t) { accept(); }));
-    filename_ = std::format("unix:{},server=on", port_.path);
+    filename_ = base::format("unix:{},server=on", port_.path);
     return {};
   case plan::SerialKind::null:
     filename_ = "null";
@@ -66,7 +67,7 @@ base::Result<> SerialLine::open_pty() {
   if (::grantpt(fd_.get()) != 0 || ::unlockpt(fd_.get()) != 0 ||
       ::ptsname_r(fd_.get(), name.data(), name.size()) != 0)
     return base::fail_errno(errno, "make a pty");
-  filename_ = std::format("pty:{}", name.data());
+  filename_ = base::format("pty:{}", name.data());
   // Raw before the first byte. Opening and closing it once also makes the kernel tell, from now
   // on, whether somebody has it open.
   base::Fd other = TRY(sys::open_raw_terminal(name.data(), O_RDWR));
@@ -131,7 +132,7 @@ void SerialLine::disconnect() {
 }
 
 void SerialLine::on_data(std::span<const std::byte> bytes) {
-  output_.append(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+  output_.add(bytes);
   unread_ += bytes.size();
   send();
   update();
@@ -164,19 +165,10 @@ void SerialLine::receive() {
 }
 
 void SerialLine::send() {
-  while (attached_ && !output_.empty()) {
-    ssize_t put = ::write(fd_.get(), output_.data(), output_.size());
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0 && errno == EAGAIN)
-      break;
-    if (put < 0)
-      return detach();
-    output_.erase(0, static_cast<size_t>(put));
-  }
-  // Nobody reads: the oldest goes, and the guest writes on.
-  if (!attached_ && output_.size() > kept)
-    output_.erase(0, output_.size() - kept);
+  if (attached_ && !output_.write_to(fd_))
+    return detach();
+  if (!attached_)
+    output_.keep_newest(kept); // nobody reads: the oldest goes, and the guest writes on
   size_t waiting = attached_ ? output_.size() : 0;
   if (unread_ > waiting && channel_ != nullptr)
     channel_->consume(stream_, unread_ - waiting);

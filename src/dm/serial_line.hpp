@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // SerialLine: an emulated serial port of the guest, as a pty, a file, a socket or a device in dom0.
 //
 // While nobody is connected to a pty or a socket, the newest few KiB that the guest writes are kept
@@ -6,6 +7,7 @@
 
 #include "base/event_loop.hpp"
 #include "dm/channel.hpp"
+#include "dm/outbox.hpp"
 #include "plan/plan.hpp"
 
 #include <string>
@@ -58,8 +60,8 @@ private:
   base::Fd listener_; // of a socket
   base::Fd fd_;       // pty master, file, client or device
   bool attached_ = false;
-  std::string output_; // waits to be written, or to be read by who connects
-  size_t unread_ = 0;  // of output_: given by the stream and not yet consumed
+  Outbox output_;     // waits to be written, or to be read by who connects
+  size_t unread_ = 0; // of output_: given by the stream and not yet consumed
   base::EventLoop::Handle watch_;
   base::EventLoop::Handle listen_watch_;
   base::EventLoop::Handle timer_;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/state_mover.hpp"
 
 #include "base/log.hpp"
@@ -8,45 +9,37 @@
 namespace linstub::dm {
 namespace {
 
-constexpr base::Milliseconds longest_detach{40'000};
 // Between the first sign of a save and the request.
-constexpr base::Milliseconds longest_expectation{60'000};
+constexpr base::Milliseconds expectation_timeout{60'000};
 
 } // namespace
 
-base::Result<> StateMover::plug(const StateSave::Context &context) {
-  auto done = [this, stub = context.stub](base::Result<disk::StateFile> state) {
-    save_.reset();
-    expectation_.reset();
-    if (auto wanted = std::exchange(wanted_, {})) {
-      wanted(std::move(state));
-      return idle();
+void StateMover::expect(const StateSave::Context &context, StateSave::Ready ready) {
+  if (busy())
+    return ready();
+  if (save_ && save_->ready())
+    return ready();
+  if (!save_) {
+    if (auto plugging = plug(context); !plugging) {
+      base::log_warning("prepare a save: {}", plugging.error().message());
+      return ready();
     }
-    // It was only expected, and cannot be: a save that does come begins from the start.
-    base::log_warning("prepare a save: {}", state ? "nobody has asked" : state.error().message());
-    detach(stub, [this] { tell_ready(); });
-  };
-  save_ = TRY(StateSave::start(context, [this] { tell_ready(); }, std::move(done)));
-  return {};
-}
-
-void StateMover::tell_ready() {
-  if (auto ready = std::exchange(ready_, {}))
-    ready();
-}
-
-void StateMover::expect(const StateSave::Context &context, std::function<void()> ready) {
-  if (busy() || save_)
-    return ready();
-  if (auto plugged = plug(context); !plugged) {
-    base::log_warning("prepare a save: {}", plugged.error().message());
-    return ready();
+    expectation_ =
+        loop_.at(base::Deadline::after(expectation_timeout), [this, stub = context.stub] {
+          save_.reset();
+          detach(stub, [this] { tell_ready(); });
+        });
   }
-  ready_ = std::move(ready);
-  expectation_ = loop_.at(base::Deadline::after(longest_expectation), [this, stub = context.stub] {
-    save_.reset();
-    detach(stub, [this] { tell_ready(); });
-  });
+  ready_.push_back(std::move(ready));
+}
+
+base::Result<> StateMover::plug(const StateSave::Context &context) {
+  save_ = TRY(StateSave::start(
+      context, [this] { tell_ready(); },
+      [this, stub = context.stub](base::Result<disk::StateFile> state) {
+        plugged(stub, std::move(state));
+      }));
+  return {};
 }
 
 base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
@@ -61,49 +54,61 @@ base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
   return {};
 }
 
-void StateMover::abandon() {
-  expectation_.reset();
-  ready_ = {};
-  wanted_ = {};
+// What a save has come to, or the preparation of one.
+void StateMover::plugged(xen::DomId stub, base::Result<disk::StateFile> state) {
   save_.reset();
+  expectation_.reset();
+  if (auto wanted = std::exchange(wanted_, {})) {
+    wanted(std::move(state));
+    tell_ready();
+    return tell_idle();
+  }
+  // It was only expected, and cannot be: a save that does come begins from the start.
+  base::log_warning("prepare a save: {}", state ? "nobody has asked" : state.error().message());
+  detach(stub, [this] { tell_ready(); });
+}
+
+void StateMover::tell_ready() {
+  for (const StateSave::Ready &ready : std::exchange(ready_, {}))
+    ready();
 }
 
 void StateMover::detach(xen::DomId stub, const std::function<void()> &done) {
-  run({helper_program, "detach", base::format("{}", stub), wire::state_disk}, done);
+  detaching_ = true;
+  stubdom_.detach(stub, wire::state_disk,
+                  [this, done](const base::Result<> &result) { detached(result, done); });
 }
 
-void StateMover::settle(xen::DomId stub, uint32_t memory) {
-  run({helper_program, "settle", base::format("{}", stub), std::to_string(memory)}, [] {});
+void StateMover::finish_restore(xen::DomId stub, uint32_t memory) {
+  detaching_ = true;
+  stubdom_.finish_restore(stub, memory,
+                          [this](const base::Result<> &result) { detached(result, [] {}); });
 }
 
-void StateMover::run(std::vector<std::string> command, const std::function<void()> &done) {
-  auto ended = [this, done](const base::Result<std::string> &output) {
-    auto call = done;
-    detach_.reset();
-    if (!output)
-      base::log_error("detach the state disk: {}", output.error().message());
-    call();
-    idle();
-  };
-  auto helper = Helper::start(loop_, std::move(command), {}, -1,
-                              base::Deadline::after(longest_detach), ended);
-  if (helper) {
-    detach_ = std::move(*helper);
-    return;
-  }
-  base::log_error("detach the state disk: {}", helper.error().message());
+void StateMover::detached(const base::Result<> &result, const std::function<void()> &done) {
+  detaching_ = false;
+  if (!result)
+    base::log_error("detach the state disk: {}", result.error().message());
   done();
+  tell_idle();
+}
+
+void StateMover::abandon() {
+  expectation_.reset();
+  save_.reset();
+  tell_ready();
+  if (auto wanted = std::exchange(wanted_, {}))
+    wanted(std::unexpected(base::Error("the stub domain is going", ECANCELED)));
+  tell_idle();
 }
 
 void StateMover::when_idle(std::function<void()> then) {
-  if (!busy())
-    return then();
-  when_idle_ = std::move(then);
+  waiters_.add(std::move(then));
+  tell_idle();
 }
 
-void StateMover::idle() {
-  if (!busy() && when_idle_)
-    std::exchange(when_idle_, {})();
+void StateMover::tell_idle() {
+  waiters_.tell([this] { return !busy(); });
 }
 
 } // namespace linstub::dm

@@ -1,25 +1,29 @@
+// SPDX-License-Identifier: MIT
 // StateMover: saves of a stub domain's QEMU, one at a time, and the state disk's coming and going.
 #pragma once
 
-#include "dm/helper.hpp"
 #include "dm/state_save.hpp"
+#include "dm/stubdom.hpp"
+#include "dm/waiters.hpp"
 
 namespace linstub::dm {
 
 class StateMover {
 public:
-  explicit StateMover(base::EventLoop &loop) : loop_(loop) {}
+  // Both must outlive it.
+  StateMover(base::EventLoop &loop, Stubdom &stubdom) : loop_(loop), stubdom_(stubdom) {}
 
   // A save, or the detaching after it, is under way.
-  [[nodiscard]] bool busy() const { return wanted_ || detach_; }
+  [[nodiscard]] bool busy() const { return wanted_ || detaching_; }
 
   // A save is likely to come soon: plugs the disk, and takes it away again if none comes. `ready`
-  // is called when a save would begin at once, or there is no hope of that. Does nothing while
-  // busy().
-  void expect(const StateSave::Context &context, std::function<void()> ready);
+  // is called, now or later, when a save would begin at once, or there is no hope of that. Does
+  // nothing else while busy().
+  void expect(const StateSave::Context &context, StateSave::Ready ready);
 
   // `done` is called once, from the event loop; the disk is plugged then, in every outcome:
-  // detach() is due. Fails while busy().
+  // detach() is due. If the save was abandoned, the error has code ECANCELED, `done` is called from
+  // inside abandon(), and nothing is due. Fails while busy().
   base::Result<> save(StateSave::Context context, SaveFor purpose, base::Deadline deadline,
                       StateSave::Done done);
 
@@ -29,9 +33,10 @@ public:
   void detach(xen::DomId stub, const std::function<void()> &done);
 
   // The same after a restore, which has left the stub domain with more than `memory` MiB.
-  void settle(xen::DomId stub, uint32_t memory);
+  void finish_restore(xen::DomId stub, uint32_t memory);
 
-  // The stub domain is going, and the disk with it: forgets a save.
+  // The stub domain is going, and the disk with it: who waits for a save is told that it failed. A
+  // disk on its way out is waited for with when_idle().
   void abandon();
 
   // Calls `then` when it is not busy, now or later.
@@ -39,17 +44,19 @@ public:
 
 private:
   base::Result<> plug(const StateSave::Context &context);
+  void plugged(xen::DomId stub, base::Result<disk::StateFile> state);
   void tell_ready();
-  void run(std::vector<std::string> command, const std::function<void()> &done);
-  void idle();
+  void detached(const base::Result<> &result, const std::function<void()> &done);
+  void tell_idle();
 
   base::EventLoop &loop_;
+  Stubdom &stubdom_;
   std::unique_ptr<StateSave> save_; // asked for, if wanted_; else expected
   StateSave::Done wanted_;
-  std::function<void()> ready_; // who expects, until told
+  std::vector<StateSave::Ready> ready_; // who expects, until told
   base::EventLoop::Handle expectation_;
-  std::unique_ptr<Helper> detach_;
-  std::function<void()> when_idle_;
+  bool detaching_ = false;
+  Waiters waiters_;
 };
 
 } // namespace linstub::dm

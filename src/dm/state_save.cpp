@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/state_save.hpp"
 
 #include "base/log.hpp"
@@ -7,7 +8,7 @@
 namespace linstub::dm {
 namespace {
 
-constexpr base::Milliseconds longest_wait_for_reason{300};
+constexpr base::Milliseconds reason_timeout{300};
 constexpr uint32_t window = 16; // bytes: one is all that comes
 
 } // namespace
@@ -56,10 +57,9 @@ void StateSave::ask() {
 void StateSave::replied(const qmp::Reply &reply) {
   if (reply.failed()) {
     // linstub-init's reason is the better one, if it has one: then it comes at about this time.
-    deadline_ =
-        context_.loop.at(base::Deadline::after(longest_wait_for_reason), [this, why = reply.error] {
-          finish(base::fail("QEMU cannot save its state: {}", why));
-        });
+    deadline_ = context_.loop.at(base::Deadline::after(reason_timeout), [this, why = reply.error] {
+      finish(base::fail("QEMU cannot save its state: {}", why));
+    });
     return;
   }
   replied_ = true;
@@ -91,12 +91,10 @@ void StateSave::finish(base::Result<> result) {
   deadline_.reset();
   alive_.reset();
   // Not from here: a stream or a reply may be in the middle of its call.
-  finish_ =
-      context_.loop.at(base::Deadline::after(base::Milliseconds::zero()),
-                       [this, result = std::move(result), done = std::exchange(done_, {})] {
-                         auto call = done;
-                         result ? call(std::move(file_)) : call(std::unexpected(result.error()));
-                       });
+  finish_ = context_.loop.soon([this, result = std::move(result), done = std::exchange(done_, {})] {
+    auto call = done;
+    result ? call(std::move(file_)) : call(std::unexpected(result.error()));
+  });
 }
 
 } // namespace linstub::dm

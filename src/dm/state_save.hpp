@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // StateSave: gets the state of QEMU in the stub domain into a file of dom0, by way of a virtual
 // disk that is plugged for it.
 //
@@ -33,7 +34,7 @@ public:
   struct Context {
     base::EventLoop &loop;
     Channel &channel;
-    Monitors &monitors;
+    Monitor &monitors;
     xen::Xenstore &xenstore;
     xen::DomId guest{};
     xen::DomId stub{};
@@ -47,6 +48,9 @@ public:
   StateSave(const StateSave &) = delete;
   StateSave &operator=(const StateSave &) = delete;
   ~StateSave() override;
+
+  // Whether a save would begin at once.
+  [[nodiscard]] bool ready() const { return accepted_; }
 
   // Once.
   void save(SaveFor purpose, base::Deadline deadline);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/vnc_server.hpp"
 
 #include "base/log.hpp"
@@ -51,7 +52,7 @@ void VncServer::accept() {
 
 std::string VncServer::description() const {
   bool six = address_.host.find(':') != std::string::npos;
-  return std::format(
+  return base::format(
       R"({{"enabled":true,"host":{},"service":"{}","family":"{}","auth":"{}","clients":[]}})",
       qmp::quoted(address_.host.empty() ? "0.0.0.0" : address_.host), port_, six ? "ipv6" : "ipv4",
       address_.password ? "vnc" : "none");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // VncServer: accepts VNC clients in dom0 and gives each a stream to QEMU's VNC server. dom0 carries
 // bytes and understands none of them.
 #pragma once
@@ -30,7 +31,6 @@ public:
 
   // As QEMU's query-vnc gives it.
   [[nodiscard]] std::string description() const;
-  [[nodiscard]] uint16_t port() const { return port_; }
 
 private:
   VncServer(base::EventLoop &loop, plan::VncAddress address)

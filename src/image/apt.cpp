@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/apt.hpp"
 
 #include "base/fd.hpp"
@@ -38,7 +39,7 @@ std::vector<std::string> with_options(std::string program, const fs::path &scrat
   return argv;
 }
 
-// Versions of a source package that the archive has, for the error about one that it has not.
+// The versions of a source package that the archive has, for the error about one that it lacks.
 std::string available_versions(const std::string &name, const fs::path &scratch) {
   auto text = base::run_checked(
       {.argv = with_options("apt-cache", scratch, {"showsrc", "--only-source", name})},
@@ -53,7 +54,7 @@ std::string available_versions(const std::string &name, const fs::path &scratch)
   return versions.empty() ? "none" : versions;
 }
 
-base::Result<std::string> sources_of_this_machine(const std::string &suite) {
+base::Result<std::string> known_sources(const std::string &suite) {
   const std::string targets = TRY(base::run_checked(
       {.argv = {"apt-get", "indextargets", "--format",
                 "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)", "Created-By: Packages"}},
@@ -69,21 +70,24 @@ base::Result<> make_scratch(const std::string &suite, const fs::path &scratch,
     if (error)
       return base::fail("make {}: {}", (scratch / directory).string(), error.message());
   }
-  std::string lines = TRY(sources_of_this_machine(suite));
+  return base::replace_file(scratch / "sources.list", TRY(sources_of_this_machine(suite, log)));
+}
+
+} // namespace
+
+base::Result<std::string> sources_of_this_machine(const std::string &suite, const fs::path &log) {
+  std::string lines = TRY(known_sources(suite));
   if (lines.empty()) {
-    // apt names no archive whose index it has not got: a fresh root has none.
     TRY(run_step({.what = "read the package lists",
                   .command = {.argv = {"apt-get", "update", "-q"}},
                   .log = log,
                   .limit = download_limit}));
-    lines = TRY(sources_of_this_machine(suite));
+    lines = TRY(known_sources(suite));
   }
   if (lines.empty())
     return base::fail("apt has no archive of Debian {} in its sources (/etc/apt)", suite);
-  return base::replace_file(scratch / "sources.list", lines);
+  return lines;
 }
-
-} // namespace
 
 std::string source_lines(const std::string &suite, std::string_view index_targets) {
   const std::set<std::string> releases{suite, suite + "-updates", suite + "-security"};
@@ -98,8 +102,9 @@ std::string source_lines(const std::string &suite, std::string_view index_target
     words >> uri >> release >> component >> key;
     if (component != "main" || !releases.contains(release))
       continue;
-    const std::string options = key.empty() ? "" : std::format("[signed-by={}] ", key);
-    const std::string entry = std::format("deb-src {}{} {} {}\n", options, uri, release, component);
+    const std::string options = key.empty() ? "" : base::format("[signed-by={}] ", key);
+    const std::string entry =
+        base::format("deb-src {}{} {} {}\n", options, uri, release, component);
     if (!result.contains(entry))
       result += entry;
   }
@@ -135,7 +140,7 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
                                          const fs::path &scratch, const fs::path &log) {
   TRY(make_scratch(suite, scratch, log));
   auto update = run_step(
-      {.what = std::format("read the index of Debian {}'s sources", suite),
+      {.what = base::format("read the index of Debian {}'s sources", suite),
        .command = {.argv = with_options("apt-get", scratch, {"update", "--error-on=any", "-q"})},
        .log = log,
        .limit = download_limit});
@@ -152,7 +157,7 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
                             .limit = download_limit});
   if (!download) {
     if (!version.empty())
-      return base::fail("the archive does not give source {} {} (it has: {}); superseded "
+      return base::fail("the archive does not have source {} {} (it has: {}); superseded "
                         "versions are at snapshot.debian.org. {}",
                         name, version, available_versions(name, scratch),
                         download.error().message());
@@ -164,7 +169,7 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
 base::Result<> unpack_source(const SourcePackage &package, const fs::path &target,
                              const fs::path &log) {
   return run_step(
-      {.what = std::format("unpack {} {}", package.name, package.version),
+      {.what = base::format("unpack {} {}", package.name, package.version),
        .command = {.argv = {"dpkg-source", "--no-copy", "-x", package.description, target}},
        .log = log,
        .limit = unpack_limit});

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Source packages from Debian's archive, trusted through its signed indexes.
 #pragma once
 
@@ -35,7 +36,13 @@ base::Result<SourcePackage> fetch_source(const std::string &suite, const std::st
 base::Result<> unpack_source(const SourcePackage &package, const std::filesystem::path &target,
                              const std::filesystem::path &log);
 
-// The deb-src lines for a suite, made of apt's own binary index targets: lines of
+// The deb-src lines for a suite, of the archives that apt knows on this machine. A fresh root knows
+// none before it has read the package lists: then that is done, and `log` gets what apt says. An error
+// if there is no archive of the suite.
+base::Result<std::string> sources_of_this_machine(const std::string &suite,
+                                                  const std::filesystem::path &log);
+
+// The same lines, made of apt's own binary index targets: lines of
 // "uri release component key".
 std::string source_lines(const std::string &suite, std::string_view index_targets);
 

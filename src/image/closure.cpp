@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/closure.hpp"
 
 #include "base/fd.hpp"
@@ -21,7 +22,7 @@ constexpr size_t most_libraries = 512;
 std::string chain_text(const std::vector<std::string> &chain) {
   std::string text = chain.front();
   for (size_t i = 1; i < chain.size(); i++)
-    text += std::format("{} needs {}", i == 1 ? "" : ", which", chain[i]);
+    text += base::format("{} needs {}", i == 1 ? "" : ", which", chain[i]);
   return text;
 }
 
@@ -62,7 +63,7 @@ public:
     ElfObject object = TRY(read_object(program.file));
     if (!object.interpreter.empty()) {
       if (!closure_.interpreter.empty() && closure_.interpreter != object.interpreter)
-        return base::fail("{} wants the dynamic linker {}, another program {}", program.name,
+        return base::fail("{} wants the dynamic linker {}, another program wants {}", program.name,
                           object.interpreter, closure_.interpreter);
       closure_.interpreter = object.interpreter;
     }
@@ -78,7 +79,7 @@ public:
     while (!pending_.empty()) {
       Pending next = std::move(pending_.front());
       pending_.pop_front();
-      // RUNPATH, where there is one, puts RPATH out of force.
+      // Where there is a RUNPATH, RPATH does not count.
       std::vector<std::string> own =
           next.object.runpath.empty() ? next.object.rpath : next.object.runpath;
       for (std::string &directory : own)
@@ -114,7 +115,7 @@ private:
       // As the linker does: one that cannot be used is passed over, another may follow.
       auto object = read_object(file);
       if (!object) {
-        unfit = std::format(" ({})", object.error().message());
+        unfit = base::format(" ({})", object.error().message());
         continue;
       }
       found_[name] = {name, (fs::path(directory) / name).lexically_normal(), file};

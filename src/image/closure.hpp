@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The shared libraries that programs need, found as the dynamic linker would find them, but by
 // reading files: nothing is executed.
 #pragma once

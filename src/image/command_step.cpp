@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/command_step.hpp"
 
 #include "base/fd.hpp"
@@ -56,7 +57,7 @@ private:
     winsize size{};
     if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
       all.resize(std::min<size_t>(all.size(), size.ws_col - 1U));
-    const std::string bytes = std::format("\r{}{}\x1b[K", above, all);
+    const std::string bytes = base::format("\r{}{}\x1b[K", above, all);
     std::fwrite(bytes.data(), 1, bytes.size(), stderr);
     std::fflush(stderr);
   }
@@ -89,10 +90,10 @@ public:
     if (now < next_)
       return;
     next_ = now + (terminal_ ? Clock::duration(terminal_interval) : Clock::duration(log_interval));
-    std::string text = std::format("{}: ", what_);
+    std::string text = base::format("{}: ", what_);
     if (progress_.total != 0)
-      text += std::format("{} of {} ({} %), ", progress_.done, progress_.total,
-                          progress_.done * 100 / progress_.total);
+      text += base::format("{} of {} ({} %), ", progress_.done, progress_.total,
+                           progress_.done * 100 / progress_.total);
     text += elapsed();
     if (terminal_)
       status_line().show(this, std::move(text));
@@ -102,7 +103,7 @@ public:
 
   void finish(bool success) const {
     const std::string text =
-        std::format("{}: {} after {}", what_, success ? "done" : "failed", elapsed());
+        base::format("{}: {} after {}", what_, success ? "done" : "failed", elapsed());
     if (terminal_)
       status_line().end(this, text);
     else
@@ -113,7 +114,7 @@ private:
   [[nodiscard]] std::string elapsed() const {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - start_).count();
-    return std::format("{}:{:02}", seconds / 60, seconds % 60);
+    return base::format("{}:{:02}", seconds / 60, seconds % 60);
   }
 
   static void print(const std::string &text) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A long command of a build: its output goes to a log file, a progress line to the terminal, and
 // the interesting part of the log into the error.
 #pragma once

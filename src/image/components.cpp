@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/components.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The works that are in an image, and what Debian's copyright files say of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What goes into the ramdisk: the table config/image/contents.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/copyright.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Debian's copyright files, those of them that are machine-readable:
 // https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 #pragma once

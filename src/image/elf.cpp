@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/elf.hpp"
 
 #include <elf.h>
@@ -70,7 +71,7 @@ base::Result<Elf64_Ehdr> read_header(Bytes file) {
   if (header.e_phnum > most_segments)
     return base::fail("it has {} segments", header.e_phnum);
   if (header.e_phnum != 0 && header.e_phentsize != sizeof(Elf64_Phdr))
-    return base::fail("its program headers are of {} bytes", header.e_phentsize);
+    return base::fail("its program headers have {} bytes each", header.e_phentsize);
   return header;
 }
 

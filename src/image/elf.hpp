@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the dynamic linker would want to know of an ELF file, read without running anything.
 //
 // Format: System V ABI and its x86-64 supplement. Only 64-bit little-endian x86-64 executables and

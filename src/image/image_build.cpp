@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/image_build.hpp"
 
 #include "base/fd.hpp"
@@ -114,7 +115,7 @@ base::Result<Parts> compiled_parts(cache::Cache &cache, const ImageInputs &input
   return Parts{.kernel = TRY(std::move(first)), .qemu = TRY(std::move(second))};
 }
 
-// The compressed ramdisk; compressing takes seconds, so that it is cached too.
+// The compressed ramdisk; compressing takes seconds, so it is cached too.
 base::Result<std::string> compressed(cache::Cache &cache, const std::string &archive) {
   const auto key = cache::Key().add("archive", base::sha256(archive)).add("recipe", "1");
   auto make = [&](const fs::path &directory) -> base::Result<> {
@@ -141,8 +142,8 @@ base::Result<Image> assemble(cache::Cache &cache, const ImageInputs &inputs, con
       TRY(parse_contents(lines).transform_error(base::doing("read {}", table.string())));
   std::error_code error;
   if (!fs::is_regular_file(options.init, error))
-    return base::fail("there is no linstub-init at {}; build Linstub first, or tell the place "
-                      "with --init",
+    return base::fail("there is no linstub-init at {}; build Linstub first, or say with "
+                      "--init where it is",
                       options.init.string());
   const TemporaryDirectory scratch = TRY(TemporaryDirectory::make(cache.root()));
   Ramdisk ramdisk = TRY(make_ramdisk(contents, {.root = "/",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `linstub image build`: from Debian's archive to an image directory.
 //
 // An image directory holds "kernel", "ramdisk" and "manifest.json", and in "copyright" what their

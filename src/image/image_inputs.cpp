@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/image_inputs.hpp"
 
 #include "base/fd.hpp"
@@ -20,7 +21,7 @@ constexpr size_t largest_small_file = 64 << 10;
 constexpr const char *qemu_source = "qemu";
 // Part of the keys: raise it when a recipe's code changes what comes out.
 constexpr const char *recipe_version = "1";
-// Packages of Debian call the running release so.
+// The package whose version is that of the Xen that the image is for.
 constexpr const char *xen_package = "libxen-dev";
 constexpr std::string_view kernel_prefix = "linux-source-";
 constexpr std::string_view kernel_suffix = ".tar.xz";
@@ -45,8 +46,8 @@ base::Result<> check_suite(const std::string &suite) {
       here = line.substr(field.size());
   }
   if (here != suite)
-    return base::fail("an image for Debian {} is built inside of Debian {}, this is {}; "
-                      "\"./dev image\" makes a root to build in",
+    return base::fail("an image for Debian {} is built on Debian {}, and this is {}; "
+                      "\"./dev build\" makes a root of it and builds there",
                       suite, suite, here);
   return {};
 }
@@ -95,7 +96,7 @@ base::Result<SourcePackage> cached_source(const cache::Cache &cache, const std::
 base::Result<SourcePackage> find_qemu_source(const BuildOptions &options, cache::Cache cache,
                                              const std::string &suite) {
   // Remembers which version the archive had when it was asked last.
-  const fs::path current = cache.root() / std::format("qemu-source.{}", suite);
+  const fs::path current = cache.root() / base::format("qemu-source.{}", suite);
   std::string version;
   if (options.locked) {
     for (const Input &input : options.locked->inputs) {

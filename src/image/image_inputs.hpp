@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What an image is going to be made from, found before anything is compiled.
 #pragma once
 

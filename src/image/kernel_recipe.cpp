@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "image/command_step.hpp"
 #include "image/recipe.hpp"
@@ -94,8 +95,8 @@ base::Result<> build_kernel(const fs::path &tarball, const fs::path &fragment,
     return base::fail("this kernel source does not allow these options of {}:{}", fragment.string(),
                       missing);
 
-  TRY(step("compile the kernel", {"make", std::format("-j{}", shop.jobs), "bzImage"}, compile_limit,
-           ProgressReader::kernel_make(lines_of_make)));
+  TRY(step("compile the kernel", {"make", base::format("-j{}", shop.jobs), "bzImage"},
+           compile_limit, ProgressReader::kernel_make(lines_of_make)));
   TRY(copy_result(source / "arch/x86/boot/bzImage", shop.output / "kernel"));
   return copy_result(source / ".config", shop.output / "config");
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/locked_inputs.hpp"
 
 #include <algorithm>
@@ -9,7 +10,7 @@ namespace {
 using manifest::Input;
 
 std::string describe(const Input &input) {
-  std::string what = std::format("{} {}", input.kind, input.name);
+  std::string what = base::format("{} {}", input.kind, input.name);
   if (!input.version.empty())
     what += " " + input.version;
   if (!input.file.empty() && input.file != input.name)
@@ -34,18 +35,19 @@ std::vector<std::string> differences(const std::vector<Input> &locked,
       continue;
     auto other = std::ranges::find_if(locked, same_thing(input));
     if (other == locked.end())
-      sentences.push_back(std::format("the manifest has no {}", describe(input)));
+      sentences.push_back(base::format("the manifest has no {}", describe(input)));
     else if (other->version != input.version)
       sentences.push_back(
-          std::format("the manifest has {}, here it is {}", describe(*other), input.version));
+          base::format("the manifest has {}, here it is {}", describe(*other), input.version));
     else
-      sentences.push_back(std::format("{} has SHA-256 {} in the manifest, here {}", describe(input),
-                                      other->digest.sha256, input.digest.sha256));
+      sentences.push_back(base::format("{} has SHA-256 {} in the manifest, here {}",
+                                       describe(input), other->digest.sha256, input.digest.sha256));
   }
   if (extent == Inputs::complete) {
     for (const Input &input : locked) {
       if (std::ranges::none_of(found, same_thing(input)))
-        sentences.push_back(std::format("{} is in the manifest, but is not used", describe(input)));
+        sentences.push_back(
+            base::format("{} is in the manifest, but is not used", describe(input)));
     }
   }
   std::ranges::sort(sentences);

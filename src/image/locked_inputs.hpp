@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Inputs of an image compared with those that a manifest names (`linstub image build --locked`).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/newc.hpp"
 
 #include <sys/stat.h>
@@ -45,7 +46,7 @@ void append(std::string &archive, const Header &header, std::string_view name,
   for (const uint32_t field : {header.inode, header.mode, root, root, header.links, time,
                                static_cast<uint32_t>(data.size()), no_device, no_device, no_device,
                                no_device, static_cast<uint32_t>(name.size() + 1), no_checksum})
-    archive += std::format("{:08X}", field);
+    archive += base::format("{:08X}", field);
   archive.append(name).push_back('\0');
   pad(archive);
   archive.append(data);

@@ -1,5 +1,6 @@
-// The ramdisk's archive: cpio in the "newc" format (Linux:
-// Documentation/driver-api/early-userspace/ buffer-format.rst).
+// SPDX-License-Identifier: MIT
+// The ramdisk's archive: cpio in the "newc" format (in Linux' documentation,
+// driver-api/early-userspace/buffer-format.rst).
 //
 // The same entries give the same bytes, wherever and whenever: they are sorted by path, belong to
 // root, carry time 0 and inode numbers in order.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/packages.hpp"
 
 #include "base/process.hpp"

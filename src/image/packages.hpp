@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What dpkg knows of the root that we run in.
 #pragma once
 

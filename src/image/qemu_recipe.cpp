@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "image/command_step.hpp"
 #include "image/recipe.hpp"
@@ -18,9 +19,9 @@ constexpr const char *option_roms[] = {"linuxboot_dma.bin", "multiboot_dma.bin",
 // Sections that nothing refers to go; relocations are packed (DT_RELR), which saves 2 MB of a
 // position-independent QEMU; no directory of the build is left in the result.
 std::string compiler_flags(const fs::path &source, const fs::path &build) {
-  return std::format("--extra-cflags=-O2 -ffunction-sections -fdata-sections "
-                     "-ffile-prefix-map={}=. -ffile-prefix-map={}=.",
-                     source.string(), build.string());
+  return base::format("--extra-cflags=-O2 -ffunction-sections -fdata-sections "
+                      "-ffile-prefix-map={}=. -ffile-prefix-map={}=.",
+                      source.string(), build.string());
 }
 constexpr const char *linker_flags =
     "--extra-ldflags=-Wl,--gc-sections -Wl,--as-needed -Wl,-z,pack-relative-relocs "
@@ -48,7 +49,8 @@ base::Result<> build_qemu(const SourcePackage &source, const fs::path &recipes,
   TRY(unpack_source(source, tree, shop.log));
   std::error_code error;
   fs::create_directories(build, error);
-  // QEMU takes a list of devices only from this place. It is a new file: its own stay as they are.
+  // QEMU takes a list of devices only from this place. It is a new file: QEMU's own are not
+  // touched.
   TRY(copy_result(recipes / "qemu/linstub.mak", tree / "configs/devices/i386-softmmu/linstub.mak"));
 
   auto step = [&](std::string what, const fs::path &directory, std::vector<std::string> argv,
@@ -68,8 +70,8 @@ base::Result<> build_qemu(const SourcePackage &source, const fs::path &recipes,
   configure.push_back(compiler_flags(tree, build));
   configure.emplace_back(linker_flags);
   TRY(step("configure QEMU", build, std::move(configure), configure_limit));
-  TRY(step("compile QEMU", build, {"ninja", std::format("-j{}", shop.jobs), program}, compile_limit,
-           ProgressReader::ninja()));
+  TRY(step("compile QEMU", build, {"ninja", base::format("-j{}", shop.jobs), program},
+           compile_limit, ProgressReader::ninja()));
   TRY(step(
       "strip QEMU", build,
       {"strip", "--strip-all", "--remove-section=.comment", "-o", shop.output / program, program},
@@ -78,9 +80,9 @@ base::Result<> build_qemu(const SourcePackage &source, const fs::path &recipes,
   // configure leaves these out where the compiler has no 32-bit libraries; they need none.
   const fs::path roms = build / "pc-bios/optionrom";
   TRY(base::replace_file(roms / "config.mak",
-                         std::format("TOPSRC_DIR={}\nCC=gcc -m32\nOBJCOPY=objcopy\n"
-                                     "PYTHON=python3\n",
-                                     tree.string())));
+                         base::format("TOPSRC_DIR={}\nCC=gcc -m32\nOBJCOPY=objcopy\n"
+                                      "PYTHON=python3\n",
+                                      tree.string())));
   std::vector<std::string> make{"make"};
   make.insert(make.end(), std::begin(option_roms), std::end(option_roms));
   TRY(step("compile QEMU's option ROMs", roms, std::move(make), short_limit));

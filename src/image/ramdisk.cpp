@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/ramdisk.hpp"
 
 #include "base/fd.hpp"
@@ -19,7 +20,7 @@ constexpr uint32_t program_permissions = 0755;
 constexpr uint32_t data_permissions = 0644;
 constexpr const char *library_directory = "/lib/x86_64-linux-gnu";
 
-// A file that is going in: where to, where from, and whose it is.
+// A file that goes in: where to, where from, and by whom it was made.
 struct Placed {
   std::string path;
   fs::path source;
@@ -72,7 +73,7 @@ private:
     case ContentLine::Kind::tree:
       return place_tree(line, source);
     case ContentLine::Kind::program: {
-      // Other copies than the installed one may carry symbols.
+      // A copy that is not the installed one may carry symbols.
       const fs::path stripped = sources_.scratch / fs::path(line.path).filename();
       TRY(base::run_checked(
           {.argv = {"strip", "--strip-all", "--remove-section=.comment", "-o", stripped, source}},
@@ -107,7 +108,7 @@ private:
       // One directory for all that the linker would find by itself: it looks there first.
       const std::string directory = fs::path(library.path).parent_path();
       const std::string path = std::ranges::contains(directories, directory)
-                                   ? std::format("{}/{}", library_directory, library.name)
+                                   ? base::format("{}/{}", library_directory, library.name)
                                    : library.path;
       placed_.push_back({path, library.source, Origin::root, program_permissions});
     }

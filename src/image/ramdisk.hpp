@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The ramdisk put together: the table of contents, the programs' libraries, one archive.
 #pragma once
 

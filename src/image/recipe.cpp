@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/recipe.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How the two big parts of the image are compiled. Both work in any directory and give the same
 // bytes in each.
 #pragma once
@@ -24,8 +25,8 @@ struct Workshop {
 constexpr uint64_t kernel_work_size = uint64_t{3} << 30;
 constexpr uint64_t qemu_work_size = uint64_t{2} << 30;
 
-// Programs and packages that the recipes need. The packages decide what comes out, so that their
-// versions belong to what the image is made from.
+// Programs and packages that the recipes need. What comes out depends on these packages, so their
+// versions are among the image's inputs.
 std::vector<Tool> build_tools();
 base::Result<std::vector<Package>> kernel_packages();
 base::Result<std::vector<Package>> qemu_packages();

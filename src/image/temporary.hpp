@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A directory that goes when its owner does.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/zstd.hpp"
 
 #include <zstd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // zstd, the way the stub domain's kernel can unpack it in little memory (libzstd).
 #pragma once
 

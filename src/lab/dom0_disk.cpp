@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/dom0_disk.hpp"
 
 #include "base/fd.hpp"
@@ -30,14 +31,8 @@ base::Result<std::string> run(std::vector<std::string> argv, base::Milliseconds 
 }
 
 // The archives that apt knows here, at the suite.
-base::Result<> write_sources(const std::string &suite, const fs::path &path) {
-  std::string targets =
-      TRY(run({"apt-get", "indextargets", "--format",
-               "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)", "Created-By: Packages"},
-              seconds(60)));
-  std::string lines = image::source_lines(suite, targets);
-  if (lines.empty())
-    return base::fail("apt has no archive of Debian {} in its sources (/etc/apt)", suite);
+base::Result<> write_sources(const std::string &suite, const fs::path &path, const fs::path &log) {
+  std::string lines = TRY(image::sources_of_this_machine(suite, log));
   for (size_t at = 0; (at = lines.find("deb-src ", at)) != std::string::npos;)
     lines.replace(at, 8, "deb ");
   return base::replace_file(path, lines);
@@ -47,7 +42,7 @@ base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, con
   std::string suite = list_items(TRY(read_config(config / "suite"))).at(0);
   std::string packages =
       base::join(list_items(TRY(read_config(config / "packages/dom0.list"))), ",");
-  TRY(write_sources(suite, work / "sources.list"));
+  TRY(write_sources(suite, work / "sources.list", work / "apt.log"));
   // In a mount namespace of its own: if it is killed, its mounts of /proc and /sys go with it.
   std::vector<std::string> argv{"unshare",           "--mount",
                                 "--propagation",     "unchanged",
@@ -68,7 +63,7 @@ base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, con
   // A tree that a crash has torn is made again: nobody waits for the disk.
   argv.emplace_back("--dpkgopt=force-unsafe-io");
   for (const char *path : {"locale", "doc", "man"})
-    argv.push_back(std::format("--dpkgopt=path-exclude=/usr/share/{}/*", path));
+    argv.push_back(base::format("--dpkgopt=path-exclude=/usr/share/{}/*", path));
   argv.insert(argv.end(),
               {"--include=" + packages, suite, tree.string(), (work / "sources.list").string()});
   return image::run_step({.what = "unpack dom0's packages (about 2 minutes)",
@@ -163,7 +158,7 @@ base::Result<> make_initrd(const fs::path &config, const fs::path &tree, const f
                      .permissions = 0755,
                      .data = TRY(base::read_file(tree / "bin/busybox", largest))});
   for (const char *applet : {"sh", "mount", "umount", "insmod", "switch_root", "sleep"})
-    entries.push_back({.path = std::format("/bin/{}", applet),
+    entries.push_back({.path = base::format("/bin/{}", applet),
                        .kind = Kind::link,
                        .permissions = 0777,
                        .data = "busybox"});
@@ -177,7 +172,7 @@ base::Result<> make_initrd(const fs::path &config, const fs::path &tree, const f
       found.pop_back();
     if (found.empty())
       continue; // built into this kernel
-    entries.push_back({.path = std::format("/m/{}-{}.ko", number++, name),
+    entries.push_back({.path = base::format("/m/{}-{}.ko", number++, name),
                        .data = TRY(run({"xz", "-dc", found}, seconds(60)))});
   }
   return base::replace_file(target, TRY(image::write_newc(std::move(entries))));
@@ -204,7 +199,7 @@ base::Result<> take_boot_files(const fs::path &tree, const fs::path &output) {
   while (found.ends_with('\n'))
     found.pop_back();
   if (found.empty() || found.contains('\n'))
-    return base::fail("dom0 has not one hypervisor in /boot but \"{}\"", found);
+    return base::fail("dom0 should have one hypervisor in /boot, and has \"{}\"", found);
   std::string hypervisor = TRY(run({"gzip", "-dc", found}, seconds(60)));
   TRY(base::replace_file(output / "xen.bin", hypervisor));
   std::error_code error;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dom0's disk: a Debian Xen host made by mmdebstrap, as a qcow2 image, with the hypervisor, kernel
 // and initrd that start it. Made without mounts and loop devices, kept in the cache.
 #pragma once
@@ -27,7 +28,7 @@ struct Dom0 {
 // What dom0 is made from: config/suite, config/packages/dom0.list and config/lab below `config`.
 base::Result<Dom0> get_dom0(cache::Cache &cache, const std::filesystem::path &config);
 
-// The words of a list file, one a line, comments and empty lines left out.
+// The items of a list file, one a line; comments and empty lines are left out.
 std::vector<std::string> list_items(std::string_view text);
 
 } // namespace linstub::lab

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Figures of one guest under one device model, for comparison within one run on one host. Absolute
 // times mean nothing: the host is emulated.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Disks and CDs of guests, made without mounts and loop devices. A disk has an MBR and one FAT
 // partition. What a PC's BIOS boots from has SYSLINUX (on a CD, ISOLINUX), a kernel and an initrd.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/guest_run.hpp"
 
 #include "wire/kernel_options.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // GuestRun: one of the lab's guests, running on a host, spoken to through its serial port.
 #pragma once
 
@@ -26,9 +27,9 @@ struct GuestConfig {
   std::string disk = "/lab/tiny.img"; // on the host; empty: none
   std::string cdrom;                  // on the host, to boot from; empty: no drive
   bool direct_boot = false;           // kernel and initrd of the tiny guest, from the host
-  std::string options;                // of the kernel of a direct boot, further ones
+  std::string options;                // further ones, for the kernel of a direct boot
   unsigned memory = 128;              // MiB
-  std::vector<std::string> extra;     // further lines, which win over what stands before
+  std::vector<std::string> extra;     // further lines; they override those before
 };
 
 // The xl.cfg text.

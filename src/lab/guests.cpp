@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/guests.hpp"
 
 #include "base/fd.hpp"

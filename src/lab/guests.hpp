@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The guests of demo and tests, built and kept in the cache.
 //
 // Both are HVM and know nothing of Xen's PV drivers: they boot through the BIOS and a boot loader

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/host.hpp"
 
 #include <arpa/inet.h>
@@ -81,9 +82,9 @@ std::vector<std::string> Host::options() const {
   if (!address_.control_directory.empty()) {
     options.insert(options.end(),
                    {"-o", "ControlMaster=auto", "-o", "ControlPersist=600", "-o",
-                    std::format("ControlPath={}/ssh", address_.control_directory.string())});
+                    base::format("ControlPath={}/ssh", address_.control_directory.string())});
   }
-  options.insert(options.end(), {"-o", std::format("Port={}", address_.port)});
+  options.insert(options.end(), {"-o", base::format("Port={}", address_.port)});
   return options;
 }
 
@@ -101,17 +102,17 @@ base::Result<base::Output> Host::run(const std::string &command, Milliseconds li
                                      std::string_view input) const {
   auto remote_seconds = std::chrono::ceil<seconds>(limit).count();
   base::Command ssh =
-      interactive(std::format("exec timeout -k 5 {} sh -c {}", remote_seconds, quote(command)));
+      interactive(base::format("exec timeout -k 5 {} sh -c {}", remote_seconds, quote(command)));
   auto output = base::run(std::move(ssh), Deadline::after(limit + seconds(20)), input);
   if (!output)
     return std::unexpected(
-        mark_unreachable(std::move(output).error()).in(std::format("on {}", address_.host)));
+        mark_unreachable(std::move(output).error()).in(base::format("on {}", address_.host)));
   if (output->status.code == ssh_failed)
     return std::unexpected(
-        base::Error(std::format("reach {} by ssh: {}", address_.host, output->err), unreachable));
+        base::Error(base::format("reach {} by ssh: {}", address_.host, output->err), unreachable));
   if (output->status.code == timeout_passed)
-    return std::unexpected(base::Error(std::format("on {}: \"{}\" has not ended within {} s",
-                                                   address_.host, command, remote_seconds),
+    return std::unexpected(base::Error(base::format("on {}: \"{}\" has not ended within {} s",
+                                                    address_.host, command, remote_seconds),
                                        ETIMEDOUT));
   return output;
 }
@@ -154,7 +155,7 @@ base::Result<> Host::put_tree(const std::filesystem::path &from, const std::stri
       TRY(base::run(std::move(tar), Deadline::after(seconds(60)), {}, largest_tree));
   if (!packed.status.success() || packed.out.size() >= largest_tree)
     return base::fail("pack {}: tar {}: {}", from.string(), packed.status.text(), packed.err);
-  TRY(check(std::format("tar -C {} --no-same-owner --keep-directory-symlink -xf -", quote(to)),
+  TRY(check(base::format("tar -C {} --no-same-owner --keep-directory-symlink -xf -", quote(to)),
             limit, packed.out));
   return {};
 }
@@ -166,7 +167,7 @@ base::Result<uint16_t> Host::forward(const std::string &host, uint16_t port) con
   for (std::string &option : options())
     ssh.argv.push_back(std::move(option));
   ssh.argv.insert(ssh.argv.end(), {"-O", "forward", "-L",
-                                   std::format("127.0.0.1:{}:{}:{}", ours, host, port), target()});
+                                   base::format("127.0.0.1:{}:{}:{}", ours, host, port), target()});
   TRY(base::run_checked(std::move(ssh), Deadline::after(seconds(30)))
           .transform_error(mark_unreachable));
   return ours;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Host: a Xen host that commands are run on, over ssh: the nested lab, or a real one.
 //
 // One connection is shared by all commands (ssh's ControlMaster), because a new one costs seconds
@@ -15,7 +16,7 @@
 
 namespace linstub::lab {
 
-// An error of the way to the host, not of what was tried there.
+// The code of an error on the way to the host, rather than in what was tried there.
 constexpr int unreachable = ENOTCONN;
 
 struct Address {
@@ -35,8 +36,8 @@ public:
 
   [[nodiscard]] const Address &address() const { return address_; }
 
-  // Runs a shell command. What it exits with is no error; code `unreachable` when ssh fails,
-  // ETIMEDOUT when the deadline passes.
+  // Runs a shell command. An exit status other than 0 is no error; code `unreachable` when ssh
+  // fails, ETIMEDOUT when the deadline passes.
   [[nodiscard]] base::Result<base::Output> run(const std::string &command, base::Milliseconds limit,
                                                std::string_view input = {}) const;
 
@@ -71,8 +72,8 @@ private:
   Address address_;
 };
 
-// A TCP port of this machine's loopback that nobody listens on. Somebody may be faster to take it:
-// then who was to use it fails.
+// A TCP port of this machine's loopback that nobody listens on. Somebody else may take it first;
+// then whoever was to use it fails.
 base::Result<uint16_t> free_port();
 
 // `text` as one word of a shell command.

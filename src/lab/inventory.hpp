@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Inventory: what there is in dom0 that a guest and its stub domain could leave behind.
 #pragma once
 
@@ -20,7 +21,7 @@ public:
   // From the lines that take() gets: "kind what".
   static Inventory parse(std::string_view lines);
 
-  // What this one has and `before` has not.
+  // What this one has and `before` does not.
   [[nodiscard]] std::vector<std::string> more_than(const Inventory &before) const;
 
 private:

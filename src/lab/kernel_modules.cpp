@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/kernel_modules.hpp"
 
 #include "base/fd.hpp"

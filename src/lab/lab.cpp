@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/lab.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lab: a nested Xen host, started, found again and taken down.
 //
 // Each lab has a name and a directory below the cache, lab/<name>, with its disk overlay, Xen's
@@ -41,7 +42,7 @@ public:
   // One of another shape under the same name is an error.
   base::Result<LabState> up(const LabOptions &options);
 
-  // Ends a lab; that it does not run is no error.
+  // Ends a lab; it is no error if it does not run.
   base::Result<> down(const std::string &name);
 
   base::Result<std::optional<LabState>> find(const std::string &name) const;
@@ -62,8 +63,7 @@ private:
   std::filesystem::path config_;
 };
 
-// What Xen's console shows when the emulator or the host has failed; empty if it shows nothing of
-// the kind. The last lines are quoted in errors.
+// The last `count` lines of a file, to be quoted in an error; why it cannot be read, if it cannot.
 std::string last_lines(const std::filesystem::path &file, size_t count);
 
 } // namespace linstub::lab

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/machine.hpp"
 
 #include <array>
@@ -85,29 +86,29 @@ std::vector<std::string> command_line(const Machine &machine) {
   }
   line.insert(line.end(), {"-kernel", machine.dom0.xen().string(), "-append", xen});
   // Multiboot modules are separated by commas.
-  line.insert(line.end(), {"-initrd", std::format("{} {},{}", machine.dom0.kernel().string(),
-                                                  linux_options, machine.dom0.initrd().string())});
-  line.insert(line.end(), {"-drive", std::format("if=virtio,format=qcow2,cache=unsafe,file={}",
-                                                 machine.disk.string())});
-  line.insert(line.end(), {"-netdev", std::format("user,id=lan,hostfwd=tcp:127.0.0.1:{}-:22",
-                                                  machine.ssh_port)});
-  line.insert(line.end(), {"-device", std::format("virtio-net-pci,id=lan-nic,netdev=lan,mac={},"
-                                                  "romfile=",
-                                                  nic_address)});
+  line.insert(line.end(), {"-initrd", base::format("{} {},{}", machine.dom0.kernel().string(),
+                                                   linux_options, machine.dom0.initrd().string())});
+  line.insert(line.end(), {"-drive", base::format("if=virtio,format=qcow2,cache=unsafe,file={}",
+                                                  machine.disk.string())});
+  line.insert(line.end(), {"-netdev", base::format("user,id=lan,hostfwd=tcp:127.0.0.1:{}-:22",
+                                                   machine.ssh_port)});
+  line.insert(line.end(), {"-device", base::format("virtio-net-pci,id=lan-nic,netdev=lan,mac={},"
+                                                   "romfile=",
+                                                   nic_address)});
   line.insert(line.end(), {"-device", "virtio-rng-pci"});
   if (machine.shape == Shape::iommu) {
     auto drive = [&](const char *name, const std::filesystem::path &file) {
       line.insert(line.end(),
-                  {"-drive", std::format("if=none,id={},format=raw,cache=unsafe,file={}", name,
-                                         file.string())});
+                  {"-drive", base::format("if=none,id={},format=raw,cache=unsafe,file={}", name,
+                                          file.string())});
     };
     drive("spare3", machine.nvme_disk());
     drive("spare4", machine.sata_disk());
     line.insert(line.end(), spare_devices.begin(), spare_devices.end());
   }
-  line.insert(line.end(), {"-serial", std::format("file:{}", machine.console().string())});
+  line.insert(line.end(), {"-serial", base::format("file:{}", machine.console().string())});
   line.insert(line.end(),
-              {"-qmp", std::format("unix:{},server=on,wait=off", machine.monitor().string())});
+              {"-qmp", base::format("unix:{},server=on,wait=off", machine.monitor().string())});
   if (machine.begin == Begin::snapshot)
     line.insert(line.end(), {"-incoming", "defer"});
   return line;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Machine: the emulator that a nested Xen host runs in, as a command line. Why each flag is there
 // stands beside it in machine.cpp.
 #pragma once
@@ -35,7 +36,7 @@ struct Machine {
 
   [[nodiscard]] std::filesystem::path console() const { return directory / "xen.log"; }
   [[nodiscard]] std::filesystem::path monitor() const { return directory / "monitor"; }
-  // Of the iommu shape: what its NVMe disk and its SATA disk hold. Of spare_disk_size bytes each.
+  // Of the iommu shape: what its NVMe disk and its SATA disk hold, spare_disk_size bytes each.
   [[nodiscard]] std::filesystem::path nvme_disk() const { return directory / "nvme.raw"; }
   [[nodiscard]] std::filesystem::path sata_disk() const { return directory / "sata.raw"; }
 };
@@ -44,7 +45,7 @@ struct Machine {
 // what makes a snapshot load.
 std::vector<std::string> command_line(const Machine &machine);
 
-// What a snapshot depends on beside dom0: change of it makes a new one.
+// What a snapshot depends on besides dom0: when it changes, a new one is made.
 std::string machine_signature(Shape shape);
 
 } // namespace linstub::lab

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/monitor.hpp"
 
 #include <poll.h>
@@ -100,7 +101,8 @@ base::Result<> Monitor::await_migration(Deadline deadline) {
     if (status == "completed")
       return {};
     if (status == "failed" || status == "cancelled")
-      return base::fail("the transfer has {}: {}", status, state.value("error-desc", "no reason"));
+      return base::fail("the transfer ended as \"{}\": {}", status,
+                        state.value("error-desc", "no reason"));
     if (deadline.passed())
       return base::fail("the transfer has not ended in time (its state is \"{}\")", status);
     std::this_thread::sleep_for(poll_interval);

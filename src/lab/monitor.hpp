@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Monitor: QMP to the emulator that a lab runs in. That emulator is ours and trusted; what comes
 // from QEMU in a stub domain goes through src/qmp instead.
 #pragma once
@@ -21,7 +22,8 @@ public:
   base::Result<std::string> run(const std::string &command, const std::string &arguments,
                                 base::Deadline deadline);
 
-  // Stops the machine and writes its memory and devices to `file`; its disk stands still as well.
+  // Stops the machine and writes its memory and devices to `file`; its disk is not written to any
+  // more either.
   base::Result<> save(const std::filesystem::path &file, base::Deadline deadline);
 
   // Loads what save() wrote into a machine that was started with -incoming defer, and runs it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a guest's VNC server shows, as a PNG file.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/signature.hpp"
 
 #include <array>
@@ -12,7 +13,7 @@ namespace {
 // (a test does) looks the same in the first line, so that one counts only with evidence that the
 // guest's state was not its own.
 constexpr std::string_view shutdown_line = "Triple fault - invoking HVM shutdown";
-constexpr size_t dump_size = 4096; // how far behind that line its dump of registers is looked for
+constexpr size_t dump_size = 4096; // how far from that line its dump of registers is looked for
 
 // The addresses that a register dump must not show for a guest.
 struct Range {
@@ -73,7 +74,7 @@ std::optional<std::string> shutdown_failure(std::string_view dump) {
 std::optional<std::string> emulator_failure(std::string_view console) {
   for (size_t at = 0; (at = console.find(shutdown_line, at)) != std::string_view::npos;
        at += shutdown_line.size()) {
-    // Xen prints the dump before that line in some releases and behind it in others.
+    // Xen prints the dump before that line in some releases and after it in others.
     const size_t first = at > dump_size ? at - dump_size : 0;
     if (auto failure = shutdown_failure(console.substr(first, at - first + dump_size)))
       return failure;

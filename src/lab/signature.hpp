@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Telling a failure of the emulator that the lab runs in from a failure of what is tested.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/soak.hpp"
 
 #include "lab/signature.hpp"

@@ -1,5 +1,6 @@
-// Soak: an idle HVM guest beside a busy dom0, for as long as it is told. Every scenario stands on
-// this: under some settings of the emulator such a guest dies within minutes (machine.cpp).
+// SPDX-License-Identifier: MIT
+// Soak: an idle HVM guest beside a busy dom0, for a given time. Every scenario depends on this:
+// under some settings of the emulator such a guest dies within minutes (machine.cpp).
 #pragma once
 
 #include "lab/guest_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Stage: a host with Linstub installed and the guests' files in place, ready for a scenario.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "manifest/digest.hpp"
 
 #include "base/sha256.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Length and SHA-256 of a file of an image, or of what it was made from.
 #pragma once
 

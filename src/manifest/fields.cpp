@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "manifest/fields.hpp"
 
 #include "base/log.hpp"

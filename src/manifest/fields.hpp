@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // For the readers of manifests: JSON, strictly and within bounds. These functions throw Bad, or one
 // of nlohmann's exceptions; reading() makes an error of both, so that they stay in this folder.
 #pragma once

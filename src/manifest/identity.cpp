@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Apart from the reader of the whole, so that linstub-dm has not got that in it.
 #include "base/fd.hpp"
 #include "manifest/fields.hpp"

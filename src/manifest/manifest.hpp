@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // manifest.json: what an image is, what it was made from, what is in it and under which licences.
 //
 // Holds nothing that differs between two builds of the same inputs: no times, no directories. The

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "manifest/stub_image.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The stub domain image: a directory with kernel, ramdisk and manifest.json (made by `linstub image
 // build`). It is checked before anything is made, so that what is wrong with it is said at once.
 #pragma once

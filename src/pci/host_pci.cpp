@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci/host_pci.hpp"
 
 #include "base/fd.hpp"
@@ -96,7 +97,7 @@ Result<std::vector<PciRange>> parse_pci_resources(std::string_view text) {
     uint64_t last = 0;
     uint64_t flags = 0;
     if (!take_hex(line, first) || !take_hex(line, last) || !take_hex(line, flags) || last < first)
-      return fail("its resource {} is not to be understood", number);
+      return fail("its resource {} makes no sense", number);
     if ((flags & (flag_ports | flag_memory)) == 0)
       continue; // not there
     bool is_rom = number + 1 == registers;
@@ -111,7 +112,7 @@ Result<std::vector<PciRange>> parse_pci_resources(std::string_view text) {
                    .size = last - first + 1};
     if (range.space == PciSpace::memory && range.first % page != 0)
       return fail(
-          "its base address register {} points to memory at {:#x}, not to the begin of a "
+          "its base address register {} points to memory at {:#x}, not to the beginning of a "
           "page: the rest of that page may be another device's (Linux in dom0 moves it with "
           "pci=resource_alignment=)",
           number, range.first);
@@ -233,7 +234,7 @@ Result<> HostPciBus::allow_interrupt_control(const xen::PciAddress &address) con
   const std::string path = pciback("allow_interrupt_control");
   if (::access(path.c_str(), F_OK) != 0)
     return fail("PCI device {}: xen-pciback of this kernel has no allow_interrupt_control (Linux "
-                "5.6 has): interrupts would not work",
+                "has had it since 5.6): interrupts would not work",
                 xen::text(address));
   base::Fd fd = TRY(base::open_file(path, O_WRONLY));
   TRY(base::write_all(fd, xen::text(address))

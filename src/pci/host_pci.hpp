@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // HostPci: a PCI device of the host as dom0's Linux shows it: what it has, whether xen-pciback
 // holds it for guests, and the knobs of xen-pciback that passing it through needs.
 #pragma once
@@ -40,8 +41,8 @@ std::string_view interrupt_name(PciInterrupt kind);
 // --- Text and bytes of sysfs -----------------------------------------------------------------
 
 // sysfs' "resource": the ranges of the six base address registers and the ROM. An error for one
-// that a guest cannot be given: without an address, or of memory that does not begin with a page,
-// for Xen deals in pages and the rest of that one may be another device's.
+// that a guest cannot be given: one without an address, or memory that does not begin where a page
+// does, for Xen deals in pages, and the rest of that page may be another device's.
 base::Result<std::vector<PciRange>> parse_pci_resources(std::string_view text);
 
 // Offset of the capability in a device's configuration space, 0 if it has none of that kind. The
@@ -57,7 +58,8 @@ bool lists_pci(std::string_view list, const xen::PciAddress &address, char betwe
 
 class HostPciBus {
 public:
-  explicit HostPciBus(std::string sysfs = "/sys") : sysfs_(std::move(sysfs)) {}
+  HostPciBus() : HostPciBus("/sys") {}
+  explicit HostPciBus(std::string sysfs) : sysfs_(std::move(sysfs)) {}
 
   // What the device has. The error says so if there is no such device, if xen-pciback does not
   // hold it, or if it cannot be passed through.
@@ -71,12 +73,12 @@ public:
   [[nodiscard]] base::Result<> clear_interrupts(const xen::PciAddress &address) const;
 
   // Lets the stub domain switch the device's interrupts, which xen-pciback denies by default, and
-  // without a word: QEMU's write of the MSI-X enable bit would have no effect. Read back. Ends by
-  // itself when xen-pciback gets the device back.
+  // without a word: QEMU's write of the MSI-X enable bit would have no effect. Reads back whether
+  // it is so. It ends by itself when xen-pciback gets the device back.
   [[nodiscard]] base::Result<> allow_interrupt_control(const xen::PciAddress &address) const;
 
-  // Whether that is allowed now: after a device was taken from a domain, whether xen-pciback is
-  // done with it.
+  // Whether that is allowed now. After a device was taken from a domain: whether xen-pciback is not
+  // done with it yet.
   [[nodiscard]] bool has_interrupt_control(const xen::PciAddress &address) const;
 
 private:

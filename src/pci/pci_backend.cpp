@@ -1,7 +1,7 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_backend.hpp"
 
 #include "base/log.hpp"
-#include "xen/xenbus.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,6 +10,7 @@ namespace linstub::pci {
 namespace {
 
 using base::Result;
+using xen::XenbusState;
 
 constexpr size_t most_devices = 32; // slots of pcifront's bus
 constexpr size_t most_nodes = 4096;
@@ -19,10 +20,11 @@ constexpr const char *libxl_devices = "/libxl/pci";
 // The nodes of one device, with and without its number.
 constexpr std::array<const char *, 5> device_nodes{"state", "key", "dev", "vdev", "opts"};
 
-Result<unsigned> read_state(xen::Xenstore &xenstore, const std::string &node) {
+Result<XenbusState> read_state(xen::Xenstore &xenstore, const std::string &node) {
   auto text = TRY(xenstore.read_if_there(node, 16));
-  auto state = text ? xen::parse_number(*text, 8) : Result<uint64_t>(0);
-  return static_cast<unsigned>(state.value_or(0));
+  auto state = text ? xen::parse_number(*text, std::to_underlying(xen::last_xenbus_state))
+                    : Result<uint64_t>(0);
+  return static_cast<XenbusState>(state.value_or(0));
 }
 
 } // namespace
@@ -63,7 +65,7 @@ Result<PciStates> PciBackend::states() {
 Result<bool> PciBackend::has_taken(const xen::PciAddress &address) {
   auto number = TRY(find(address));
   return number && TRY(read_state(xenstore_, base::format("{}/state-{}", path(), *number))) ==
-                       xen::xenbus_initialised;
+                       XenbusState::initialised;
 }
 
 std::string PciBackend::failure() {
@@ -73,7 +75,7 @@ std::string PciBackend::failure() {
 }
 
 Result<> PciBackend::create() {
-  const std::string state = std::to_string(xen::xenbus_new);
+  const std::string state = xen::text(XenbusState::initialising);
   TRY(xenstore_.remove(path()));
   TRY(xenstore_.make_directory(path(), xen::dom0, domid_));
   TRY(xenstore_.write_all(path(), {{"frontend", frontend()},
@@ -94,7 +96,7 @@ Result<> PciBackend::open() {
 }
 
 Result<> PciBackend::reconfigure() {
-  return xenstore_.write(path() + "/state", std::to_string(xen::xenbus_reconfiguring));
+  return xenstore_.write(path() + "/state", xen::text(XenbusState::reconfiguring));
 }
 
 Result<> PciBackend::add(std::span<const xen::PciAddress> addresses) {
@@ -112,7 +114,7 @@ Result<> PciBackend::add(std::span<const xen::PciAddress> addresses) {
       TRY(write("key", xen::text(address)));
       TRY(write("dev", xen::text(address)));
       TRY(write("opts", "msitranslate=0,power_mgmt=0,permissive=0,rdm_policy=strict"));
-      TRY(write("state", std::to_string(xen::xenbus_new)));
+      TRY(write("state", xen::text(XenbusState::initialising)));
       number++;
     }
     TRY(xenstore_.write(path() + "/num_devs", std::to_string(number)));
@@ -126,7 +128,7 @@ Result<> PciBackend::remove(const xen::PciAddress &address) {
     if (!number)
       return {};
     TRY(xenstore_.write(base::format("{}/state-{}", path(), *number),
-                        std::to_string(xen::xenbus_closing)));
+                        xen::text(XenbusState::closing)));
     return reconfigure();
   });
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PciBackend: the nodes in xenstore through which a stub domain gets PCI devices from xen-pciback,
 // as libxl writes them (libxl_pci.c; Linux's drivers/xen/xen-pciback/xenbus.c).
 //
@@ -10,6 +11,7 @@
 #include "base/result.hpp"
 #include "xen/domid.hpp"
 #include "xen/pci_address.hpp"
+#include "xen/xenbus.hpp"
 #include "xen/xenstore.hpp"
 
 #include <optional>
@@ -19,10 +21,9 @@
 
 namespace linstub::pci {
 
-// xenbus states (xen/xenbus.hpp).
 struct PciStates {
-  unsigned backend = 0;  // 0: not there
-  unsigned frontend = 0; // hostile: 0 for what is no state
+  xen::XenbusState backend{};
+  xen::XenbusState frontend{}; // hostile
 };
 
 class PciBackend {

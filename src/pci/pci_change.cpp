@@ -1,29 +1,33 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_change.hpp"
-
-#include "xen/xenbus.hpp"
 
 namespace linstub::pci {
 namespace {
 
-bool closed(unsigned state) { return state == xen::xenbus_closing || state == xen::xenbus_closed; }
+using xen::XenbusState;
 
-// xen-pciback reads its directory and writes into it. To remove that now would be in vain: it would
-// come back with the next node that is written, and xen-pciback would keep the device.
-bool at_work(unsigned backend) {
-  return backend == xen::xenbus_new || backend == xen::xenbus_waiting ||
-         backend == xen::xenbus_reconfiguring;
+bool closed(XenbusState state) {
+  return state == XenbusState::closing || state == XenbusState::closed;
+}
+
+// xen-pciback reads its directory and writes into it. To remove the directory now would be in vain:
+// it would come back with the next node that is written, and xen-pciback would keep the device.
+bool at_work(XenbusState backend) {
+  return backend == XenbusState::initialising || backend == XenbusState::init_wait ||
+         backend == XenbusState::reconfiguring;
 }
 
 // pcifront connects while the stub domain boots, to a bus without devices: half of what it takes to
-// get the first one is done then. Only without directories is it to begin with the device.
+// get the first one is done then. Only where there are no directories does it begin with the
+// device.
 PciNext waiting(const PciFacts &facts) {
   if (facts.held)
     return facts.late ? PciNext::in_use : PciNext::wait;
   if (closed(facts.backend) || closed(facts.frontend))
     return PciNext::refused;
   bool connected =
-      facts.backend == xen::xenbus_connected && facts.frontend == xen::xenbus_connected;
-  if (connected || facts.backend == 0)
+      facts.backend == XenbusState::connected && facts.frontend == XenbusState::connected;
+  if (connected || facts.backend == XenbusState::unknown)
     return PciNext::connect;
   return facts.late ? PciNext::timed_out : PciNext::wait;
 }
@@ -31,7 +35,7 @@ PciNext waiting(const PciFacts &facts) {
 PciNext connecting(const PciFacts &facts) {
   if (closed(facts.backend) || (closed(facts.frontend) && !at_work(facts.backend)))
     return PciNext::refused;
-  if (facts.backend == xen::xenbus_connected && facts.frontend == xen::xenbus_connected &&
+  if (facts.backend == XenbusState::connected && facts.frontend == XenbusState::connected &&
       facts.taken && facts.listed)
     return PciNext::attached;
   return facts.late ? PciNext::timed_out : PciNext::wait;
@@ -40,9 +44,9 @@ PciNext connecting(const PciFacts &facts) {
 // A domain that has closed its end has let go as well: pciback takes back what it had. But only
 // pciback's word counts.
 PciNext leaving(const PciFacts &facts) {
-  if (facts.backend == xen::xenbus_connected && !facts.held)
+  if (facts.backend == XenbusState::connected && !facts.held)
     return PciNext::detached;
-  if (closed(facts.backend) || facts.backend == 0)
+  if (closed(facts.backend) || facts.backend == XenbusState::unknown)
     return PciNext::stuck;
   return facts.late ? PciNext::stuck : PciNext::wait;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One change of the stub domain's PCI devices as a pure function: what stage it is in, what is seen
 // in xenstore and sysfs, and so what has to be done. I/O is in pci_devices.cpp.
 //
@@ -7,6 +8,8 @@
 // An attach that fails is undone by a detach, or, if there is no other device, by removing all.
 #pragma once
 
+#include "xen/xenbus.hpp"
+
 #include <cstdint>
 
 namespace linstub::pci {
@@ -14,17 +17,17 @@ namespace linstub::pci {
 enum class PciStage : uint8_t { waiting, connecting, leaving };
 
 struct PciFacts {
-  bool held = false;     // xen-pciback has it with a domain still
-  bool taken = false;    // of connecting: xen-pciback has it for the stub domain (all of them)
-  unsigned backend = 0;  // xenbus states
-  unsigned frontend = 0; // hostile
-  bool listed = false;   // linstub-init says that QEMU can use it (all of them). Hostile
-  bool late = false;     // the time is over
+  bool held = false;  // xen-pciback has it with a domain still
+  bool taken = false; // of connecting: xen-pciback has it for the stub domain (all of them)
+  xen::XenbusState backend{};
+  xen::XenbusState frontend{}; // hostile
+  bool listed = false;         // linstub-init says that QEMU can use it (all of them). Hostile
+  bool late = false;           // the time is over
 };
 
 enum class PciNext : uint8_t {
   wait,
-  connect,   // of waiting: give rights, write the nodes
+  connect,   // of waiting: grant permissions, write the nodes
   attached,  // of connecting
   in_use,    // waiting has failed: somebody else has it
   refused,   // either has failed: xen-pciback or pcifront has closed

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_devices.hpp"
 
 #include "base/log.hpp"
-#include "pci/pci_rights.hpp"
+#include "pci/pci_permissions.hpp"
 #include "qmp/message.hpp"
 #include "wire/paths.hpp"
 
@@ -16,14 +17,14 @@ using base::Milliseconds;
 using base::Result;
 
 // libxl waits for 10 s for all that has to do with one device.
-constexpr Milliseconds longest_attach{8'500};
-constexpr Milliseconds longest_overdue{600'000};
-constexpr Milliseconds longest_leave{8'000};
+constexpr Milliseconds attach_timeout{8'500};
+constexpr Milliseconds overdue_timeout{600'000};
+constexpr Milliseconds leave_timeout{8'000};
 constexpr Milliseconds between_looks{100};
 // How long xen-pciback may take to get a device ready again after it was given back.
-constexpr Milliseconds longest_reset{4'000};
+constexpr Milliseconds reset_timeout{4'000};
 // A device that libxl has set aside for the guest but never asks for.
-constexpr Milliseconds longest_unwanted{20'000};
+constexpr Milliseconds unwanted_timeout{20'000};
 
 constexpr size_t longest_id = 128;
 
@@ -37,10 +38,11 @@ std::string join(const std::vector<xen::PciAddress> &addresses) {
 } // namespace
 
 Result<std::unique_ptr<PciDevices>> PciDevices::open(base::EventLoop &loop, xen::Control &control,
-                                                     xen::DomId guest, xen::DomId stub) {
+                                                     xen::DomId guest, xen::DomId stub,
+                                                     HostPciBus bus) {
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
   std::unique_ptr<PciDevices> devices(
-      new PciDevices(loop, control, std::move(xenstore), guest, stub));
+      new PciDevices(loop, control, std::move(xenstore), guest, stub, std::move(bus)));
   TRY(devices->xenstore_.watch(devices->backend_.path(), "backend"));
   TRY(devices->xenstore_.watch(base::format("{}/device/pci", xen::domain_path(stub)), "frontend"));
   TRY(devices->xenstore_.watch(base::format("{}/{}", xen::domain_path(stub), wire::pci_node),
@@ -100,11 +102,11 @@ void PciDevices::give_back(const std::string &id) {
   next_change();
 }
 
-void PciDevices::when_settled(std::function<void()> settled) {
+void PciDevices::when_none_leaving(std::function<void()> call) {
   bool busy = !leaving_.empty() || (change_ && change_->stage == PciStage::leaving);
   if (!busy)
-    return settled();
-  settled_.push_back(std::move(settled));
+    return call();
+  none_leaving_.push_back(std::move(call));
 }
 
 // --- Changes, one at a time -------------------------------------------------------------------
@@ -138,16 +140,13 @@ void PciDevices::next_change() {
     xen::PciAddress address = leaving_.front();
     leaving_.pop_front();
     base::log_info("PCI device {} is given back", xen::text(address));
-    if (auto removed = backend_.remove(address); !removed)
-      base::log_error("{}", removed.error().message());
-    return begin(PciStage::leaving, {address}, Deadline::after(longest_leave));
+    base::log_failure(backend_.remove(address));
+    return begin(PciStage::leaving, {address}, Deadline::after(leave_timeout));
   }
-  std::vector<std::function<void()>> settled = std::move(settled_);
-  settled_.clear();
-  for (const auto &one : settled)
-    one();
+  for (const auto &call : std::exchange(none_leaving_, {}))
+    call();
   if (!change_ && !requests_.empty())
-    begin(PciStage::waiting, wanted(requests_.front().address), Deadline::after(longest_attach));
+    begin(PciStage::waiting, wanted(requests_.front().address), Deadline::after(attach_timeout));
 }
 
 void PciDevices::begin(PciStage stage, std::vector<xen::PciAddress> addresses, Deadline deadline) {
@@ -185,7 +184,7 @@ Result<PciFacts> PciDevices::facts() {
   auto ready = xenstore_.read_if_there(
       base::format("{}/{}", xen::domain_path(stub_), wire::pci_node), wire::longest_pci);
   std::string list = ready && *ready ? **ready : std::string();
-  bool may_reset = base::Clock::now() - change_->begin < longest_reset;
+  bool may_reset = base::Clock::now() - change_->begin < reset_timeout;
   for (const xen::PciAddress &address : change_->addresses) {
     facts.listed = facts.listed && lists_pci(list, address, ' ');
     if (change_->stage == PciStage::leaving) {
@@ -199,8 +198,8 @@ Result<PciFacts> PciDevices::facts() {
   return facts;
 }
 
-// For each device that xen-pciback has taken; not before: only when it gets the device back does it
-// clear that. Returns whether it has taken all of them.
+// For each device that xen-pciback has taken, and not before: it clears that permission only when
+// it gets the device back. Returns whether it has taken all of them.
 Result<bool> PciDevices::allow_interrupts() {
   bool all = true;
   for (const xen::PciAddress &address : change_->addresses) {
@@ -269,7 +268,7 @@ void PciDevices::act(PciNext what) {
 Result<> PciDevices::connect() {
   for (const xen::PciAddress &address : change_->addresses) {
     TRY(bus_.clear_interrupts(address));
-    TRY(give_rights(control_, stub_, devices_.at(address).host)
+    TRY(grant_permissions(control_, stub_, devices_.at(address).host)
             .transform_error(base::doing("PCI device {}", xen::text(address))));
   }
   TRY(backend_.add(change_->addresses));
@@ -284,13 +283,13 @@ Result<> PciDevices::connect() {
 void PciDevices::overdue() {
   std::string why =
       base::format("PCI device {} was not ready in the stub domain within {} s; try again",
-                   join(change_->addresses), longest_attach.count() / 1000);
+                   join(change_->addresses), attach_timeout.count() / 1000);
   if (change_->stage == PciStage::waiting)
     return finish_attach(fail("{}", why)); // nothing was done yet
   if (change_->overdue)
     return undo(why);
   change_->overdue = true;
-  change_->deadline = Deadline::after(longest_overdue);
+  change_->deadline = Deadline::after(overdue_timeout);
   look_again();
   for (const xen::PciAddress &address : std::vector(change_->addresses)) {
     devices_.at(address).id.clear();
@@ -302,16 +301,13 @@ void PciDevices::overdue() {
 void PciDevices::undo(const std::string &why) {
   std::vector<xen::PciAddress> failed = change_->addresses;
   bool alone = std::ranges::none_of(devices_, [](auto &one) { return one.second.attached; });
-  for (const xen::PciAddress &address : failed) {
-    if (auto taken = take_rights(control_, stub_, devices_.at(address).host); !taken)
-      base::log_warning("{}", taken.error().message());
-  }
-  if (alone) {
-    if (auto removed = backend_.remove_all(); !removed)
-      base::log_error("{}", removed.error().message());
-  } else {
+  for (const xen::PciAddress &address : failed)
+    base::log_failure(revoke_permissions(control_, stub_, devices_.at(address).host),
+                      base::LogLevel::warning);
+  if (alone)
+    base::log_failure(backend_.remove_all());
+  else
     leaving_.insert(leaving_.end(), failed.begin(), failed.end());
-  }
   finish_attach(fail("{}", why));
 }
 
@@ -339,7 +335,7 @@ void PciDevices::finish_attach(const Result<> &result) {
       devices_.erase(address);
   }
   if (result)
-    unwanted_timer_ = loop_.at(Deadline::after(longest_unwanted), [this] { drop_unwanted(); });
+    unwanted_timer_ = loop_.at(Deadline::after(unwanted_timeout), [this] { drop_unwanted(); });
   for (const xen::PciAddress &address : addresses)
     answer(address, result);
   next_change();
@@ -360,10 +356,9 @@ void PciDevices::finish_leave(bool gone) {
       device->second.id.clear();
       continue;
     }
-    if (auto taken = take_rights(control_, stub_, device->second.host); !taken)
-      base::log_warning("{}", taken.error().message());
-    if (auto forgotten = backend_.forget(address); !forgotten)
-      base::log_error("{}", forgotten.error().message());
+    base::log_failure(revoke_permissions(control_, stub_, device->second.host),
+                      base::LogLevel::warning);
+    base::log_failure(backend_.forget(address));
     devices_.erase(device);
     base::log_info("PCI device {} is free again", xen::text(address));
   }

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 // PciDevices: the passed-through PCI devices of one guest, as far as its stub domain is concerned:
 // attached before QEMU hears of them, given back after QEMU has let go. What libxl does to the
-// guest itself (assign the device, give the guest its rights) stays libxl's.
+// guest itself (assign the device, grant the guest its permissions) stays libxl's.
 //
 // Nothing here blocks: what takes time is followed in xenstore.
 #pragma once
@@ -26,8 +27,9 @@ class PciDevices {
 public:
   using Done = std::function<void(base::Result<> result)>;
 
-  static base::Result<std::unique_ptr<PciDevices>>
-  open(base::EventLoop &loop, xen::Control &control, xen::DomId guest, xen::DomId stub);
+  static base::Result<std::unique_ptr<PciDevices>> open(base::EventLoop &loop,
+                                                        xen::Control &control, xen::DomId guest,
+                                                        xen::DomId stub, HostPciBus bus = {});
   PciDevices(const PciDevices &) = delete;
   PciDevices &operator=(const PciDevices &) = delete;
 
@@ -38,8 +40,8 @@ public:
   // QEMU did not take it, or has let go of the device with that id: gives it back.
   void give_back(const std::string &id);
 
-  // Calls `settled` when no device is on its way back any more: now, or later from the loop.
-  void when_settled(std::function<void()> settled);
+  // Calls `call` when no device is being given back any more: now, or later from the loop.
+  void when_none_leaving(std::function<void()> call);
 
 private:
   struct Device {
@@ -61,9 +63,9 @@ private:
   };
 
   PciDevices(base::EventLoop &loop, xen::Control &control, xen::Xenstore xenstore, xen::DomId guest,
-             xen::DomId stub)
+             xen::DomId stub, HostPciBus bus)
       : loop_(loop), control_(control), xenstore_(std::move(xenstore)), guest_(guest), stub_(stub),
-        backend_(xenstore_, stub) {}
+        backend_(xenstore_, stub), bus_(std::move(bus)) {}
 
   base::Result<> check(const std::string &arguments, xen::PciAddress &address);
   base::Result<> possible();
@@ -95,7 +97,7 @@ private:
   std::vector<Request> requests_;
   std::deque<xen::PciAddress> leaving_; // to be given back when the change of now is over
   std::unique_ptr<Change> change_;
-  std::vector<std::function<void()>> settled_;
+  std::vector<std::function<void()>> none_leaving_; // who waits for that
   base::EventLoop::Handle watch_;
   base::EventLoop::Handle unwanted_timer_;
 };

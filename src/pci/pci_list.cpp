@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_list.hpp"
 
 #include "base/log.hpp"
@@ -8,9 +9,9 @@
 
 namespace linstub::pci {
 
-base::Result<std::vector<AssignedPci>> assigned_pci(xen::Xenstore &xenstore) {
+base::Result<std::vector<AssignedPci>> assigned_pci(xen::Xenstore &xenstore,
+                                                    const HostPciBus &bus) {
   std::vector<AssignedPci> all;
-  HostPciBus bus;
   for (xen::DomId stub : TRY(domains_with_pci(xenstore))) {
     auto owner = TRY(xenstore.read_if_there(
         base::format("{}/{}", xen::domain_path(stub), wire::owner_node), 16));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What `linstub pci` shows: the PCI devices that stub domains of ours have. All of it comes from
 // dom0: xen-pciback's nodes, sysfs, the device's own configuration space.
 #pragma once
@@ -22,6 +23,7 @@ struct AssignedPci {
 };
 
 // Sorted by address.
-base::Result<std::vector<AssignedPci>> assigned_pci(xen::Xenstore &xenstore);
+base::Result<std::vector<AssignedPci>> assigned_pci(xen::Xenstore &xenstore,
+                                                    const HostPciBus &bus = {});
 
 } // namespace linstub::pci

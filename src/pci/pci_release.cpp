@@ -1,8 +1,8 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_release.hpp"
 
 #include "base/deadline.hpp"
 #include "base/log.hpp"
-#include "pci/host_pci.hpp"
 #include "pci/pci_backend.hpp"
 
 #include <unistd.h>
@@ -12,18 +12,16 @@
 namespace linstub::pci {
 namespace {
 
-constexpr base::Milliseconds longest_release{6'000};
+constexpr base::Milliseconds release_timeout{6'000};
 constexpr useconds_t between_looks = 50'000;
 
 } // namespace
 
-void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domid) {
+void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domid,
+                 const HostPciBus &bus) {
   PciBackend backend(xenstore, domid);
   auto devices = backend.devices();
-  auto log = [](const base::Result<> &done) {
-    if (!done)
-      base::log_warning("{}", done.error().message());
-  };
+  auto log = [](const base::Result<> &done) { base::log_failure(done, base::LogLevel::warning); };
   if (devices && !devices->empty())
     log(control.pause(domid));
   if (!devices)
@@ -31,9 +29,8 @@ void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domi
   log(backend.remove_all());
   if (!devices)
     return;
-  HostPciBus bus;
   auto held = [&](const xen::PciAddress &address) { return bus.has_interrupt_control(address); };
-  auto deadline = base::Deadline::after(longest_release);
+  auto deadline = base::Deadline::after(release_timeout);
   while (std::ranges::any_of(*devices, held) && !deadline.passed())
     ::usleep(between_looks);
   for (const xen::PciAddress &address : *devices) {
@@ -48,15 +45,14 @@ void release_pci(xen::Control &control, xen::Xenstore &xenstore, xen::DomId domi
 void forget_dead_pci(xen::Control &control, xen::Xenstore &xenstore) {
   auto domains = domains_with_pci(xenstore);
   if (!domains)
-    return base::log_warning("{}", domains.error().message());
+    return base::log_failure(domains, base::LogLevel::warning);
   for (xen::DomId domid : *domains) {
     PciBackend backend(xenstore, domid);
     auto devices = backend.devices();
     auto info = control.info(domid);
     if (!devices || !devices->empty() || !info || *info)
       continue;
-    if (auto removed = backend.remove_all(); !removed)
-      base::log_warning("{}", removed.error().message());
+    base::log_failure(backend.remove_all(), base::LogLevel::warning);
   }
 }
 

@@ -1,9 +1,9 @@
+// SPDX-License-Identifier: MIT
 #include "plan/arguments.hpp"
 
 #include "plan/consoles.hpp"
 #include "plan/drives.hpp"
 #include "wire/options.hpp"
-#include "wire/state_record.hpp"
 #include "xen/vbd.hpp"
 
 #include <algorithm>
@@ -23,13 +23,12 @@ struct Context {
 };
 
 Result<> pass_flag(Context &context, const std::string &option, const std::string &) {
-  context.plan.qemu.push_back(option);
+  context.plan.qemu.push_back({.name = option, .value = {}});
   return {};
 }
 
 Result<> pass(Context &context, const std::string &option, const std::string &value) {
-  context.plan.qemu.push_back(option);
-  context.plan.qemu.push_back(value);
+  context.plan.qemu.push_back({.name = option, .value = value});
   return {};
 }
 
@@ -42,13 +41,13 @@ Result<> set_domid(Context &context, const std::string &option, const std::strin
 
 Result<> set_name(Context &context, const std::string &option, const std::string &value) {
   wire::Options name = wire::Options::parse(value);
-  context.plan.name = name.leader().value_or(name.get_or("guest", ""));
+  context.plan.name = name.get_implied("guest");
   return pass(context, option, value);
 }
 
-Result<> start_paused(Context &context, const std::string &option, const std::string &value) {
+Result<> start_paused(Context &context, const std::string &, const std::string &) {
   context.plan.start = Start::paused;
-  return pass_flag(context, option, value);
+  return {};
 }
 
 Result<> add_chardev(Context &context, const std::string &, const std::string &value) {
@@ -56,7 +55,7 @@ Result<> add_chardev(Context &context, const std::string &, const std::string &v
   std::string id = options.get_or("id", "");
   if (options.leader() != "socket" || !id.ends_with("-cmd"))
     return fail("only libxl's monitor sockets are served: channels, COLO and SPICE are not");
-  Monitor monitor{.path = options.get_or("path", ""), .fd = -1};
+  MonitorAddress monitor{.path = options.get_or("path", ""), .fd = -1};
   if (auto fd = options.get("fd"))
     monitor.fd = static_cast<int>(TRY(xen::parse_number(*fd, 1'000'000)));
   if (monitor.path.empty() == (monitor.fd < 0))
@@ -95,20 +94,19 @@ Result<> add_serial(Context &context, const std::string &option, const std::stri
   auto index = static_cast<uint8_t>(ports.size());
   ports.push_back(std::move(port));
   return pass(context, option,
-              connected ? std::format("unix:{},server=on,wait=off", wire::serial_socket(index))
+              connected ? base::format("unix:{},server=on,wait=off", wire::serial_socket(index))
                         : "null");
 }
 
 Result<> add_drive(Context &context, const std::string &option, const std::string &value) {
-  DriveOption drive = TRY(translate_drive(value, context.plan.disks.size()));
-  if (drive.disk)
-    context.plan.disks.push_back(std::move(*drive.disk));
-  return pass(context, option, drive.for_qemu);
+  Drive drive = TRY(translate_drive(value, disks_of(context.plan).size()));
+  context.plan.qemu.push_back({.name = option, .value = std::move(drive)});
+  return {};
 }
 
 // A kernel or an initrd: QEMU finds the copy under a fixed name.
 Result<> copy_file(Context &context, const std::string &option, const std::string &value) {
-  std::string target = std::format("{}/{}", wire::files_directory, option.substr(1));
+  std::string target = base::format("{}/{}", wire::files_directory, option.substr(1));
   context.plan.files.push_back({.disk = {.path = value,
                                          .vdev = {},
                                          .format = disk::DiskFormat::raw,
@@ -118,15 +116,20 @@ Result<> copy_file(Context &context, const std::string &option, const std::strin
 }
 
 Result<> add_device(Context &context, const std::string &option, const std::string &value) {
+  constexpr uint64_t most_video_memory = 512; // MiB
   wire::Options options = wire::Options::parse(value);
-  std::string driver = options.leader().value_or(options.get_or("driver", ""));
-  TRY(check_device(driver));
+  TRY(check_device(options.get_implied("driver")));
   std::string netdev = options.get_or("netdev", "");
   if (netdev.starts_with("net")) {
     uint64_t index = TRY(xen::parse_number(netdev.substr(3), most_nics - 1));
     context.nic_macs.emplace_back(static_cast<uint8_t>(index), options.get_or("mac", ""));
   }
-  return pass(context, option, value);
+  // What is no such number is for QEMU to refuse.
+  auto video = xen::parse_number(options.get_or("vgamem_mb", "0"), most_video_memory);
+  context.plan.video_memory =
+      std::max(context.plan.video_memory, static_cast<uint32_t>(video.value_or(0)));
+  context.plan.qemu.push_back({.name = option, .value = Device{std::move(options)}});
+  return {};
 }
 
 Result<> add_netdev(Context &context, const std::string &option, const std::string &value) {
@@ -143,8 +146,7 @@ Result<> check_net(Context &context, const std::string &option, const std::strin
 
 Result<> check_machine(Context &context, const std::string &option, const std::string &value) {
   wire::Options options = wire::Options::parse(value);
-  std::string type = options.leader().value_or(options.get_or("type", ""));
-  if (type == "xenpv")
+  if (options.get_implied("type") == "xenpv")
     return fail("linstub-dm serves HVM guests only: remove device_model_override");
   if (options.get_or("igd-passthru", "off") == "on")
     return fail("graphics passthrough is not served");
@@ -161,14 +163,13 @@ Result<> set_linstub(Context &context, const std::string &, const std::string &v
   return set_all(context.plan.settings, value);
 }
 
-// The state comes on the state disk, and linstub-init puts a descriptor in place of the argument.
-Result<> set_incoming(Context &context, const std::string &option, const std::string &value) {
+Result<> set_incoming(Context &context, const std::string &, const std::string &value) {
   constexpr std::string_view prefix = "fd:";
   if (!value.starts_with(prefix))
     return fail("only a state that libxl passes as fd:NUMBER is restored");
   context.plan.incoming = static_cast<int>(
       TRY(xen::parse_number(std::string_view(value).substr(prefix.size()), 1'000'000)));
-  return pass(context, option, wire::incoming_argument);
+  return {};
 }
 Result<> no_display(Context &, const std::string &, const std::string &) {
   return fail("a stub domain has no display of its own: use vnc=1 instead of sdl, gtk or spice");
@@ -277,7 +278,7 @@ constexpr std::array options{
 
 // Files come after the disks: the guest's disks keep the names xvda, xvdb, ... in its own order.
 Result<> name_files(Plan &plan) {
-  size_t next = plan.disks.size();
+  size_t next = disks_of(plan).size();
   for (CopiedFile &file : plan.files)
     file.disk.vdev = TRY(xen::disk_name(next++));
   return {};
@@ -312,6 +313,8 @@ Run run_kind(std::span<const std::string> arguments) {
 
 Result<Plan> translate(std::span<const std::string> arguments, const Settings &settings) {
   Context context{.plan = {.settings = settings}, .monitor_chardevs = {}, .nic_macs = {}};
+  // QEMU's own monitor, which linstub-init connects to for a stream of the channel.
+  TRY(pass(context, "-qmp", base::format("unix:{},server=on,wait=off", wire::qmp_socket)));
   for (size_t i = 0; i < arguments.size(); i++) {
     std::string name = arguments[i];
     if (name.starts_with("--")) // QEMU takes both
@@ -335,12 +338,9 @@ Result<Plan> translate(std::span<const std::string> arguments, const Settings &s
     return fail("the option -xen-domid is missing: linstub-dm is started by libxl, by way of "
                 "device_model_override in a guest's configuration");
   if (context.plan.name.empty())
-    context.plan.name = std::format("guest-{}", *context.plan.guest);
+    context.plan.name = base::format("guest-{}", *context.plan.guest);
   TRY(name_files(context.plan));
   TRY(name_nics(context));
-  // QEMU's own monitor, which linstub-init connects to for a stream of the channel.
-  context.plan.qemu.insert(context.plan.qemu.begin(),
-                           {"-qmp", std::format("unix:{},server=on,wait=off", wire::qmp_socket)});
   return std::move(context.plan);
 }
 

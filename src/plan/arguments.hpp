@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // libxl's command line for the device model, turned into a Plan.
 //
 // The options are those that libxl 4.17 to 4.20 gives (libxl_dm.c, libxl__build_device_model_args_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/consoles.hpp"
 
 #include "wire/options.hpp"
@@ -45,7 +46,7 @@ Result<VncOption> parse_vnc(std::string_view value) {
     if (!std::ranges::contains(passed_vnc_options, item.key))
       return fail("the VNC option \"{}\" is not served", item.key);
   }
-  options.set_leader(std::format("unix:{}", wire::vnc_socket));
+  options.set_leader(base::format("unix:{}", wire::vnc_socket));
   return VncOption{.address = std::move(address), .for_qemu = options.text()};
 }
 

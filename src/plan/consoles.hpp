@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The options of QEMU's command line that name a service in dom0: -vnc and -serial.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/description.hpp"
 
 #include <nlohmann/json.hpp>
@@ -21,11 +22,11 @@ disk::Disk disk_from(const Json &json) {
                                                   : disk::DiskMode::read_only};
 }
 
-Json to_json(const FileToCopy &file) {
+Json to_json(const wire::CopiedFile &file) {
   return {{"device", file.device}, {"size", file.size}, {"path", file.path}};
 }
 
-FileToCopy file_from(const Json &json) {
+wire::CopiedFile file_from(const Json &json) {
   return {.device = json.at("device").get<std::string>(),
           .size = json.at("size").get<uint64_t>(),
           .path = json.at("path").get<std::string>()};
@@ -69,7 +70,7 @@ Description description_from(const Json &json) {
           .log_level = json.at("log-level").get<std::string>(),
           .arguments = json.at("arguments").get<std::vector<std::string>>(),
           .disks = list_from<disk::Disk>(json.at("disks"), disk_from),
-          .files = list_from<FileToCopy>(json.at("files"), file_from),
+          .files = list_from<wire::CopiedFile>(json.at("files"), file_from),
           .nics = list_from<Nic>(json.at("nics"), nic_from),
           .taps = json.at("join-taps").get<bool>() ? Taps::join : Taps::libxl};
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Description: all that linstub-stubdom needs to know to make a stub domain, as JSON between it and
 // linstub-dm. Both are ours and of one version; the JSON is parsed strictly nevertheless.
 #pragma once
@@ -5,18 +6,13 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
+#include "wire/copied_file.hpp"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace linstub::plan {
-
-struct FileToCopy {
-  std::string device; // vdev of the disk that holds it
-  uint64_t size = 0;  // bytes
-  std::string path;   // in the stub domain
-};
 
 // Who puts the vifs of the stub domain where the user's networking has them.
 enum class Taps : uint8_t {
@@ -33,8 +29,8 @@ struct Description {
   uint32_t memory = 0; // MiB
   std::string log_level;
   std::vector<std::string> arguments; // QEMU's, without argv[0]
-  std::vector<disk::Disk> disks;      // those of the files among them
-  std::vector<FileToCopy> files;
+  std::vector<disk::Disk> disks;      // those of the copied files among them
+  std::vector<wire::CopiedFile> files;
   std::vector<Nic> nics;
   Taps taps = Taps::libxl;
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/drives.hpp"
 
 #include "plan/arguments.hpp"
@@ -16,55 +17,37 @@ namespace {
 using base::fail;
 using base::Result;
 
-constexpr std::string_view device_prefix = "/dev/";
+// What else a -drive says of the disk that is in it.
+constexpr std::array<std::string_view, 3> medium_keys{"format", "cache", "aio"};
 
-// The keys of a -drive that say what is in it, in the stub domain.
-constexpr std::array<std::string_view, 6> medium_keys{"file",          "format", "file.driver",
-                                                      "file.filename", "cache",  "aio"};
-
-// A block device under its own name.
-void use_disk(wire::Options &options, const disk::Disk &disk) {
-  options.remove("file");
-  options.set("format", disk::format_name(disk.format));
-  options.set("file.driver", "host_device");
-  options.set("file.filename", std::format("{}{}", device_prefix, disk.vdev));
-  // Not direct I/O: QEMU reads straight into the guest's memory, which is foreign to a PV stub
-  // domain, and the kernel does not pin such pages for direct I/O (EFAULT, an error of the guest's
-  // disk). The guest's flushes reach the disk in dom0 all the same.
-  options.set("cache", "writeback");
-  options.set("aio", "threads");
-}
-
-// The place of an option's value, of those with this name, whose Options are wanted.
-template <class Wanted>
-std::optional<size_t> find_option(const Plan &plan, std::string_view name, const Wanted &wanted) {
-  for (size_t i = 0; i + 1 < plan.qemu.size(); i++) {
-    if (plan.qemu[i] == name && wanted(wire::Options::parse(plan.qemu[i + 1])))
-      return i + 1;
+// The place, among QEMU's options, of the first with a value of that kind that is wanted.
+template <class Value, class Wanted>
+std::optional<size_t> find_value(const Plan &plan, const Wanted &wanted) {
+  for (size_t i = 0; i < plan.qemu.size(); i++) {
+    const auto *value = std::get_if<Value>(&plan.qemu[i].value);
+    if (value && wanted(value->options))
+      return i;
   }
   return std::nullopt;
 }
 
-// The place of the value of -drive for a CD-ROM drive.
+// The place of the Drive that a CD-ROM drive has its medium from.
 Result<size_t> find_cd_drive(const Plan &plan, std::string_view id) {
-  auto device = find_option(plan, "-device", [&](const wire::Options &options) {
+  auto device = find_value<Device>(plan, [&](const wire::Options &options) {
     return options.leader() == "ide-cd" && options.get("id") == id;
   });
   if (!device)
     return fail("the guest has no CD-ROM drive \"{}\"", id);
-  auto name = wire::Options::parse(plan.qemu[*device]).get("drive");
-  auto drive = find_option(plan, "-drive",
-                           [&](const wire::Options &options) { return options.get("id") == name; });
+  auto name = std::get<Device>(plan.qemu[*device].value).options.get("drive");
+  auto drive = find_value<Drive>(
+      plan, [&](const wire::Options &options) { return options.get("id") == name; });
   if (!name || !drive)
     return fail("the CD-ROM drive \"{}\" cannot have a medium", id);
   return *drive;
 }
 
-std::optional<std::string> disk_in(const wire::Options &options) {
-  auto device = options.get("file.filename");
-  if (!device || !device->starts_with(device_prefix))
-    return std::nullopt;
-  return device->substr(device_prefix.size());
+std::optional<std::string> name_of(const std::optional<disk::Disk> &disk) {
+  return disk ? std::optional(disk->vdev) : std::nullopt;
 }
 
 // A name that can stand in /sys/class/net: the kernel's rule, and no more.
@@ -85,23 +68,23 @@ constexpr std::array<Refused, 8> refused_devices{{
     {"virtserialport", "channels of SPICE are not served"},
     {"usb-redir", "USB redirection is not served"},
     {"usb-host", "USB devices of the host cannot be passed through"},
-    {"xen-pci-passthrough", "PCI passthrough is not served yet"},
-    {"vfio-pci", "PCI passthrough is not served yet"},
+    // libxl adds PCI devices over QMP, when QEMU runs.
+    {"xen-pci-passthrough", "name PCI devices of the host with pci= in the guest's configuration"},
+    {"vfio-pci", "name PCI devices of the host with pci= in the guest's configuration"},
 }};
 
 } // namespace
 
-Result<DriveOption> translate_drive(std::string_view value, size_t number) {
+Result<Drive> translate_drive(std::string_view value, size_t number) {
   wire::Options options = wire::Options::parse(value);
   for (const wire::Options::Item &item : options.items()) {
     if (item.key.starts_with("children.") || item.key.starts_with("file.") || item.key == "driver")
       return fail("\"{}\" is not served: COLO replication is not supported", item.key);
   }
   auto path = options.get("file");
-  if (!path || path->empty()) {
-    options.remove("file");
-    return DriveOption{.disk = std::nullopt, .for_qemu = options.text()};
-  }
+  options.remove("file");
+  if (!path || path->empty())
+    return Drive{.options = std::move(options), .disk = std::nullopt};
   if (!path->starts_with('/'))
     return fail("the image \"{}\" is not an absolute path: images over a network protocol are not "
                 "served",
@@ -111,34 +94,37 @@ Result<DriveOption> translate_drive(std::string_view value, size_t number) {
                   .vdev = TRY(xen::disk_name(number)),
                   .format = TRY(disk::parse_format(options.get_or("format", "raw"))),
                   .mode = read_only ? disk::DiskMode::read_only : disk::DiskMode::read_write};
-  use_disk(options, disk);
-  return DriveOption{.disk = std::move(disk), .for_qemu = options.text()};
+  return Drive{.options = std::move(options), .disk = std::move(disk)};
+}
+
+std::vector<disk::Disk> disks_of(const Plan &plan) {
+  std::vector<disk::Disk> disks;
+  for (const QemuOption &option : plan.qemu) {
+    if (const auto *drive = std::get_if<Drive>(&option.value); drive && drive->disk)
+      disks.push_back(*drive->disk);
+  }
+  return disks;
 }
 
 Result<std::optional<std::string>> medium_of(const Plan &plan, std::string_view drive) {
-  return disk_in(wire::Options::parse(plan.qemu[TRY(find_cd_drive(plan, drive))]));
+  return name_of(std::get<Drive>(plan.qemu[TRY(find_cd_drive(plan, drive))].value).disk);
 }
 
 Result<std::optional<std::string>> set_medium(Plan &plan, std::string_view drive,
                                               std::optional<disk::Disk> medium) {
-  std::string &argument = plan.qemu[TRY(find_cd_drive(plan, drive))];
-  wire::Options options = wire::Options::parse(argument);
-  auto former = disk_in(options);
-  std::erase_if(plan.disks, [&](const disk::Disk &disk) { return disk.vdev == former; });
+  auto &[options, disk] = std::get<Drive>(plan.qemu[TRY(find_cd_drive(plan, drive))].value);
+  auto former = name_of(disk);
   for (const std::string_view key : medium_keys)
     options.remove(key);
-  if (medium) {
-    use_disk(options, *medium);
-    plan.disks.push_back(std::move(*medium));
-  }
-  argument = options.text();
+  disk = std::move(medium);
   return former;
 }
 
 Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string> &others) {
+  const std::vector<disk::Disk> disks = disks_of(plan);
   for (size_t i = 0;; i++) {
     std::string name = TRY(xen::disk_name(i));
-    if (!std::ranges::contains(plan.disks, name, &disk::Disk::vdev) && !others.contains(name) &&
+    if (!std::ranges::contains(disks, name, &disk::Disk::vdev) && !others.contains(name) &&
         std::ranges::none_of(plan.files,
                              [&](const CopiedFile &file) { return file.disk.vdev == name; }))
       return name;
@@ -147,7 +133,7 @@ Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string>
 
 Result<NetdevOption> translate_netdev(std::string_view value) {
   wire::Options options = wire::Options::parse(value);
-  if (options.get_or("type", options.leader().value_or("")) != "tap")
+  if (options.get_implied("type") != "tap")
     return fail("only NICs of type tap are served");
   std::string id = options.get_or("id", "");
   if (!id.starts_with("net"))
@@ -162,7 +148,7 @@ Result<NetdevOption> translate_netdev(std::string_view value) {
   if (!is_interface_name(nic.interface))
     return fail("\"{}\" cannot be the name of a network interface", nic.interface);
   // linstub-init puts the descriptor of the tap in here (wire/paths.hpp).
-  std::string for_qemu = std::format("type=tap,id={},ifname=tap{}", id, *index);
+  std::string for_qemu = base::format("type=tap,id={},ifname=tap{}", id, *index);
   return NetdevOption{.nic = std::move(nic), .for_qemu = std::move(for_qemu)};
 }
 
@@ -195,8 +181,8 @@ Result<std::string> frontend_mac(const std::string &guest_mac) {
   // If the guest's is local already, the stub domain's must still be another one.
   bytes[1] = static_cast<uint8_t>(bytes[1] ^ ((bytes[0] & local) != 0 ? 0x80 : 0));
   bytes[0] = static_cast<uint8_t>((bytes[0] | local) & ~group);
-  return std::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2],
-                     bytes[3], bytes[4], bytes[5]);
+  return base::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2],
+                      bytes[3], bytes[4], bytes[5]);
 }
 
 } // namespace linstub::plan

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The device options of QEMU's command line that name things of dom0: -drive, -netdev, -device.
 #pragma once
 
@@ -13,12 +14,11 @@ namespace linstub::plan {
 
 constexpr size_t most_nics = 8;
 
-struct DriveOption {
-  std::optional<disk::Disk> disk; // none for an empty CD-ROM drive
-  std::string for_qemu;
-};
 // `number` is how many disks there are already.
-base::Result<DriveOption> translate_drive(std::string_view value, size_t number);
+base::Result<Drive> translate_drive(std::string_view value, size_t number);
+
+// The disks that are in a plan's drives.
+std::vector<disk::Disk> disks_of(const Plan &plan);
 
 // CD-ROM drives of a plan, by the id that QMP knows them by ("ide-5632"). An error where there is
 // no such drive.
@@ -26,8 +26,8 @@ base::Result<DriveOption> translate_drive(std::string_view value, size_t number)
 // The disk (xvdX) that is its medium; none if it is empty.
 base::Result<std::optional<std::string>> medium_of(const Plan &plan, std::string_view drive);
 
-// Puts a disk, or none, in the place of its medium: among the disks, and in QEMU's arguments, as
-// they would be for a new guest. Returns the disk that was its medium, as medium_of().
+// Puts a disk, or none, in the place of its medium, as it would be for a new guest. Returns the
+// disk that was its medium, as medium_of().
 base::Result<std::optional<std::string>> set_medium(Plan &plan, std::string_view drive,
                                                     std::optional<disk::Disk> medium);
 

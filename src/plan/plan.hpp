@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
 // Plan: what the device model's command line asks for, sorted by who has to do it: arguments for
 // QEMU in the stub domain, devices that the stub domain needs, and services of linstub-dm in dom0.
 #pragma once
 
 #include "disk/disk.hpp"
+#include "plan/qemu_option.hpp"
 #include "plan/settings.hpp"
 #include "wire/paths.hpp"
 #include "xen/domid.hpp"
@@ -14,7 +16,7 @@
 
 namespace linstub::plan {
 
-// A file of dom0 that linstub-init copies into the stub domain, by way of a read-only disk.
+// A file of dom0 that linstub-init copies into the stub domain, from a read-only disk.
 struct CopiedFile {
   disk::Disk disk;
   std::string path; // in the stub domain, below wire::files_directory
@@ -53,27 +55,27 @@ struct SerialPort {
 };
 
 // A monitor socket that linstub-dm serves in dom0: a path, or a descriptor that libxl opened.
-struct Monitor {
+struct MonitorAddress {
   std::string path;
   int fd = -1;
 
-  bool operator==(const Monitor &) const = default;
+  bool operator==(const MonitorAddress &) const = default;
 };
 
-enum class Start { running, paused }; // paused: -S, QEMU waits for "cont"
+enum class Start { running, paused }; // paused: QEMU waits for "cont"
 
 struct Plan {
   std::optional<xen::DomId> guest;
   std::string name;
   Start start = Start::running;
   int incoming = -1; // the descriptor of a saved state that libxl has opened, -1 for a new guest
-  std::vector<std::string> qemu; // QEMU's arguments, without argv[0]
-  std::vector<disk::Disk> disks;
+  std::vector<QemuOption> qemu; // all but what `start` and `incoming` say
+  uint32_t video_memory = 0;    // MiB, of the guest's graphics card; 0 if nothing is said of it
   std::vector<CopiedFile> files;
   std::vector<Nic> nics;
   std::optional<VncAddress> vnc;
   std::vector<SerialPort> serial;
-  std::vector<Monitor> monitors;
+  std::vector<MonitorAddress> monitors;
   Settings settings;
 };
 

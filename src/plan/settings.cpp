@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/settings.hpp"
 
 #include "base/fd.hpp"

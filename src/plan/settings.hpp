@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a user can set: for the host in /etc/linstub/linstub.toml, and for one guest in its xl.cfg,
 //
 //     device_model_args_hvm = [ "-linstub", "memory=96,log-level=debug" ]

@@ -1,10 +1,10 @@
+// SPDX-License-Identifier: MIT
 #include "plan/stub_plan.hpp"
 
+#include "plan/drives.hpp"
 #include "wire/kernel_options.hpp"
-#include "wire/options.hpp"
 #include "wire/state_record.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace linstub::plan {
@@ -29,40 +29,34 @@ std::string level_name(base::LogLevel level) {
   return names.at(static_cast<size_t>(level));
 }
 
-// QEMU's arguments for a guest that runs already: it goes on when it has its state, and asks
-// nobody.
-std::vector<std::string> resuming(std::vector<std::string> arguments) {
-  std::erase(arguments, "-S");
-  if (!std::ranges::contains(arguments, wire::incoming_argument))
-    arguments.insert(arguments.end(), {"-incoming", wire::incoming_argument});
-  return arguments;
-}
-
 } // namespace
 
-uint32_t memory_needed(const Settings &settings, const std::vector<disk::FileDisk> &files) {
+uint32_t memory_needed(const Settings &settings, const std::vector<disk::CopiedFile> &files) {
   // A copied file takes its size twice: in the stub domain's file system, and in QEMU's memory.
   uint32_t memory = settings.memory;
-  for (const disk::FileDisk &file : files)
+  for (const disk::CopiedFile &file : files)
     memory += 2 * mebibytes(file.size());
   return memory;
 }
 
 uint32_t memory_to_restore(const Plan &plan) {
   constexpr uint32_t usual = 16;
-  constexpr uint64_t most = 512;
-  uint32_t memory = 0;
-  for (const std::string &argument : plan.qemu) {
-    auto video = wire::Options::parse(argument).get("vgamem_mb");
-    auto size = video ? xen::parse_number(*video, most) : base::Result<uint64_t>(0);
-    memory = std::max(memory, static_cast<uint32_t>(size.value_or(0)));
-  }
-  return memory == 0 ? usual : memory;
+  return plan.video_memory == 0 ? usual : plan.video_memory;
+}
+
+std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin) {
+  std::vector<std::string> arguments = render(plan.qemu);
+  // For a guest that runs already QEMU goes on as soon as it has its state, and asks nobody.
+  if (plan.start == Start::paused && origin.taps == Taps::libxl)
+    arguments.emplace_back("-S");
+  // linstub-init puts the descriptor in place of it that the state comes from.
+  if (!origin.state.empty())
+    arguments.insert(arguments.end(), {"-incoming", wire::incoming_argument});
+  return arguments;
 }
 
 Description describe(const Plan &plan, const manifest::Image &image,
-                     const std::vector<disk::FileDisk> &files, const Origin &origin) {
-  bool runs = origin.taps == Taps::join;
+                     const std::vector<disk::CopiedFile> &files, const Origin &origin) {
   Description description{.guest = *plan.guest,
                           .name = plan.name + "-dm",
                           .kernel = image.kernel(),
@@ -70,8 +64,8 @@ Description describe(const Plan &plan, const manifest::Image &image,
                           .command_line = kernel_command_line(plan.settings),
                           .memory = memory_needed(plan.settings, files),
                           .log_level = level_name(plan.settings.log_level),
-                          .arguments = runs ? resuming(plan.qemu) : plan.qemu,
-                          .disks = plan.disks,
+                          .arguments = qemu_arguments(plan, origin),
+                          .disks = disks_of(plan),
                           .files = {},
                           .nics = plan.nics,
                           .taps = origin.taps};

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: MIT
 // What a stub domain has to be for a guest: its description, from the plan and what is at hand.
 #pragma once
 
-#include "disk/file_disk.hpp"
+#include "disk/copied_file.hpp"
 #include "manifest/stub_image.hpp"
 #include "plan/description.hpp"
 #include "plan/plan.hpp"
@@ -9,7 +10,7 @@
 namespace linstub::plan {
 
 // MiB: what the settings say, and room for the copied files.
-uint32_t memory_needed(const Settings &settings, const std::vector<disk::FileDisk> &files);
+uint32_t memory_needed(const Settings &settings, const std::vector<disk::CopiedFile> &files);
 
 // MiB more while QEMU restores: until it has learned where the guest's video memory is, it keeps a
 // stand-in of that size (hw/xen/xen-mapcache.c). It can be taken away afterwards.
@@ -21,8 +22,11 @@ struct Origin {
   Taps taps = Taps::libxl; // and to the guest's networks
 };
 
+// QEMU's arguments in that stub domain, without argv[0].
+std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin);
+
 // `files` are those of plan.files, in their order.
 Description describe(const Plan &plan, const manifest::Image &image,
-                     const std::vector<disk::FileDisk> &files, const Origin &origin);
+                     const std::vector<disk::CopiedFile> &files, const Origin &origin);
 
 } // namespace linstub::plan

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // QMP messages (QEMU's docs/interop/qmp-spec.rst): JSON objects one after the other, told apart
 // and parsed with bounds. What QEMU says comes from a stub domain and is hostile; what is passed on
 // is always written anew from what was parsed, never copied. JSON itself does not leave src/qmp:
@@ -71,7 +72,7 @@ struct Version {
 
 // What a command returns, as far as it is checked: the kind of value, and members that must be
 // there in an object, or in each object of a list.
-enum class Kind { nothing, object, list, string, any }; // nothing: an object without members
+enum class Kind { nothing, object, list, string }; // nothing: an object without members
 enum class Type { boolean, integer, string };
 struct Member {
   std::string_view name;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "qmp/policy.hpp"
 
 #include <algorithm>
@@ -10,7 +11,7 @@ namespace {
 constexpr std::string_view no_colo = "linstub-dm does not support COLO replication";
 constexpr std::string_view no_change = "use blockdev-change-medium";
 constexpr std::string_view no_files =
-    "linstub-dm does not let QEMU open files: it runs in a stub domain that has none of dom0's";
+    "linstub-dm does not let QEMU open files: it runs in a stub domain, where dom0's files are not";
 
 const std::vector<Rule> &table() {
   static const std::vector<Rule> rules{
@@ -36,9 +37,9 @@ const std::vector<Rule> &table() {
       {.command = "query-hotpluggable-cpus",
        .action = Action::forward,
        .result = {Kind::list, {{"type", Type::string}}}},
-      // libxl takes a device that is not in the answer any more for one that it may give away.
+      // libxl may give a device to another domain when it is not in the answer any more.
       {.command = "query-pci",
-       .action = Action::settle,
+       .action = Action::after_pci,
        .result = {Kind::list, {{"bus", Type::integer}}}},
       {.command = "query-block",
        .action = Action::forward,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What linstub-dm does with each QMP command that a client in dom0 sends, and with each event of
 // QEMU: a table. The commands are those of libxl 4.20 (libxl_qmp.c, libxl_disk.c, libxl_domain.c,
 // libxl_dm.c, libxl_pci.c, libxl_usb.c), of libxenstat, and some that people type.
@@ -10,11 +11,11 @@
 namespace linstub::qmp {
 
 enum class Action {
-  answer,  // linstub-dm does it: it concerns dom0, of which QEMU in the stub domain knows nothing
-  forward, // QEMU does it; the result must have the shape
-  settle,  // the same, but not before PCI devices that are being given back are
-  attach,  // the same, after the PCI device has been attached to the stub domain
-  refuse,  // with a QMP error
+  answer,    // linstub-dm does it: it concerns dom0, of which QEMU in the stub domain knows nothing
+  forward,   // QEMU does it; the result must have the shape
+  after_pci, // the same, when no PCI device is being given back any more
+  attach,    // the same, when the PCI device has been attached to the stub domain
+  refuse,    // with a QMP error
 };
 
 struct Rule {
@@ -24,7 +25,7 @@ struct Rule {
   std::string_view why; // for refuse: a sentence
 };
 
-// The whole table, sorted by nothing in particular.
+// The whole table, in no particular order.
 std::span<const Rule> rules();
 
 // The rule for a command with its arguments; a refusal for a command that is not in the table.

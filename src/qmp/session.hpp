@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Both ends of a QMP conversation, without any I/O: ServerSession is what a client in dom0 (libxl)
 // talks to, ClientSession talks to QEMU. The owner moves bytes: what comes in goes to feed(), what
 // take_output() gives has to be sent.
@@ -57,7 +58,6 @@ public:
   // QEMU is gone: every command that has no reply yet fails with `why`.
   void abandon(std::string_view why);
 
-  [[nodiscard]] bool ready() const { return ready_; }
   std::string take_output() { return std::exchange(output_, {}); }
 
 private:

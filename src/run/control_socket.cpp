@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: MIT
 #include "run/control_socket.hpp"
 
 #include "base/log.hpp"
-#include "run/status.hpp"
+#include "run/directory.hpp"
 #include "sys/unix_socket.hpp"
 
 #include <unistd.h>
@@ -32,9 +33,7 @@ base::Result<Json> parse_line(std::string_view line) {
 
 } // namespace
 
-std::string control_path(xen::DomId guest) {
-  return base::format("{}/{}-control", run_directory, guest);
-}
+std::string control_path(xen::DomId guest) { return path_of(guest, "control"); }
 
 std::string encode(const UpgradeRequest &request) {
   return line_of({{"command", "upgrade"}, {"image", request.image}});
@@ -68,7 +67,7 @@ base::Result<ControlReply> decode_reply(std::string_view line) {
 base::Result<std::unique_ptr<ControlSocket>>
 ControlSocket::open(base::EventLoop &loop, xen::DomId guest,
                     std::function<void(const UpgradeRequest &request)> on_upgrade) {
-  TRY(make_run_directory());
+  TRY(make_directory());
   std::unique_ptr<ControlSocket> socket(
       new ControlSocket(loop, control_path(guest), std::move(on_upgrade)));
   socket->listener_ = TRY(sys::listen_unix(socket->path_));

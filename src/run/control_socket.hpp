@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // ControlSocket: where `linstub upgrade` asks linstub-dm of a running guest. A socket in
 // /run/linstub that only root can connect to; one client at a time; one request, lines of JSON.
 //

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT
 #include "run/status.hpp"
 
 #include "base/fd.hpp"
+#include "run/directory.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,12 +18,6 @@ using Json = nlohmann::json;
 constexpr size_t longest = 16384;
 
 } // namespace
-
-base::Result<> make_run_directory() {
-  if (::mkdir(run_directory, 0755) != 0 && errno != EEXIST)
-    return base::fail_errno(errno, "make {}", run_directory);
-  return {};
-}
 
 std::string encode(const Status &status) {
   Json json = {{"guest", status.guest},   {"domid", xen::number(status.domid)},
@@ -61,13 +56,13 @@ std::string status_path(const std::string &guest) {
   for (char c : guest.substr(0, 200)) {
     bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                  c == '-' || c == '_' || (c == '.' && !name.empty());
-    name += plain ? std::string(1, c) : std::format("%{:02x}", static_cast<unsigned char>(c));
+    name += plain ? std::string(1, c) : base::format("%{:02x}", static_cast<unsigned char>(c));
   }
-  return std::format("{}/{}{}", run_directory, name, status_suffix);
+  return base::format("{}/{}{}", directory(), name, status_suffix);
 }
 
 base::Result<> write_status(const Status &status) {
-  TRY(make_run_directory());
+  TRY(make_directory());
   return base::replace_file(status_path(status.guest), encode(status));
 }
 
@@ -87,7 +82,7 @@ void mark_failed(xen::DomId guest, const std::string &error) {
 base::Result<std::vector<Status>> read_all_status() {
   std::vector<Status> all;
   std::error_code error;
-  for (const auto &entry : std::filesystem::directory_iterator(run_directory, error)) {
+  for (const auto &entry : std::filesystem::directory_iterator(directory(), error)) {
     if (entry.path().extension() != status_suffix)
       continue;
     auto text = base::read_file(entry.path(), longest);
@@ -96,7 +91,7 @@ base::Result<std::vector<Status>> read_all_status() {
       all.push_back(std::move(*status));
   }
   if (error && error != std::errc::no_such_file_or_directory)
-    return base::fail("read {}: {}", run_directory, error.message());
+    return base::fail("read {}: {}", directory(), error.message());
   std::ranges::sort(all, {}, &Status::guest);
   return all;
 }

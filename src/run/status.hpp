@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What `linstub status` shows: one small file for each guest in /run/linstub, written by its
 // linstub-dm. After an orderly end it goes; after a failure it stays and tells why, until the guest
 // (by its name) is started again.
@@ -13,16 +14,14 @@
 
 namespace linstub::run {
 
-constexpr const char *run_directory = "/run/linstub";
 constexpr const char *status_suffix = ".status";
-base::Result<> make_run_directory();
 
 struct Status {
   std::string guest; // its name
   xen::DomId domid{};
   std::optional<xen::DomId> stub_domain;
   int32_t pid = 0;
-  std::string phase;   // creating, booting, serving, ending, failed
+  std::string phase;   // creating, booting, serving, upgrading, ending, failed
   std::string image;   // directory
   std::string version; // of the image
   uint32_t memory = 0; // MiB of the stub domain

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 #include "stub/arguments.hpp"
 
+#include "wire/options.hpp"
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
 #include "xen/domid.hpp"
@@ -7,6 +9,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace linstub::stub {
 namespace {
@@ -18,26 +21,15 @@ constexpr std::string_view restore_argument = "$STUBDOM_RESTORE_INCOMING_ARG";
 
 constexpr uint64_t most_nics = 128;
 
-bool is_tap(std::string_view value) {
-  return value.starts_with("type=tap,") || value.starts_with("tap,");
-}
-
-// The value of `key` in QEMU's "key=value,key=value"; empty if it is not there.
-std::string_view option(std::string_view value, std::string_view key) {
-  while (!value.empty()) {
-    std::string_view one = value.substr(0, value.find(','));
-    value.remove_prefix(std::min(value.size(), one.size() + 1));
-    if (one.starts_with(key) && one.substr(key.size()).starts_with('='))
-      return one.substr(key.size() + 1);
-  }
-  return {};
-}
-
-base::Result<unsigned int> nic_of(std::string_view value) {
-  std::string_view id = option(value, "id");
+// The number of the NIC whose tap a -netdev names; none if it is no tap.
+base::Result<std::optional<unsigned int>> nic_of(const std::string &value) {
+  wire::Options options = wire::Options::parse(value);
+  if (options.get_implied("type") != "tap")
+    return std::nullopt;
+  std::string id = options.get_or("id", "");
   if (!id.starts_with("net"))
     return base::fail("-netdev {}: its id must be net<number of the NIC>", value);
-  auto number = xen::parse_number(id.substr(3), most_nics);
+  auto number = xen::parse_number(std::string_view(id).substr(3), most_nics);
   return TRY(std::move(number).transform_error(base::doing("-netdev {}: id", value)));
 }
 
@@ -50,12 +42,14 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
   std::set<unsigned int> nics;
   std::string previous;
   for (const std::string &argument : arguments) {
-    if (previous == "-netdev" && is_tap(argument)) {
-      unsigned int nic = TRY(nic_of(argument));
-      if (!nics.insert(nic).second)
-        return base::fail("-netdev {}: NIC {} is named twice", argument, nic);
-      int fd = TRY(handover.tap(nic).transform_error(base::doing("join NIC {} to QEMU", nic)));
-      result.push_back(base::format("tap,id=net{},fd={}", nic, fd));
+    std::optional<unsigned int> nic;
+    if (previous == "-netdev")
+      nic = TRY(nic_of(argument));
+    if (nic) {
+      if (!nics.insert(*nic).second)
+        return base::fail("-netdev {}: NIC {} is named twice", argument, *nic);
+      int fd = TRY(handover.tap(*nic).transform_error(base::doing("join NIC {} to QEMU", *nic)));
+      result.push_back(base::format("tap,id=net{},fd={}", *nic, fd));
     } else if (mode == Mode::libxl && previous == "-incoming" && argument == restore_argument) {
       result.push_back(base::format("fd:{}", TRY(handover.console(restore_console, O_RDONLY))));
     } else if (mode == Mode::linstub && previous == "-incoming" &&

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // QEMU's arguments, as dom0 wrote them, turned into those that fit this domain.
 #pragma once
 
@@ -27,18 +28,18 @@ struct Handover {
 };
 
 // Both modes: `-netdev type=tap,id=net<n>,ifname=…,script=…` becomes `tap,id=net<n>,fd=<tap(n)>`.
-// A tap whose id is not net<n>, and one NIC named twice, are errors: what would be guessed wrong
-// joins a guest to another network.
+// A tap whose id is not net<n>, and a NIC that is named twice, are errors: a wrong guess would join
+// the guest to another network.
 // linstub-dm's mode: wire::incoming_argument becomes the descriptor that the saved state comes
 // from. libxl's mode (Xen's docs/misc/stubdom.txt): a monitor on wire::qmp_socket, the save console
-// as fdset 1, and the restore console in place of $STUBDOM_RESTORE_INCOMING_ARG. What `files_here`
-// denies of a direct-boot kernel (-kernel, -initrd) is an error: the path is one of dom0.
+// as fdset 1, and the restore console in place of $STUBDOM_RESTORE_INCOMING_ARG. A direct-boot file
+// (-kernel, -initrd) of which `files_here` says no is an error: the path is one of dom0.
 base::Result<std::vector<std::string>>
 translate(std::span<const std::string> arguments, Mode mode, const Handover &handover,
           const std::function<bool(const std::string &)> &files_here);
 
 // The numbers of the PV consoles that the domain needs besides the first ("1", "2", ...), in
-// libxl's mode: libxl makes a restore console always, but nobody serves it unless there is a state.
+// libxl's mode: libxl always makes a restore console, but nobody serves it unless there is a state.
 std::set<std::string> consoles_of(std::span<const std::string> arguments, Mode mode);
 
 // The sockets of wire/paths.hpp that QEMU makes when started with these arguments.

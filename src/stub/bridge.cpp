@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/bridge.hpp"
 
 #include "base/log.hpp"
@@ -20,7 +21,7 @@ void drop_front(std::vector<std::byte> &bytes, size_t count) {
 } // namespace
 
 base::Result<std::unique_ptr<Bridge>>
-Bridge::create(base::EventLoop &loop, std::unique_ptr<Transport> transport, Connect connect) {
+Bridge::create(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, Connect connect) {
   std::unique_ptr<Bridge> bridge(new Bridge(loop, std::move(transport), std::move(connect)));
   bridge->watch_ = TRY(loop.watch(bridge->transport_->fd(), EPOLLIN,
                                   [self = bridge.get()](uint32_t) { self->ready(); }));

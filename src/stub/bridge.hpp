@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: MIT
 // Bridge: libxl's own stub domain mode. The bytes of one client at a time, between the vchan
 // device-model/<guest>/qmp-vchan and QEMU's monitor (Xen's docs/misc/stubdom.txt). Each client gets
 // a monitor connection of its own, so that it is greeted.
 #pragma once
 
 #include "base/event_loop.hpp"
-#include "stub/transport.hpp"
+#include "xen/transport.hpp"
 
 #include <functional>
 #include <memory>
@@ -17,10 +18,10 @@ public:
   using Connect = std::function<base::Result<base::Fd>()>;
 
   static base::Result<std::unique_ptr<Bridge>>
-  create(base::EventLoop &loop, std::unique_ptr<Transport> transport, Connect connect);
+  create(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, Connect connect);
 
 private:
-  Bridge(base::EventLoop &loop, std::unique_ptr<Transport> transport, Connect connect)
+  Bridge(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, Connect connect)
       : loop_(loop), transport_(std::move(transport)), connect_(std::move(connect)) {}
 
   void ready();
@@ -34,7 +35,7 @@ private:
   static constexpr size_t most_held = size_t{16} << 10; // bytes, each way
 
   base::EventLoop &loop_;
-  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<xen::Transport> transport_;
   Connect connect_;
   base::EventLoop::Handle watch_;
   base::Fd socket_;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/channel.hpp"
 
 #include "base/log.hpp"
@@ -11,13 +12,13 @@ using State = xen::Vchan::State;
 
 } // namespace
 
-Channel::Channel(base::EventLoop &loop, std::unique_ptr<Transport> transport, const LogRing &log,
-                 Callbacks callbacks)
+Channel::Channel(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport,
+                 const LogRing &log, Callbacks callbacks)
     : loop_(loop), transport_(std::move(transport)), log_(log), callbacks_(std::move(callbacks)),
       mux_(wire::Side::stub, *this) {}
 
 base::Result<std::unique_ptr<Channel>> Channel::create(base::EventLoop &loop,
-                                                       std::unique_ptr<Transport> transport,
+                                                       std::unique_ptr<xen::Transport> transport,
                                                        const LogRing &log, Callbacks callbacks) {
   std::unique_ptr<Channel> channel(
       new Channel(loop, std::move(transport), log, std::move(callbacks)));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Channel: the stub domain's end of the channel to linstub-dm (wire/frame.hpp): frames over the
 // transport, streams to QEMU's sockets and to the log.
 #pragma once
@@ -6,8 +7,8 @@
 #include "stub/log_ring.hpp"
 #include "stub/socket_stream.hpp"
 #include "stub/state_streams.hpp"
-#include "stub/transport.hpp"
 #include "wire/mux.hpp"
+#include "xen/transport.hpp"
 
 #include <functional>
 #include <map>
@@ -34,14 +35,14 @@ public:
   };
 
   static base::Result<std::unique_ptr<Channel>> create(base::EventLoop &loop,
-                                                       std::unique_ptr<Transport> transport,
+                                                       std::unique_ptr<xen::Transport> transport,
                                                        const LogRing &log, Callbacks callbacks);
 
   // New lines stand in the log.
   void log_grew();
 
 private:
-  Channel(base::EventLoop &loop, std::unique_ptr<Transport> transport, const LogRing &log,
+  Channel(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, const LogRing &log,
           Callbacks callbacks);
 
   void on_hello() override {}
@@ -61,7 +62,7 @@ private:
   void end(std::string_view why);
 
   base::EventLoop &loop_;
-  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<xen::Transport> transport_;
   const LogRing &log_;
   Callbacks callbacks_;
   wire::Mux mux_;

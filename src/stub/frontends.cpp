@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/frontends.hpp"
 
 #include "base/log.hpp"
@@ -49,7 +50,7 @@ base::Result<std::string> Frontends::link_of(unsigned int nic) const {
   return name_of(base::format("vif-{}", nic), "net").transform_error(base::doing("NIC {}", nic));
 }
 
-// "" when the node is the owner's, or what is missing.
+// What is missing, in words; "" when the node is the owner's.
 base::Result<std::string> Frontends::hand_over(const std::string &name) const {
   std::string node = base::format("{}/{}", world_.dev, name);
   struct stat status{};
@@ -78,7 +79,7 @@ base::Result<std::string> Frontends::hand_over_disk(const std::string &name) {
 
 base::Result<std::string> Frontends::lack(const Kind &kind, const std::string &number) {
   auto state = world_.read(base::format("device/{}/{}/state", kind.type, number));
-  const std::string connected = std::to_string(xen::xenbus_connected);
+  const std::string connected = xen::text(xen::XenbusState::connected);
   if (!state || *state != connected)
     return base::format("its state is {}, not connected ({})",
                         state ? base::printable(*state, 8) : "unknown", connected);

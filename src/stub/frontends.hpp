@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Frontends: the PV devices that dom0 has given the stub domain, from xenstore's device/vbd,
 // device/vif and device/console to their nodes in /dev and their network links.
 #pragma once

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: MIT
 #include "stub/init.hpp"
 
 #include "stub/arguments.hpp"
-#include "stub/carried_files.hpp"
+#include "stub/copied_files.hpp"
 #include "stub/nics.hpp"
 #include "stub/panic.hpp"
 #include "sys/mount.hpp"
@@ -34,8 +35,8 @@ constexpr size_t last_words_size = 320; // of wire::longest_error
 constexpr xen::Vchan::Sizes channel_rings{.to_us = size_t{8} << 10, .to_peer = size_t{64} << 10};
 constexpr xen::Vchan::Sizes monitor_rings{.to_us = size_t{1} << 10, .to_peer = size_t{2} << 10};
 
-constexpr auto copy_deadline = seconds(45); // for all carried files together
-constexpr unsigned int start_seconds = 55;  // for all that comes before QEMU's exec
+constexpr auto copy_timeout = seconds(45); // for all copied files together
+constexpr unsigned int start_seconds = 55; // for all that comes before QEMU's exec
 constexpr auto socket_interval = Milliseconds(20);
 constexpr auto log_interval = Milliseconds(20); // lines of that time go to dom0 together
 constexpr unsigned int farewell_milliseconds = 2000;
@@ -70,7 +71,7 @@ base::Result<> Init::mount_file_systems() {
       sys::Mount{"devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755"},
       sys::Mount{"proc", "/proc", plain, ""},
       sys::Mount{"sysfs", "/sys", plain, ""},
-      sys::Mount{"tmpfs", "/run", plain, "mode=1777"}, // QEMU's sockets, carried files
+      sys::Mount{"tmpfs", "/run", plain, "mode=1777"}, // QEMU's sockets, copied files
       sys::Mount{"tmpfs", "/tmp", plain, "mode=1777"},
   };
   for (const sys::Mount &mount : mounts)
@@ -216,21 +217,19 @@ void Init::perform(Action action) {
 
 void Init::report_state() {
   Watchdog watchdog("a write to xenstore", 20);
-  auto written = xenstore_->write(wire::state_node, facts(state_.phase).name);
-  if (!written)
-    base::log_error("{}", written.error().message());
+  base::log_failure(xenstore_->write(wire::state_node, facts(state_.phase).name));
 }
 
 void Init::set_deadline() {
   Phase phase = state_.phase;
-  deadline_ = loop_->at(base::Deadline::after(facts(phase).deadline), [this, phase] {
+  deadline_ = loop_->at(base::Deadline::after(facts(phase).timeout), [this, phase] {
     std::string why(facts(phase).when_passed);
     if (phase == Phase::devices)
       why.append(": ").append(missing_);
     if (phase == Phase::qemu)
       why.append(": ").append(base::join(sockets_, ", ")).append(" not there");
     if (phase != Phase::leaving)
-      why.append(base::format(", for {} s", facts(phase).deadline.count() / 1000));
+      why.append(base::format(", for {} s", facts(phase).timeout.count() / 1000));
     tell(Event::deadline, std::move(why));
   });
 }
@@ -247,8 +246,8 @@ void Init::look_at_devices() {
   report_devices();
 }
 
-// Disks and PCI devices come and go while QEMU runs. That one is not usable is for dom0 to say,
-// which waits for it: the guest goes on without.
+// Disks and PCI devices come and go while QEMU runs. If one cannot be used, it is for dom0 to say
+// so, which waits for it: the guest goes on without it.
 void Init::report_devices() {
   if (state_.phase != Phase::running || settings_.mode != Mode::linstub)
     return;
@@ -260,12 +259,11 @@ void Init::report_devices() {
   tell_dom0(wire::pci_node, pci_told_, pci_->ready());
 }
 
-// Writes a node that says how things are now, if they were otherwise when it was written last.
+// Writes a node that says how things are, if that has changed since it was written last.
 void Init::tell_dom0(const char *node, std::optional<std::string> &told, std::string now) {
   if (told == now)
     return;
-  if (auto written = xenstore_->write(node, now); !written)
-    base::log_error("{}", written.error().message());
+  base::log_failure(xenstore_->write(node, now));
   told = std::move(now);
 }
 
@@ -290,7 +288,7 @@ base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd
 
 base::Result<base::Fd> Init::feed_state() {
   auto started = TRY(
-      StateFeed::start(*loop_, state_disk_path(), base::Deadline::after(copy_deadline),
+      StateFeed::start(*loop_, state_disk_path(), base::Deadline::after(copy_timeout),
                        [this](const base::Result<> &end) {
                          if (!end)
                            tell(Event::failure, "restore QEMU's state: " + end.error().message());
@@ -301,7 +299,7 @@ base::Result<base::Fd> Init::feed_state() {
 
 base::Result<> Init::start_qemu() {
   Watchdog watchdog("the start of QEMU", start_seconds);
-  TRY(copy_files(settings_.files, base::Deadline::after(copy_deadline)));
+  TRY(copy_files(settings_.files, base::Deadline::after(copy_timeout)));
   std::vector<base::Fd> keep;
   std::vector<std::string> arguments = TRY(qemu_arguments(keep));
   sockets_ = sockets_of(arguments);
@@ -338,14 +336,14 @@ base::Result<> Init::serve_channel() {
   if (settings_.mode == Mode::libxl) {
     std::string path = base::format("device-model/{}/qmp-vchan", settings_.target);
     auto vchan = TRY(xen::Vchan::serve(xen::dom0, path, monitor_rings));
-    bridge_ = TRY(Bridge::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)),
+    bridge_ = TRY(Bridge::create(*loop_, std::make_unique<xen::VchanTransport>(std::move(vchan)),
                                  [] { return sys::connect_unix(wire::qmp_socket); }));
     return {};
   }
   report_devices();
   auto vchan = TRY(xen::Vchan::serve(xen::dom0, wire::channel_node, channel_rings));
   channel_ = TRY(
-      Channel::create(*loop_, std::make_unique<VchanTransport>(std::move(vchan)), log_,
+      Channel::create(*loop_, std::make_unique<xen::VchanTransport>(std::move(vchan)), log_,
                       {.connected = [this] { tell(Event::client_connected); },
                        .gone =
                            [this](std::string_view why) {
@@ -382,9 +380,8 @@ void Init::report_error() {
   base::log_error("{}", error_);
   Watchdog watchdog("a write to xenstore", 10);
   // A failed write has nowhere to be told but the console.
-  auto written = xenstore_->write(wire::error_node, base::printable(error_, wire::longest_error));
-  if (!written)
-    base::log_error("{}", written.error().message());
+  base::log_failure(
+      xenstore_->write(wire::error_node, base::printable(error_, wire::longest_error)));
 }
 
 void Init::on_xenstore_event() {
@@ -398,7 +395,7 @@ void Init::on_xenstore_event() {
   look_at_devices();
 }
 
-// Orphans of QEMU's come to PID 1. QEMU itself is its own watch's.
+// Orphans of QEMU's come to PID 1, and are reaped here. QEMU itself has a watch of its own.
 void Init::on_child_signal() {
   for (;;) {
     siginfo_t ended{};
@@ -426,8 +423,7 @@ void Init::on_kernel_message() {
 
 void Init::on_qemu_end(base::ExitStatus status) {
   // Whatever has ended it: Xen must not go on to send it the guest's requests.
-  if (auto destroyed = xen::destroy_ioreq_servers(settings_.target); !destroyed)
-    base::log_warning("{}", destroyed.error().message());
+  base::log_failure(xen::destroy_ioreq_servers(settings_.target), base::LogLevel::warning);
   std::string words = last_words_.tail(last_words_size);
   tell(Event::qemu_ended,
        base::format("QEMU {}; {}{}", status.text(),

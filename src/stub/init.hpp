@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Init: PID 1's parts put together. The steps of main.cpp first, then run(): the event loop, in
 // which the life cycle (lifecycle.hpp) decides and this class does.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/lifecycle.hpp"
 
 namespace linstub::stub {
@@ -5,7 +6,7 @@ namespace {
 
 using std::chrono::seconds;
 
-// The deadlines are long enough for a software-emulated host. `running` has one only until the
+// The timeouts are long enough for a software-emulated host. `running` has one only until the
 // first client comes: if linstub-dm has died by then, nobody else would end this domain.
 constexpr std::array phases{
     PhaseFacts{Phase::booting, "booting", seconds(0), ""},
@@ -69,7 +70,7 @@ Step step(State state, Event event) {
     return fail(state);
   case Event::deadline:
     // One that was about to be cleared: a client is there, or the phase has none.
-    if (facts(state.phase).deadline.count() == 0 ||
+    if (facts(state.phase).timeout.count() == 0 ||
         (state.phase == Phase::running && (state.client || state.mode == Mode::libxl)))
       return stay(state);
     return fail(state);

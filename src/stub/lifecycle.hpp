@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The life of a stub domain, as a pure function: step(state, event) says what comes next and what
 // to do. Whatever waits, reads or writes is elsewhere (init.cpp).
 //
@@ -70,7 +71,7 @@ Step step(State state, Event event);
 struct PhaseFacts {
   Phase phase;
   std::string_view name;        // in data/linstub/state (wire/paths.hpp)
-  base::Milliseconds deadline;  // how long it may last; 0: as long as it likes
+  base::Milliseconds timeout;   // how long it may last; 0: as long as it likes
   std::string_view when_passed; // what to say then
 };
 // One for each phase.

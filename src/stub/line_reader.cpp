@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/line_reader.hpp"
 
 #include <algorithm>

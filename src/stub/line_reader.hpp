@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // LineReader: bytes from a pipe, turned into lines of bounded length.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/log_ring.hpp"
 
 #include "base/format.hpp"

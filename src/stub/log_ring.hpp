@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // LogRing: the most recent lines of the log, in bounded memory.
 //
 // Bytes are numbered from 0 for the life of the ring. A reader remembers the number up to which
@@ -21,7 +22,7 @@ public:
   // The number of the byte after the last.
   [[nodiscard]] uint64_t end() const { return end_; }
 
-  // Up to `most` bytes from `position` on, which is moved on behind them. If what stood there is
+  // Up to `most` bytes from `position` on; `position` is moved behind them. If what stood there is
   // gone, a line that says so comes first.
   std::string read(uint64_t &position, size_t most) const;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub-init: PID 1 of a stub domain.
 //
 // Once it has started it must not end: the kernel would panic with no word on why. Each step

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/nics.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // NICs: each frontend link joined to a descriptor that QEMU reads and writes frames on.
 //
 // The cheapest path that keeps MACs right is a macvtap in passthru mode over the frontend: it has
@@ -13,7 +14,8 @@
 
 namespace linstub::stub {
 
-// Brings `link` ("eth0") up and puts the macvtap `tap<nic>` over it.
+// Brings `link` ("eth0") up and puts a macvtap over it, which is called nic<nic>. The descriptor is
+// that of its tap.
 base::Result<base::Fd> join_nic(unsigned int nic, const std::string &link);
 
 } // namespace linstub::stub

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/panic.hpp"
 
 #include "wire/paths.hpp"

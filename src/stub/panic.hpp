@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The end of a stub domain: say why, then power off. Nothing here may fail or hang.
 //
 // panic() works in a signal handler, with memory exhausted, and when every other part is broken:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/pci.hpp"
 
 #include "base/log.hpp"

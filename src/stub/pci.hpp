@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: MIT
 // PciDevices: the PCI devices that dom0 has given the stub domain through pcifront, made visible to
 // QEMU where it looks for them.
 //
-// pcifront shows a device at an address of its own (0000:00:00.0 is the first), QEMU is told the
-// real one, for sysfs as well as for its hypercalls. So a small file system over
-// /sys/bus/pci/devices has a link under the real address for each device.
+// pcifront shows a device at an address of its own (0000:00:00.0 is the first one's); QEMU is told
+// the real address, and uses it in sysfs as well as in its hypercalls. So a small file system over
+// /sys/bus/pci/devices has a link for each device, under its real address.
 //
 // QEMU has no capability; of what only root may open it needs two things, which linstub-init opens
 // for it (sys/open_requests.hpp): the config file of a device that is here, whose capabilities the
@@ -34,7 +35,7 @@ public:
   };
   explicit PciDevices(World world) : world_(std::move(world)) {}
 
-  // Whether this image can serve PCI devices at all: QEMU ends itself if there is no /dev/mem.
+  // Whether this image can serve PCI devices at all: QEMU exits if there is no /dev/mem.
   [[nodiscard]] bool possible() const;
 
   // Looks at what dom0 has given and taken, and links and unlinks. To be called again whenever

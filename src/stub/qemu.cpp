@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/qemu.hpp"
 
 #include "base/log.hpp"
@@ -12,7 +13,7 @@ namespace linstub::stub {
 namespace {
 
 // Device nodes that QEMU opens by itself. Disks are handed over as they appear (frontends.hpp),
-// taps as descriptors. One that the kernel has not got is none of QEMU's needs here.
+// taps as descriptors. One that this kernel does not make is one that QEMU does without.
 constexpr std::array qemu_nodes{"/dev/xen/privcmd",       "/dev/xen/hypercall", "/dev/xen/evtchn",
                                 "/dev/xen/gntdev",        "/dev/xen/gntalloc",  "/dev/xen/xenbus",
                                 "/dev/xen/xenbus_backend"};
@@ -70,8 +71,8 @@ base::Result<> Qemu::serve_opens(base::EventLoop &loop, const base::Fd &socket) 
   opens_watch_ = TRY(loop.watch(opens_->fd(), EPOLLIN, [this](uint32_t events) {
     if ((events & EPOLLIN) == 0) // it has ended
       return opens_watch_.reset();
-    if (auto served = opens_->serve(callbacks_.open); !served)
-      base::log_error("QEMU opens a file: {}", served.error().message());
+    base::log_failure(
+        opens_->serve(callbacks_.open).transform_error(base::doing("QEMU opens a file")));
   }));
   return {};
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Qemu: the QEMU process, confined, with its output turned into lines of the log.
 #pragma once
 

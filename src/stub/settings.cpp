@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/settings.hpp"
 
 #include "stub/arguments.hpp"
@@ -31,13 +32,13 @@ base::Result<xen::DomId> read_domid(xen::Xenstore &xenstore, const std::string &
   return xen::parse_domid(text).transform_error(base::doing("read xenstore node {}", node));
 }
 
-base::Result<CarriedFile> read_file_node(xen::Xenstore &xenstore, const std::string &node) {
-  CarriedFile file{.device = TRY(xenstore.read(node + "/device", 16)),
-                   .size = TRY(xenstore.read_number(node + "/size", largest_file)),
-                   .path = TRY(xenstore.read(node + "/path", 255))};
+base::Result<wire::CopiedFile> read_file_node(xen::Xenstore &xenstore, const std::string &node) {
+  wire::CopiedFile file{.device = TRY(xenstore.read(node + "/device", 16)),
+                        .size = TRY(xenstore.read_number(node + "/size", largest_file)),
+                        .path = TRY(xenstore.read(node + "/path", 255))};
   if (!xen::is_disk_name(file.device))
     return base::fail("{}/device is \"{}\", which names no disk", node, file.device);
-  if (!is_carried_path(file.path))
+  if (!is_copied_file_path(file.path))
     return base::fail("{}/path is \"{}\", which is not in {}", node, file.path,
                       wire::files_directory);
   return file;
@@ -72,7 +73,7 @@ base::Result<std::vector<std::string>> read_arguments(xen::Xenstore &xenstore,
 
 } // namespace
 
-bool is_carried_path(const std::string &path) {
+bool is_copied_file_path(const std::string &path) {
   std::string_view name = path;
   if (!name.starts_with(wire::files_directory))
     return false;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/socket_stream.hpp"
 
 #include <sys/socket.h>

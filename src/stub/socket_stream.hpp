@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // SocketStream: one stream of the channel on its way to and from a unix socket of QEMU's.
 //
 // It holds at most one window of bytes for a socket that is slow to read, and reads from the

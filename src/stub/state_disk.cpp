@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/state_disk.hpp"
 
 #include <algorithm>

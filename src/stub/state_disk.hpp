@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The state disk (wire/state_record.hpp) as linstub-init writes and reads it: past the page cache,
 // with constant memory, each wait bounded.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/state_streams.hpp"
 
 #include "base/log.hpp"
@@ -14,8 +15,8 @@ namespace {
 using base::Deadline;
 using base::Milliseconds;
 
-constexpr Milliseconds longest_wait_for_disk{8'000};
-constexpr Milliseconds longest_request{8'000};
+constexpr Milliseconds disk_timeout{8'000};
+constexpr Milliseconds request_timeout{8'000};
 constexpr Milliseconds between_looks{10};
 constexpr int pipe_size = 256 << 10;
 
@@ -24,9 +25,8 @@ constexpr int pipe_size = 256 << 10;
 std::unique_ptr<StateSave> StateSave::start(base::EventLoop &loop, Places places, Events events) {
   std::unique_ptr<StateSave> save(new StateSave(loop, std::move(places), std::move(events)));
   // Not from here: the caller has not got the object yet.
-  Deadline deadline = Deadline::after(longest_wait_for_disk);
-  save->timer_ = loop.at(Deadline::after(Milliseconds::zero()),
-                         [raw = save.get(), deadline] { raw->open_disk(deadline); });
+  Deadline deadline = Deadline::after(disk_timeout);
+  save->timer_ = loop.soon([raw = save.get(), deadline] { raw->open_disk(deadline); });
   return save;
 }
 
@@ -71,7 +71,7 @@ void StateSave::receive() {
     return;
   if (got < 0)
     return end(base::fail_errno(errno, "read QEMU's state"));
-  Deadline deadline = Deadline::after(longest_request);
+  Deadline deadline = Deadline::after(request_timeout);
   if (got > 0) {
     auto appended = writer_->append(std::span(buffer).first(static_cast<size_t>(got)), deadline);
     return appended ? void() : end(appended);
@@ -107,7 +107,7 @@ StateFeed::start(base::EventLoop &loop, const std::string &disk, Deadline deadli
 
 void StateFeed::send() {
   if (pending_.empty()) {
-    auto next = reader_.next(Deadline::after(longest_request));
+    auto next = reader_.next(Deadline::after(request_timeout));
     if (!next)
       return end(std::unexpected(std::move(next).error()));
     pending_ = *next;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The two ways of state between QEMU and the state disk: StateSave from the pipe that QEMU saves to
 // onto the disk, StateFeed from the disk into the pipe that QEMU restores from. Both run in the
 // event loop, at QEMU's pace, with constant memory.
@@ -15,8 +16,9 @@ namespace linstub::stub {
 class StateSave {
 public:
   struct Events {
-    std::function<void()> ready;                          // QEMU can be told to save
-    std::function<void(const base::Result<> &end)> ended; // the state is committed, or why not
+    std::function<void()> ready; // QEMU can be told to save
+    std::function<void(const base::Result<> &end)>
+        ended; // the state is committed, or why it is not
   };
   struct Places {
     std::string disk; // a block device, which may be about to appear
@@ -54,9 +56,9 @@ public:
     base::Fd for_qemu; // to be inherited
   };
 
-  // Checks the state on the disk, whole, before anything of it can be read. `ended` is called once,
-  // from the event loop: without an error when QEMU's end has taken all bytes or has hung up, which
-  // QEMU itself gives the reason for.
+  // Checks the whole state on the disk before any of it can be read. `ended` is called once, from
+  // the event loop: without an error when QEMU has taken all bytes or has hung up; why it has, it
+  // says itself.
   static base::Result<Started> start(base::EventLoop &loop, const std::string &disk,
                                      base::Deadline deadline,
                                      std::function<void(const base::Result<> &end)> ended);

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: MIT
 #include "stubdom/stub_domain.hpp"
 
 #include "base/deadline.hpp"
-#include "disk/file_disk.hpp"
 #include "pci/pci_backend.hpp"
 #include "pci/pci_release.hpp"
+#include "run/directory.hpp"
 #include "run/status.hpp"
 #include "stubdom/tap_script.hpp"
 #include "wire/frame.hpp"
@@ -20,8 +21,8 @@ using base::Deadline;
 using base::Milliseconds;
 using base::Result;
 
-constexpr Milliseconds longest_wait_for_name{25'000};
-constexpr Milliseconds longest_other_destruction{40'000};
+constexpr Milliseconds name_timeout{25'000};
+constexpr Milliseconds other_destruction_timeout{40'000};
 constexpr Milliseconds between_looks{100};
 // The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
 constexpr uint32_t overhead = 4; // MiB
@@ -63,9 +64,9 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
 
 // After a reboot the stub domain of the guest's former life may still be on its way out.
 Result<> StubDomains::wait_for_name(const std::string &name) {
-  Deadline deadline = Deadline::after(longest_wait_for_name);
+  Deadline deadline = Deadline::after(name_timeout);
   while (auto other = TRY(toolstack_.find(name))) {
-    std::string owner = std::format("{}/{}", xen::domain_path(*other), wire::owner_node);
+    std::string owner = base::format("{}/{}", xen::domain_path(*other), wire::owner_node);
     auto guest = TRY(xenstore_.read_if_there(owner, 16));
     if (!guest)
       return base::fail("a domain named {} exists already (domain {}), and is no stub domain: "
@@ -73,8 +74,7 @@ Result<> StubDomains::wait_for_name(const std::string &name) {
                         name, *other);
     auto old_guest = xen::parse_domid(*guest);
     // One whose guest is gone and whose device model does not end it is ours to end.
-    if (deadline.left() < longest_wait_for_name / 2 && old_guest &&
-        !TRY(control_.info(*old_guest))) {
+    if (deadline.left() < name_timeout / 2 && old_guest && !TRY(control_.info(*old_guest))) {
       pci::release_pci(control_, xenstore_, *other);
       [[maybe_unused]] auto destroyed = toolstack_.destroy(*other);
     }
@@ -94,23 +94,23 @@ Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &descrip
   std::string vm = TRY(xenstore_.read(home + "/vm", 128));
   return xenstore_.transaction([&]() -> Result<> {
     auto write = [&](const std::string &node, std::string_view value) {
-      return xenstore_.write(std::format("{}/{}", home, node), value);
+      return xenstore_.write(base::format("{}/{}", home, node), value);
     };
     // The stub domain's kernel reads this once, when it finds xenstore.
-    TRY(write("target", std::format("{}", guest)));
+    TRY(write("target", base::format("{}", guest)));
     TRY(write(wire::version_node, std::to_string(wire::protocol_version)));
     TRY(write(wire::log_level_node, description.log_level));
     for (size_t i = 0; i < description.files.size(); i++) {
-      const plan::FileToCopy &file = description.files[i];
-      TRY(write(std::format("{}/{}/device", wire::files_node, i), file.device));
-      TRY(write(std::format("{}/{}/size", wire::files_node, i), std::to_string(file.size)));
-      TRY(write(std::format("{}/{}/path", wire::files_node, i), file.path));
+      const wire::CopiedFile &file = description.files[i];
+      TRY(write(base::format("{}/{}/device", wire::files_node, i), file.device));
+      TRY(write(base::format("{}/{}/size", wire::files_node, i), std::to_string(file.size)));
+      TRY(write(base::format("{}/{}/path", wire::files_node, i), file.path));
     }
     for (size_t i = 0; i < description.arguments.size(); i++)
-      TRY(xenstore_.write(std::format("{}/image/dm-argv/{:03}", vm, i + 1),
+      TRY(xenstore_.write(base::format("{}/image/dm-argv/{:03}", vm, i + 1),
                           description.arguments[i]));
     // QEMU says "running" below this.
-    return xenstore_.make_directory(std::format("{}/device-model/{}", home, guest), domid, guest);
+    return xenstore_.make_directory(base::format("{}/device-model/{}", home, guest), domid, guest);
   });
 }
 
@@ -143,13 +143,13 @@ Result<> StubDomains::detach_disk(xen::DomId stub, const std::string &vdev) {
   return toolstack_.remove_disk(stub, vdev);
 }
 
-Result<> StubDomains::settle(xen::DomId stub, uint32_t memory) {
+Result<> StubDomains::finish_restore(xen::DomId stub, uint32_t memory) {
   TRY(detach_disk(stub, wire::state_disk));
   return toolstack_.shrink(stub, memory);
 }
 
 Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {
-  Deadline deadline = Deadline::after(longest_wait_for_name);
+  Deadline deadline = Deadline::after(name_timeout);
   while (auto other = TRY(toolstack_.find(name))) {
     if (*other == stub)
       return {};
@@ -167,12 +167,12 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
     if (!domid || *domid == xen::dom0)
       continue;
     std::string home = xen::domain_path(*domid);
-    std::string owner = std::format("{}/{}", home, wire::owner_node);
+    std::string owner = base::format("{}/{}", home, wire::owner_node);
     if (TRY(xenstore_.read_if_there(owner, 16)) != number)
       continue;
     // Two toolstacks that destroy one domain would get in each other's way.
     TRY(xen::await_destruction(*domid, control_, xenstore_,
-                               Deadline::after(longest_other_destruction)));
+                               Deadline::after(other_destruction_timeout)));
     if (!TRY(xenstore_.read_if_there(owner, 16)))
       continue;
     // libxl would take it for one of its own, and remove the guest's monitor sockets, which are
@@ -184,12 +184,12 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
   pci::forget_dead_pci(control_, xenstore_); // of one that somebody else has destroyed
   // libxl makes a directory of xen-pciback for the guest as well, to which xen-pciback has to say
   // that the device is in use; libxl removes the directory, but not what was said.
-  return xenstore_.remove(std::format("/local/domain/0/error/backend/pci/{}", guest));
+  return xenstore_.remove(base::format("/local/domain/0/error/backend/pci/{}", guest));
 }
 
 Result<> StubDomains::rescue(xen::DomId guest) {
   auto crashed = control_.crash(guest); // whatever happens to the stub domain
-  disk::FileDisk::remove_all(guest);
+  run::remove_files(guest);
   run::mark_failed(guest, "linstub-dm has died, and the guest was crashed");
   TRY(destroy_all(guest));
   return crashed;

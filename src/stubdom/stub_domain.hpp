@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // StubDomains: making and removing the stub domain of a guest, by way of libxl. This is what
 // linstub-stubdom does; linstub-dm itself does not link libxl.
 //
@@ -26,7 +27,7 @@ public:
   base::Result<> detach_disk(xen::DomId stub, const std::string &vdev);
 
   // QEMU has its state: the state disk goes, and what memory is above `memory` MiB.
-  base::Result<> settle(xen::DomId stub, uint32_t memory);
+  base::Result<> finish_restore(xen::DomId stub, uint32_t memory);
 
   // Gives a stub domain the name, which another domain may be about to give up.
   base::Result<> rename(xen::DomId stub, const std::string &name);

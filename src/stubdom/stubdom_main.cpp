@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: MIT
 // linstub-stubdom: what linstub-dm has to do through libxl, in a process that ends after it.
 //
 //     linstub-stubdom create          description as JSON on standard input; prints the domid
 //     linstub-stubdom destroy GUEST   removes the stub domains of the guest
 //     linstub-stubdom detach STUB VDEV
 //                                     unplugs it
-//     linstub-stubdom settle STUB MEMORY
-//                                     after a restore: unplugs the state disk, gives memory back
+//     linstub-stubdom finish-restore STUB MEMORY
+//                                     unplugs the state disk, gives memory back
 //     linstub-stubdom rename STUB NAME
 //     linstub-stubdom rescue GUEST    as destroy, and crashes the guest: its linstub-dm has died
 //
@@ -51,9 +52,9 @@ base::Result<> detach(stubdom::StubDomains &domains, Arguments arguments) {
   return domains.detach_disk(TRY(xen::parse_domid(arguments[0])), arguments[1]);
 }
 
-base::Result<> settle(stubdom::StubDomains &domains, Arguments arguments) {
+base::Result<> finish_restore(stubdom::StubDomains &domains, Arguments arguments) {
   uint64_t memory = TRY(xen::parse_number(arguments[1], UINT32_MAX));
-  return domains.settle(TRY(xen::parse_domid(arguments[0])), static_cast<uint32_t>(memory));
+  return domains.finish_restore(TRY(xen::parse_domid(arguments[0])), static_cast<uint32_t>(memory));
 }
 
 base::Result<> rename(stubdom::StubDomains &domains, Arguments arguments) {
@@ -70,7 +71,7 @@ constexpr std::array<Action, 6> actions{{
     {"destroy", 1, destroy},
     {"rescue", 1, rescue},
     {"detach", 2, detach},
-    {"settle", 2, settle},
+    {"finish-restore", 2, finish_restore},
     {"rename", 2, rename},
 }};
 
@@ -83,7 +84,7 @@ base::Result<> run(Arguments arguments) {
     }
   }
   return base::fail("usage: linstub-stubdom create | destroy GUEST | rescue GUEST | detach STUB "
-                    "VDEV | settle STUB MEMORY | rename STUB NAME");
+                    "VDEV | finish-restore STUB MEMORY | rename STUB NAME");
 }
 
 } // namespace
@@ -97,7 +98,6 @@ int main(int argc, char **argv) {
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   std::vector<std::string> arguments(argv + 1, argv + argc);
   auto done = run(arguments);
-  if (!done)
-    base::log_error("{}", done.error().message());
+  base::log_failure(done);
   return done ? 0 : 1;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stubdom/tap_script.hpp"
 
 #include "base/process.hpp"
@@ -5,7 +6,7 @@
 namespace linstub::stubdom {
 namespace {
 
-constexpr base::Milliseconds longest_script{20'000};
+constexpr base::Milliseconds script_timeout{20'000};
 
 } // namespace
 
@@ -24,7 +25,7 @@ base::Result<> join_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::N
                                               "XENBUS_PATH=" + relative, "XENBUS_BASE_PATH=backend",
                                               "netdev=" + TRY(node("gatewaydev")).value_or(""),
                                               "INTERFACE=" + nic.interface, "vif=" + vif}};
-  auto done = base::run_checked(std::move(command), base::Deadline::after(longest_script));
+  auto done = base::run_checked(std::move(command), base::Deadline::after(script_timeout));
   if (!done)
     return base::fail("join {} to the guest's network: {}", nic.interface, done.error().message());
   return {};

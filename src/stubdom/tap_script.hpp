@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The hotplug script that the user's networking has for QEMU's tap, run for the stub domain's vif,
 // which has the tap's name.
 #pragma once

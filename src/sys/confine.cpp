@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/confine.hpp"
 
 #include <errno.h>

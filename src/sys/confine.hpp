@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a program is left with when it has given up all rights that it does not need.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/direct_disk.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // DirectDisk: a block device read or written past the page cache, with a bound on each wait.
 //
 // An ordinary read of a disk that does not answer cannot be interrupted; this one is asynchronous
@@ -34,7 +35,7 @@ public:
   [[nodiscard]] std::span<std::byte> buffer() const;
 
   // Reads up to `chunk` bytes at `offset`, a multiple of `sector`, into buffer(); says how many
-  // came, 0 at the end of the disk. Of this and the next: code ETIMEDOUT when the disk does not
+  // came, 0 at the end of the disk. Here and in write(): code ETIMEDOUT when the disk does not
   // answer in time. Then the memory that the kernel may still touch is never used again, and every
   // later call fails.
   base::Result<size_t> read(uint64_t offset, base::Deadline deadline);

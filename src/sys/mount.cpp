@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/mount.hpp"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mounting file systems.
 #pragma once
 
@@ -16,8 +17,7 @@ struct Mount {
   std::string options;     // "mode=0755"
 };
 
-// An error names type and target. That the same type is already mounted there is no error of this
-// function's: it mounts another one over it.
+// An error names type and target. What is mounted there already is covered, without an error.
 base::Result<> mount(const Mount &what);
 
 } // namespace linstub::sys

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/netlink.hpp"
 
 #include <linux/if_link.h>
@@ -13,7 +14,7 @@
 namespace linstub::sys {
 namespace {
 
-constexpr timeval answer_deadline{.tv_sec = 5, .tv_usec = 0};
+constexpr timeval answer_timeout{.tv_sec = 5, .tv_usec = 0};
 
 void store_length(std::vector<std::byte> &bytes, size_t at, auto length) {
   std::memcpy(bytes.data() + at, &length, sizeof length);
@@ -67,8 +68,8 @@ base::Result<Route> Route::open() {
   base::Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!socket)
     return base::fail_errno(errno, "open a netlink socket");
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &answer_deadline,
-                   sizeof answer_deadline) != 0)
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &answer_timeout, sizeof answer_timeout) !=
+      0)
     return base::fail_errno(errno, "set the deadline of a netlink socket");
   return Route(std::move(socket));
 }
@@ -125,14 +126,6 @@ base::Result<> Route::rename(unsigned int link, const std::string &name) {
   message.fixed(info);
   message.attribute(IFLA_IFNAME, name);
   return request(message).transform_error(base::doing("rename link {} to {}", link, name));
-}
-
-base::Result<> Route::remove(unsigned int link) {
-  NetlinkMessage message(RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK);
-  ifinfomsg info{};
-  info.ifi_index = static_cast<int>(link);
-  message.fixed(info);
-  return request(message).transform_error(base::doing("remove link {}", link));
 }
 
 base::Result<unsigned int> link_index(const std::string &name) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Route: the few requests to the kernel's rtnetlink (man 7 rtnetlink) that Linstub makes.
 #pragma once
 
@@ -49,8 +50,6 @@ public:
 
   // The link must be down.
   base::Result<> rename(unsigned int link, const std::string &name);
-
-  base::Result<> remove(unsigned int link);
 
 private:
   explicit Route(base::Fd socket) : socket_(std::move(socket)) {}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/open_requests.hpp"
 
 #include <fcntl.h>
@@ -68,7 +69,7 @@ int send_descriptor(int socket, int fd) {
   return ::sendmsg(socket, &parcel.message, MSG_NOSIGNAL) == 1 ? 0 : errno;
 }
 
-// The text at an address of another process; empty if it is too long or not to be had.
+// The text at an address of another process; empty if it is too long or cannot be read.
 std::string read_path(pid_t pid, uint64_t address) {
   auto memory = base::open_file(base::format("/proc/{}/mem", pid), O_RDONLY);
   if (!memory)
@@ -132,7 +133,7 @@ base::Result<> OpenRequests::serve(const Decide &decide) const {
   }
   std::string path = read_path(static_cast<pid_t>(request.pid), request.data.args[path_argument]);
   seccomp_notif_resp response{.id = request.id, .val = 0, .error = 0, .flags = 0};
-  // What was read is that process's only if it still waits: its number may be another's by now.
+  // What was read is that process's only if it still waits: by now its pid may be another one's.
   if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &request.id) != 0)
     return {};
   auto decision = decide(path);

@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: MIT
 // OpenRequests: a confined program's attempts to open a file for reading and writing, decided on
-// and, if need be, carried out by who has started it (seccomp's user notification, seccomp(2),
+// and, if need be, carried out by whoever has started it (seccomp's user notification, seccomp(2),
 // seccomp_unotify(2)). So a program without any capability gets single descriptors that only root
 // can open, at a time when it has long been running. All its other system calls are not touched,
 // and are not slowed by more than the kernel's look into a bitmap.

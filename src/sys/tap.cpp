@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/tap.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The character device of a macvtap link.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/tcp_socket.hpp"
 
 #include <netdb.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Listening TCP sockets.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Terminals that carry bytes, not lines.
 #pragma once
 
@@ -8,8 +9,9 @@
 
 namespace linstub::sys {
 
-// Opens a terminal, waits not for a carrier, makes it nobody's controlling one, and sets it to raw
-// mode before the first byte is read: a cooked one would eat and change bytes.
+// Opens a terminal, not as the controlling one, and sets it to raw mode before the first byte is
+// read: in cooked mode it would swallow and change bytes. O_NONBLOCK in `flags`: it does not wait
+// for a carrier.
 base::Result<base::Fd> open_raw_terminal(const std::string &path, int flags);
 
 } // namespace linstub::sys

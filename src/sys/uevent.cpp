@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/uevent.hpp"
 
 #include <linux/netlink.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Uevents: what the kernel tells of devices that come and go.
 #pragma once
 

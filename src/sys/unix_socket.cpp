@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sys/unix_socket.hpp"
 
 #include <netinet/in.h>

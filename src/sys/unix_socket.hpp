@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Unix stream sockets, and the accepting end of any stream socket. Nothing here blocks.
 #pragma once
 

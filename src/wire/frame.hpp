@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The frames of the channel between linstub-dm in dom0 and linstub-init in the stub domain.
 //
 // One vchan carries many streams (QMP, VNC clients, serial ports, the log), each a flow of bytes

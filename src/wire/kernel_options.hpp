@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the kernel of the stub domain has to be told by whoever starts it.
 #pragma once
 

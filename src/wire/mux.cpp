@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "wire/mux.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mux: one side of the channel's protocol (frame.hpp), without any I/O.
 //
 // The owner moves bytes: what comes from the vchan goes into feed(), what stands in output() goes
@@ -71,8 +72,6 @@ public:
   // The bytes to send, and how many of them have been sent.
   [[nodiscard]] std::span<const std::byte> output() const;
   void sent(size_t count);
-
-  [[nodiscard]] bool ready() const { return hello_; }
 
 private:
   struct Stream {

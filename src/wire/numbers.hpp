@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Whole numbers in wire formats: little endian, at the start of the bytes given.
 #pragma once
 

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
 #include "wire/options.hpp"
 
 #include <algorithm>
 #include <ranges>
+#include <utility>
 
 namespace linstub::wire {
 namespace {
@@ -33,15 +35,15 @@ Options Options::parse(std::string_view text) {
   Options options;
   bool first = true;
   while (!text.empty()) {
-    std::string part = take_part(text);
-    size_t equals = part.find('=');
-    if (equals != std::string::npos)
-      options.items_.push_back({.key = part.substr(0, equals), .value = part.substr(equals + 1)});
-    else if (first)
-      options.leader_ = std::move(part);
+    Item item{.key = take_part(text), .value = std::nullopt};
+    if (size_t equals = item.key.find('='); equals != std::string::npos) {
+      item.value = item.key.substr(equals + 1);
+      item.key.resize(equals);
+    }
+    if (std::exchange(first, false) && !item.value)
+      options.leader_ = std::move(item.key);
     else
-      options.items_.push_back({.key = std::move(part), .value = std::nullopt});
-    first = false;
+      options.items_.push_back(std::move(item));
   }
   return options;
 }
@@ -56,6 +58,10 @@ std::optional<std::string> Options::get(std::string_view key) const {
 
 std::string Options::get_or(std::string_view key, std::string_view otherwise) const {
   return get(key).value_or(std::string(otherwise));
+}
+
+std::string Options::get_implied(std::string_view key) const {
+  return get_or(key, leader_.value_or("")); // the key comes later, if it is there too
 }
 
 void Options::set(std::string_view key, std::string_view value) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // QEMU's "key=value,key=value" option strings, where ",," stands for a comma in a value. A first
 // part without "=" is the value of an implied key ("e1000,id=nic0"); a later one is a flag.
 #pragma once
@@ -18,6 +19,10 @@ public:
 
   [[nodiscard]] std::optional<std::string> get(std::string_view key) const; // the last one wins
   [[nodiscard]] std::string get_or(std::string_view key, std::string_view otherwise) const;
+
+  // The value of the implied key: of the key, or of a first part without one. Empty if there is
+  // neither.
+  [[nodiscard]] std::string get_implied(std::string_view key) const;
 
   void set_leader(std::string value) { leader_ = std::move(value); }
   void set(std::string_view key, std::string_view value); // replaces, or appends

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Names that dom0 and the stub domain agree on: xenstore nodes, and files inside the stub domain.
 //
 // Under /local/domain/<stub domain>:
@@ -6,9 +7,9 @@
 //   target                             dom0        domid of the guest (Xen's own protocol)
 //   linstub/version                    dom0        protocol_version (frame.hpp). Its absence means
 //                                                  libxl's own stub domain mode
-//   linstub/guest                      dom0        whose stub domain it is: a domid; from the
-//   domain's
-//                                                  first moment, for dom0 itself to find it
+//   linstub/guest                      dom0        whose stub domain it is: a domid. There from the
+//                                                  domain's first moment, for dom0 itself to find
+//                                                  it
 //   linstub/log-level                  dom0        error, warning, info or debug
 //   linstub/files/<n>/device           dom0        vdev name (xvdX) of a disk that holds a file
 //   linstub/files/<n>/size             dom0        its size in bytes, decimal

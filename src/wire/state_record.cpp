@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "wire/state_record.hpp"
 
 #include "wire/numbers.hpp"

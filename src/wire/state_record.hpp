@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The state disk: how the saved state of a device model crosses between dom0 and the stub domain.
 //
 // A virtual disk that exists only while state moves. QEMU's bytes, as they are, begin at

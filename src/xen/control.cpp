@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/control.hpp"
 
 #include "xen/xen_headers.hpp"
@@ -11,8 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 6> reasons{"poweroff", "reboot",   "suspend",
                                                   "crash",    "watchdog", "soft reset"};
 
-// What xc_domain_resume does for an HVM domain, without the library it is in (libxenguest) and the
-// five that come with that.
+// What xc_domain_resume does for an HVM domain, without the library that it is in (libxenguest) and
+// the five more that come with it.
 base::Result<> resume(DomId domid) {
   struct Close {
     void operator()(xencall_handle *handle) const { xencall_close(handle); }
@@ -34,9 +35,10 @@ base::Result<> resume(DomId domid) {
   return {};
 }
 
-std::string words(Right right, DomId domid) {
-  return right == Right::give ? base::format("let domain {} use", domid)
-                              : base::format("take from domain {} the right to", domid);
+std::string words(PermissionChange change, DomId domid) {
+  return change == PermissionChange::grant
+             ? base::format("grant domain {} permission for", domid)
+             : base::format("revoke domain {}'s permission for", domid);
 }
 
 } // namespace
@@ -90,8 +92,8 @@ base::Result<> Control::pause(DomId domid) {
 
 base::Result<> Control::pause_between_requests(DomId domid, base::Deadline deadline) {
   // Xen lets a suspend wait until each virtual CPU has had its answer (common/domain.c,
-  // vcpu_start_shutdown_deferral); a pause it does not. So the domain is suspended, and as soon as
-  // that is complete the suspend is exchanged for a pause: no toolstack shall see it.
+  // vcpu_start_shutdown_deferral), but not a pause. So the domain is suspended, and as soon as that
+  // is complete the suspend is exchanged for a pause, before a toolstack sees it.
   if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_suspend) < 0)
     return base::fail_errno(errno, "suspend domain {}", domid);
   bool suspended = false;
@@ -131,32 +133,36 @@ bool Control::can_have_pci(DomId domid) {
          errno != EOPNOTSUPP;
 }
 
-base::Result<> Control::ports(DomId domid, uint32_t first, uint32_t count, Right right) {
+base::Result<> Control::ports(DomId domid, uint32_t first, uint32_t count,
+                              PermissionChange change) {
   if (xc_domain_ioport_permission(handle_.get(), number(domid), first, count,
-                                  std::to_underlying(right)) < 0)
-    return base::fail_errno(errno, "{} I/O ports {:#x} to {:#x}", words(right, domid), first,
+                                  std::to_underlying(change)) < 0)
+    return base::fail_errno(errno, "{} I/O ports {:#x} to {:#x}", words(change, domid), first,
                             first + count - 1);
   return {};
 }
 
-base::Result<> Control::memory(DomId domid, uint64_t first_page, uint64_t pages, Right right) {
+base::Result<> Control::memory(DomId domid, uint64_t first_page, uint64_t pages,
+                               PermissionChange change) {
   if (xc_domain_iomem_permission(handle_.get(), number(domid), first_page, pages,
-                                 std::to_underlying(right)) < 0)
-    return base::fail_errno(errno, "{} {} pages of memory from page {:#x}", words(right, domid),
+                                 std::to_underlying(change)) < 0)
+    return base::fail_errno(errno, "{} {} pages of memory from page {:#x}", words(change, domid),
                             pages, first_page);
   return {};
 }
 
-base::Result<> Control::interrupt(DomId domid, uint32_t interrupt, Right right) {
+base::Result<> Control::interrupt(DomId domid, uint32_t interrupt, PermissionChange change) {
   auto irq = static_cast<int>(interrupt);
   // A PV domain knows an interrupt by a number of its own: the same one. It is mapped first, and
   // unmapped last; that it is not mapped any more is no error.
   int pirq = irq;
-  if (right == Right::give && xc_physdev_map_pirq(handle_.get(), number(domid), irq, &pirq) < 0)
+  if (change == PermissionChange::grant &&
+      xc_physdev_map_pirq(handle_.get(), number(domid), irq, &pirq) < 0)
     return base::fail_errno(errno, "map interrupt {} to domain {}", interrupt, domid);
-  if (xc_domain_irq_permission(handle_.get(), number(domid), interrupt, right == Right::give) < 0)
-    return base::fail_errno(errno, "{} interrupt {}", words(right, domid), interrupt);
-  if (right == Right::take)
+  if (xc_domain_irq_permission(handle_.get(), number(domid), interrupt,
+                               change == PermissionChange::grant) < 0)
+    return base::fail_errno(errno, "{} interrupt {}", words(change, domid), interrupt);
+  if (change == PermissionChange::revoke)
     xc_physdev_unmap_pirq(handle_.get(), number(domid), irq);
   return {};
 }

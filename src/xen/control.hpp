@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Control: what dom0 asks of the hypervisor about domains and does to them (libxenctrl).
 #pragma once
 
@@ -22,12 +23,10 @@ struct DomainInfo {
   uint64_t memory = 0;             // bytes that it has now
 };
 
-constexpr uint8_t shutdown_poweroff = 0;
 constexpr uint8_t shutdown_suspend = 2;
-constexpr uint8_t shutdown_crash = 3;
 
-// What is done to a right of a domain.
-enum class Right : uint8_t { take, give };
+// What is done to a permission of a domain.
+enum class PermissionChange : uint8_t { revoke, grant };
 
 // "poweroff", "reboot", "crash", ...
 std::string shutdown_text(uint8_t reason);
@@ -59,10 +58,10 @@ public:
   // was made for it.
   bool can_have_pci(DomId domid);
 
-  // Rights to what a passed-through device has: I/O ports, pages of memory, an interrupt.
-  base::Result<> ports(DomId domid, uint32_t first, uint32_t count, Right right);
-  base::Result<> memory(DomId domid, uint64_t first_page, uint64_t pages, Right right);
-  base::Result<> interrupt(DomId domid, uint32_t number, Right right);
+  // Permissions for what a passed-through device has: I/O ports, pages of memory, an interrupt.
+  base::Result<> ports(DomId domid, uint32_t first, uint32_t count, PermissionChange change);
+  base::Result<> memory(DomId domid, uint64_t first_page, uint64_t pages, PermissionChange change);
+  base::Result<> interrupt(DomId domid, uint32_t number, PermissionChange change);
 
   // "4.20": the release of the running hypervisor.
   base::Result<std::string> release();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/departure.hpp"
 
 #include <unistd.h>
@@ -11,12 +12,12 @@ constexpr useconds_t between_looks = 100'000;
 
 // libxl keeps a list of its own of the devices that it has made, with the place of each frontend.
 Result<bool> has_lost_a_device(xen::DomId domid, xen::Xenstore &xenstore) {
-  std::string devices = std::format("/libxl/{}/device", domid);
+  std::string devices = base::format("/libxl/{}/device", domid);
   for (const std::string &kind : TRY(xenstore.list_if_there(devices))) {
-    std::string of_kind = std::format("{}/{}", devices, kind);
+    std::string of_kind = base::format("{}/{}", devices, kind);
     for (const std::string &device : TRY(xenstore.list_if_there(of_kind))) {
       auto frontend =
-          TRY(xenstore.read_if_there(std::format("{}/{}/frontend", of_kind, device), 256));
+          TRY(xenstore.read_if_there(base::format("{}/{}/frontend", of_kind, device), 256));
       if (frontend && !TRY(xenstore.read_if_there(*frontend)))
         return true;
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A domain's last seconds: the toolstack has begun to destroy it, and it is not dead yet.
 //
 // libxl pauses the domain, then takes its devices away, which waits for backends and hotplug
@@ -13,7 +14,7 @@
 
 namespace linstub::xen {
 
-// Also true when it is gone. A domain that is only paused, or only loses a device, is not meant.
+// Also true when it is gone. False for a domain that is only paused, or only loses a device.
 base::Result<bool> is_being_destroyed(xen::DomId domid, xen::Control &control,
                                       xen::Xenstore &xenstore);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/domid.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // DomId: the number of a domain, and the strict reading of numbers from xenstore.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/ioreq_servers.hpp"
 
 #include "base/fd.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The one place where libxl's headers come in; xen_headers.hpp says why it is done this way.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/pci_address.hpp"
 
 #include "base/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PciAddress: where a PCI device is: domain (segment), bus, device and function.
 #pragma once
 
@@ -22,8 +23,8 @@ struct PciAddress {
 // "0000:00:10.0", as Linux names it in sysfs.
 std::string text(const PciAddress &address);
 
-// Strictly that form, in either case. xen-pciback writes the function of a device's address in the
-// stub domain with two digits ("0000:00:00.00"): that is taken too.
+// Strictly that form, in upper or lower case. xen-pciback writes the function of a device's address
+// in the stub domain with two digits ("0000:00:00.00"): that is taken too.
 base::Result<PciAddress> parse_pci_address(std::string_view text);
 
 } // namespace linstub::xen

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/toolstack.hpp"
 
 #include "xen/libxl_headers.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Toolstack: domains by way of libxl. For short-lived programs: libxl is large, logs to standard
 // error, and its calls block for as long as hotplug scripts take.
 #pragma once
@@ -68,7 +69,7 @@ public:
 
   base::Result<std::optional<DomId>> find(const std::string &name);
 
-  // Sees to it that `need` MiB are free, taking them from dom0 if it has grown over all memory.
+  // Sees to it that the host has `need` MiB of free memory: takes from dom0 what is missing.
   base::Result<> make_room(uint32_t need);
 
 private:

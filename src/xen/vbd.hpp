@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Virtual block devices by name and by number, as Xen's docs/man/xen-vbd-interface.7 has them.
 // Whole disks only: xvda, xvdb, ... xvdz, xvdaa, ... xvdzz.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/vchan.hpp"
 
 #include "xen/xen_headers.hpp"
@@ -111,10 +112,6 @@ base::Result<size_t> Vchan::write(std::span<const std::byte> bytes) {
   if (put < 0)
     return base::fail_errno(EPIPE, "write to the vchan");
   return static_cast<size_t>(put);
-}
-
-size_t Vchan::readable() const {
-  return static_cast<size_t>(std::max(0, ::libxenvchan_data_ready(channel_.get())));
 }
 
 } // namespace linstub::xen

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Vchan: a flow of bytes both ways between two domains over shared memory (libxenvchan).
 //
 // The domain that serves shares its own pages; the other one maps them. Nothing here blocks.
@@ -24,9 +25,8 @@ constexpr size_t largest_ring = size_t{1} << 18;
 class Vchan {
 public:
   // Shares rings with `peer`, and writes ring-ref and event-channel below `path`, readable for
-  // `peer` only. One client at a time. The sizes are the least
-  // bytes for each way; each way costs whole pages (1 KiB one way and 2 KiB the other fit into one
-  // page together).
+  // `peer` only. One client at a time. Each ring has at least the bytes that are asked for, and
+  // takes whole pages (but 1 KiB one way and 2 KiB the other fit into one page together).
   struct Sizes {
     size_t to_us = 0;
     size_t to_peer = 0;
@@ -61,9 +61,6 @@ public:
   // Writes as much as there is room for, 0 if there is none. Code EPIPE when the other side has
   // closed.
   base::Result<size_t> write(std::span<const std::byte> bytes);
-
-  // How many bytes can be read now; asks for an event when that changes.
-  [[nodiscard]] size_t readable() const;
 
 private:
   struct Close {

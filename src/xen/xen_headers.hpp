@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The one place where Xen's C headers come in. They have no `extern "C"` of their own, and want
 // xenctrl.h first. The system's headers that they include come before them, because templates may
 // not stand inside `extern "C"`. (libxl's are in libxl_headers.hpp: linstub-init must not need it.)

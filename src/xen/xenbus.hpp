@@ -1,15 +1,28 @@
-// The states of a PV device's two ends: the "state" node in each one's directory of xenstore
-// (xen/io/xenbus.h: XenbusState).
+// SPDX-License-Identifier: MIT
+// XenbusState: the states of a PV device's two ends, in Xen's words: the node "state" in each one's
+// directory of xenstore (xen/io/xenbus.h).
 #pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
 
 namespace linstub::xen {
 
-constexpr unsigned xenbus_new = 1;     // XenbusStateInitialising
-constexpr unsigned xenbus_waiting = 2; // XenbusStateInitWait
-constexpr unsigned xenbus_initialised = 3;
-constexpr unsigned xenbus_connected = 4;
-constexpr unsigned xenbus_closing = 5;
-constexpr unsigned xenbus_closed = 6;
-constexpr unsigned xenbus_reconfiguring = 7;
+enum class XenbusState : uint8_t {
+  unknown = 0, // in no node: there is none, or what stands there is no state
+  initialising = 1,
+  init_wait = 2, // the backend: for details of the frontend
+  initialised = 3,
+  connected = 4,
+  closing = 5,
+  closed = 6,
+  reconfiguring = 7,
+  reconfigured = 8,
+};
+constexpr XenbusState last_xenbus_state = XenbusState::reconfigured;
+
+// As the node has it.
+inline std::string text(XenbusState state) { return std::to_string(std::to_underlying(state)); }
 
 } // namespace linstub::xen

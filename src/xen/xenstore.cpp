@@ -1,14 +1,13 @@
+// SPDX-License-Identifier: MIT
 #include "xen/xenstore.hpp"
 
+#include "xen/xenstored.hpp"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/types.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,22 +21,10 @@ extern "C" {
 namespace linstub::xen {
 namespace {
 
-constexpr const char *socket_path = "/run/xenstored/socket";
-constexpr const char *device_path = "/dev/xen/xenbus";
 constexpr size_t most_events = 4096; // queued while a request waits for its answer
 
 constexpr std::array<std::pair<Access, char>, 4> access_letters{
     {{Access::none, 'n'}, {Access::read, 'r'}, {Access::write, 'w'}, {Access::both, 'b'}}};
-
-base::Result<base::Fd> open_connection() {
-  base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  ::strcpy(address.sun_path, socket_path);
-  if (fd && ::connect(fd.get(), reinterpret_cast<sockaddr *>(&address), sizeof address) == 0)
-    return fd;
-  return base::open_file(device_path, O_RDWR);
-}
 
 // The pieces of "one\0two\0".
 std::vector<std::string> split(std::string_view text) {
@@ -70,7 +57,8 @@ struct Xenstore::Message {
 };
 
 base::Result<Xenstore> Xenstore::connect() {
-  base::Fd connection = TRY(open_connection().transform_error(base::doing("connect to xenstore")));
+  base::Fd connection =
+      TRY(connect_xenstored().transform_error(base::doing("connect to xenstore")));
   base::Fd queued(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   base::Fd either(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event readable{.events = EPOLLIN, .data = {}};
@@ -127,7 +115,7 @@ base::Result<uint32_t> Xenstore::send(uint32_t type, std::string_view payload) {
 }
 
 base::Result<std::string> Xenstore::answer(uint32_t request) {
-  auto deadline = base::Deadline::after(answer_deadline);
+  auto deadline = base::Deadline::after(answer_timeout);
   for (;;) {
     Message message = TRY(receive(deadline));
     if (message.type == XS_WATCH_EVENT) {
@@ -251,21 +239,6 @@ base::Result<> Xenstore::set_permissions(const std::string &path,
   return {};
 }
 
-base::Result<std::vector<Permission>> Xenstore::permissions(const std::string &path) {
-  auto what = base::doing("read the permissions of xenstore node {}", path);
-  std::string text = TRY(request(XS_GET_PERMS, terminated(path)).transform_error(what));
-  std::vector<Permission> result;
-  for (const std::string &one : split(text)) {
-    const auto *letter = std::ranges::find(access_letters, one.empty() ? '\0' : one.front(),
-                                           &std::pair<Access, char>::second);
-    if (letter == access_letters.end())
-      return base::fail("xenstored says \"{}\" of the permissions of {}", one, path);
-    uint64_t domid = TRY(parse_number(one.substr(1), UINT16_MAX).transform_error(what));
-    result.push_back({.domid = DomId{static_cast<uint16_t>(domid)}, .access = letter->first});
-  }
-  return result;
-}
-
 base::Result<> Xenstore::transaction(const std::function<base::Result<>()> &body) {
   for (int tries = 0; tries < most_tries; tries++) {
     std::string id = TRY(request(XS_TRANSACTION_START, terminated(""))
@@ -308,7 +281,7 @@ base::Result<std::optional<Xenstore::Event>> Xenstore::next_event() {
     pollfd ready{.fd = connection_.get(), .events = POLLIN, .revents = 0};
     if (::poll(&ready, 1, 0) <= 0)
       return std::nullopt;
-    Message message = TRY(receive(base::Deadline::after(answer_deadline)));
+    Message message = TRY(receive(base::Deadline::after(answer_timeout)));
     std::vector<std::string> parts = split(message.body);
     if (message.type == XS_WATCH_EVENT && parts.size() >= 2)
       return Event{.path = std::move(parts[0]), .token = std::move(parts[1])};
@@ -316,23 +289,6 @@ base::Result<std::optional<Xenstore::Event>> Xenstore::next_event() {
 }
 
 int Xenstore::fd() const { return either_.get(); }
-
-base::Result<bool> Xenstore::wait_for(const std::string &path, base::Deadline deadline,
-                                      const std::function<base::Result<bool>()> &done) {
-  Xenstore events = TRY(connect());
-  TRY(events.watch(path, "wait"));
-  for (;;) {
-    while (TRY(events.next_event())) {
-    }
-    if (TRY(done()))
-      return true;
-    if (deadline.passed())
-      return false;
-    pollfd ready{.fd = events.fd(), .events = POLLIN, .revents = 0};
-    if (::poll(&ready, 1, static_cast<int>(deadline.left().count())) < 0 && errno != EINTR)
-      return base::fail_errno(errno, "wait for a change of xenstore node {}", path);
-  }
-}
 
 base::Result<> Xenstore::set_target(DomId domid, DomId target) {
   std::string payload = terminated(base::format("{}", domid));

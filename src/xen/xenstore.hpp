@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Xenstore: a connection to xenstored, through its socket in dom0, through /dev/xen/xenbus in
 // another domain. It speaks the protocol itself (xen/io/xs_wire.h, Xen's docs/misc/xenstore.txt):
 // libxenstore needs a thread for watches, and its static version, built without one, fails every
@@ -5,7 +6,7 @@
 //
 // Every value that is read is bounded: who reads says how long it may be. Relative paths are
 // relative to /local/domain/<own domid>. A request waits for its answer, at most
-// `answer_deadline`. Errors carry xenstored's errno (ENOENT: no such node; EACCES: not for this
+// `answer_timeout`. Errors carry xenstored's errno (ENOENT: no such node; EACCES: not for this
 // domain). After an error of the connection itself every later call fails too.
 #pragma once
 
@@ -13,7 +14,6 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
-#include "xen/watches.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -30,7 +30,8 @@ namespace linstub::xen {
 // What a domain that is named may do with a node.
 enum class Access { none, read, write, both };
 
-// The first names the owner, who may do all, and what every domain that is not named may do.
+// The first of a node's names its owner, who may do anything, and what the domains that are not
+// named may do.
 struct Permission {
   DomId domid{};
   Access access = Access::none;
@@ -39,7 +40,7 @@ struct Permission {
 };
 
 constexpr size_t longest_value = 4096; // XENSTORE_PAYLOAD_MAX
-constexpr auto answer_deadline = std::chrono::seconds(30);
+constexpr auto answer_timeout = std::chrono::seconds(30);
 
 class Xenstore {
 public:
@@ -81,7 +82,6 @@ public:
   base::Result<> remove(const std::string &path);
 
   base::Result<> set_permissions(const std::string &path, std::span<const Permission> permissions);
-  base::Result<std::vector<Permission>> permissions(const std::string &path);
 
   // Runs `body` in a transaction, and again when xenstored says that somebody else was faster, at
   // most `most_tries` times. Within `body` the calls above belong to the transaction. An error of
@@ -94,23 +94,19 @@ public:
   base::Result<> watch(const std::string &path, const std::string &token);
   base::Result<> unwatch(const std::string &path, const std::string &token);
 
-  using Event = WatchEvent;
+  struct Event {
+    std::string path; // what has changed: the watched node or one below it
+    std::string token;
+  };
 
   // The next event, nothing if there is none now. When fd() is readable, call it until it says
   // that there is none.
   base::Result<std::optional<Event>> next_event();
 
-  // Readable when there are events: for an EventLoop. Belongs to the connection. -1 before the
-  // first watch().
+  // Readable when there are events: for an EventLoop. Belongs to the connection.
   [[nodiscard]] int fd() const;
 
-  // Waits until `done` says yes, asking again whenever something below `path` changes. False if
-  // the deadline passes first. Uses a connection of its own, so events of this one stay where
-  // they are; `done` may use this one.
-  base::Result<bool> wait_for(const std::string &path, base::Deadline deadline,
-                              const std::function<base::Result<bool>()> &done);
-
-  // dom0 only: tells xenstored that `domid` acts for `target` (it gets the rights of the target).
+  // dom0 only: tells xenstored that `domid` acts for `target` (what the target may do, it may do).
   base::Result<> set_target(DomId domid, DomId target);
 
   // dom0 only: tells xenstored that a domain that had shut down runs again.

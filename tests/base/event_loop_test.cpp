@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/event_loop.hpp"
 
 #include <gmock/gmock.h>
@@ -42,6 +43,23 @@ TEST_F(Loop, TimersExpireInOrder) {
   auto early = loop_->at(Deadline::after(Milliseconds(5)), [&] { order.push_back(1); });
   ASSERT_TRUE(loop_->run_until(soon_));
   EXPECT_THAT(order, ElementsAre(1, 2));
+}
+
+TEST_F(Loop, SoonIsAfterTheCallbackThatAsksForItAndInOrder) {
+  std::vector<int> order;
+  EventLoop::Handle first;
+  EventLoop::Handle second;
+  auto start = loop_->soon([&] {
+    first = loop_->soon([&] { order.push_back(2); });
+    second = loop_->soon([&] {
+      order.push_back(3);
+      loop_->stop();
+    });
+    order.push_back(1);
+  });
+  EXPECT_THAT(order, ElementsAre());
+  ASSERT_TRUE(loop_->run_until(soon_));
+  EXPECT_THAT(order, ElementsAre(1, 2, 3));
 }
 
 TEST_F(Loop, DestroyedHandleIsNotCalled) {
@@ -106,8 +124,10 @@ TEST_F(Loop, ReportsSignals) {
 }
 
 TEST_F(Loop, EndsAtItsDeadline) {
-  ASSERT_TRUE(loop_->run_until(Deadline::after(Milliseconds(5))));
-  SUCCEED();
+  Deadline deadline = Deadline::after(Milliseconds(5));
+  ASSERT_TRUE(loop_->run_until(deadline));
+  EXPECT_TRUE(deadline.passed());
+  EXPECT_FALSE(soon_.passed());
 }
 
 } // namespace

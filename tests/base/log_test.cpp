@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/log.hpp"
 
 #include <gmock/gmock.h>
@@ -21,6 +22,18 @@ TEST(Log, WritesOneLineWithProgramAndLevel) {
   log_debug("not shown");
   EXPECT_EQ(::testing::internal::GetCapturedStderr(),
             "tester: warning: disk xvda is slow\ntester: ready\n");
+}
+
+TEST(Log, SaysWhatHasFailedAndNothingOfWhatHasNot) {
+  set_log("tester", LogLevel::info);
+  ::testing::internal::CaptureStderr();
+  log_failure(Result<int>(3));
+  log_failure(Result<>());
+  log_failure(Result<>(fail("open {}: no {{}}", "xvda")).transform_error(doing("plug")));
+  log_failure(Result<int>(fail("slow")), LogLevel::warning);
+  log_failure(Result<>(fail("not shown")), LogLevel::debug);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "tester: error: plug: open xvda: no {}\ntester: warning: slow\n");
 }
 
 TEST(Log, ForeignTextCannotSteerATerminal) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/complete.hpp"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
-// The file behind a state disk. It lies in /run/linstub, so these tests need to be root, as dom0
-// is.
+// SPDX-License-Identifier: MIT
+// The file behind a state disk.
 #include "disk/state_file.hpp"
 #include "wire/state_record.hpp"
 
@@ -31,15 +31,7 @@ std::string content_of(const base::Fd &fd) {
   return text;
 }
 
-class StateFileTest : public ::testing::Test {
-protected:
-  void SetUp() override {
-    if (::geteuid() != 0)
-      GTEST_SKIP() << "not root";
-  }
-};
-
-TEST_F(StateFileTest, GivesBackQemusBytesAndNothingElse) {
+TEST(StateFile, GivesBackQemusBytesAndNothingElse) {
   std::string state(700'001, 'q');
   auto file = StateFile::fill(guest, memory(state));
   ASSERT_TRUE(file) << file.error().message();
@@ -50,7 +42,7 @@ TEST_F(StateFileTest, GivesBackQemusBytesAndNothingElse) {
   EXPECT_EQ(content_of(target), state);
 }
 
-TEST_F(StateFileTest, IsSparseAndGoesWithItsObject) {
+TEST(StateFile, IsSparseAndGoesWithItsObject) {
   std::string path;
   {
     auto file = StateFile::make(guest);
@@ -64,7 +56,7 @@ TEST_F(StateFileTest, IsSparseAndGoesWithItsObject) {
   EXPECT_NE(::access(path.c_str(), F_OK), 0);
 }
 
-TEST_F(StateFileTest, RefusesWhatAStubDomainHasNotFinishedOrHasDamaged) {
+TEST(StateFile, RefusesWhatAStubDomainHasNotFinishedOrHasDamaged) {
   auto empty = StateFile::make(guest);
   ASSERT_TRUE(empty);
   auto checked = empty->check();
@@ -83,13 +75,13 @@ TEST_F(StateFileTest, RefusesWhatAStubDomainHasNotFinishedOrHasDamaged) {
   EXPECT_THAT(copied.error().message(), HasSubstr("damaged"));
 }
 
-TEST_F(StateFileTest, RefusesAnEmptySavedState) {
+TEST(StateFile, RefusesAnEmptySavedState) {
   auto file = StateFile::fill(guest, memory(""));
   ASSERT_FALSE(file);
   EXPECT_THAT(file.error().message(), HasSubstr("empty"));
 }
 
-TEST_F(StateFileTest, SaysThatTheTargetIsFull) {
+TEST(StateFile, SaysThatTheTargetIsFull) {
   auto file = StateFile::fill(guest, memory("device state"));
   ASSERT_TRUE(file);
   auto full = base::open_file("/dev/full", O_WRONLY);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dm/helper.hpp"
 
 #include <gmock/gmock.h>

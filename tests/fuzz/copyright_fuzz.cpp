@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any bytes as a copyright file: what is accepted names licences that can be shown.
 #include "image/copyright.hpp"
 

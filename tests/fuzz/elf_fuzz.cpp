@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any bytes as an ELF file.
 #include "image/elf.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any bytes as a manifest; one that is accepted is written and read back as the same, and its
 // identity alone is that of the whole.
 #include "manifest/manifest.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Feeds both sides of the channel with foreign bytes, hello already said and a few streams open.
 #include "wire/mux.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a PCI device and sysfs say of it: configuration space, resources, addresses. First byte of
 // the input: which parser.
 #include "pci/host_pci.hpp"

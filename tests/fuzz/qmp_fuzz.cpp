@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // QMP from both sides: whatever comes, nothing grows without bound and nothing is passed on that
 // is not well-formed.
 #include "qmp/policy.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The record of a state disk: what is accepted is what is written, byte by byte.
 #include "wire/state_record.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/contents.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Small ELF files for tests: just enough of a dynamic section to be read.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "elf_builder.hpp"
 #include "image/elf.hpp"
 
@@ -58,7 +59,7 @@ TEST(Elf, IsNeverReadBeyondItsEnd) {
   const std::string whole =
       build_elf({.interpreter = "/lib64/ld.so", .soname = "x", .needed = {"libc.so.6"}});
   for (size_t size = 0; size < whole.size(); size++) {
-    // An exact copy, so that AddressSanitizer sees a read behind it.
+    // An exact copy, so that AddressSanitizer sees a read beyond it.
     const std::vector<char> part(whole.begin(), whole.begin() + static_cast<long>(size));
     EXPECT_FALSE(parse_elf(std::as_bytes(std::span(part)))) << size;
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/locked_inputs.hpp"
 
 #include <gmock/gmock.h>

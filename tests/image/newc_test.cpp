@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/newc.hpp"
 #include "image/zstd.hpp"
 

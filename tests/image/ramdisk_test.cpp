@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "image/image_build.hpp"
 #include "image/ramdisk.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "image/apt.hpp"
 #include "image/command_step.hpp"
 #include "image/image_inputs.hpp"

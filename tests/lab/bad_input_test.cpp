@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What cannot work fails early, with a sentence that says what and why, and leaves nothing behind.
 #include "scenario.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "busy_guest.hpp"
 
 #include "lab/screenshot.hpp"

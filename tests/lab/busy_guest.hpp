@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // BusyGuest: a guest that counts over a TCP connection to dom0, writes to its disk and shows a
 // picture, and so notices what a save, a migration or an upgrade loses.
 #pragma once
@@ -8,14 +9,14 @@ namespace linstub::lab {
 
 class BusyGuest {
 public:
-  // Starts it; the test fails if it does not come to work. The scenario must outlive it.
+  // Starts it; the test fails if it does not get to work. The scenario must outlive it.
   BusyGuest(Scenario &scenario, const std::string &name, DeviceModel device_model);
 
   // After a restore: it has another domid and another terminal.
   void found_again();
 
-  // It has lost nothing: no line of the TCP connection, no byte of the disk, no pixel, no second
-  // of its own uptime's order; and it goes on.
+  // It has lost nothing: no line of the TCP connection, no byte of the disk, no pixel; and it goes
+  // on.
   void expect_all_well(const std::string &when);
 
   // It answers; its connection may have been cut by the test.

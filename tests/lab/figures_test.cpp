@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Speed beside QEMU in dom0, in one run. Printed, never judged: the host is emulated.
 #include "lab/figures.hpp"
 #include "scenario.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The image under libxl's own Linux stub domain mode (Xen's docs/misc/stubdom.txt).
 #include "scenario.hpp"
 
@@ -6,6 +7,8 @@ namespace {
 
 using std::chrono::seconds;
 
+constexpr int most_tries = 3;
+
 class LibxlMode : public Scenario {};
 
 TEST_F(LibxlMode, BootsAGuest) {
@@ -13,11 +16,11 @@ TEST_F(LibxlMode, BootsAGuest) {
   GuestConfig config{.name = "t-libxl", .device_model = DeviceModel::libxl_stub};
   config.extra = {"vnc = 0"};
   auto guest = GuestRun::create(host(), config, seconds(180));
-  // libxl gives a stub domain of its own 30 s to start, a QEMU in dom0 for its consoles included.
-  for (int tries = 1; tries < 3 && why(guest).contains("startup timed out"); tries++)
+  // libxl gives a stub domain of its own 30 s to start, a QEMU in dom0 for its consoles included. A
+  // host that is busy for a moment may need a second try; an image that never starts fails them
+  // all.
+  for (int tries = 1; tries < most_tries && why(guest).contains("startup timed out"); tries++)
     guest = GuestRun::create(host(), config, seconds(180));
-  if (why(guest).contains("startup timed out"))
-    GTEST_SKIP() << "this host is too slow for the 30 s that libxl allows";
   ASSERT_TRUE(guest) << why(guest);
   ASSERT_TRUE(guest->follow());
   auto ready = guest->wait_for("+ ready", seconds(240));

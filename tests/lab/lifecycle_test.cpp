@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The life of a guest on a stub domain, and every way it can end.
 #include "lab/screenshot.hpp"
 #include "scenario.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // linstub-lab-tests: the scenarios, on a nested lab or on a real Xen host.
 //
 //     linstub-lab-tests --tree DIR [--config DIR] [--shape iommu] [--host user@xen]
@@ -26,7 +27,7 @@ const char *scenarios_of(Shape shape) { return shape == Shape::iommu ? "*Pci*" :
 
 std::optional<Stage> the_stage;
 
-// Which tests failed for a reason that is the lab's.
+// Which tests failed because the lab did.
 class LabFailures : public ::testing::EmptyTestEventListener {
 public:
   void OnTestEnd(const ::testing::TestInfo &test) override {
@@ -106,7 +107,7 @@ int main(int argc, char **argv) {
 
   auto stage = lab::Stage::prepare(options);
   if (!stage) {
-    std::printf("the lab cannot be had: %s\n", stage.error().message().c_str());
+    std::printf("there is no lab: %s\n", stage.error().message().c_str());
     return lab::infrastructure_failed;
   }
   lab::the_stage = std::move(*stage);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What can go wrong with passed-through PCI devices: said clearly, and nothing left behind.
 #include "pci_scenario.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What only Linstub has to show of passed-through PCI devices: whose they are, what the stub domain
 // may do to them, and that they come back whole from it.
 #include "pci_scenario.hpp"

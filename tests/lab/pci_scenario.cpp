@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pci_scenario.hpp"
 
 #include <cstdlib>

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: MIT
 // PciScenario: the fixture of the scenarios of passed-through PCI devices, on the lab with an
 // emulated IOMMU and spare devices (shape iommu).
 //
 // 0000:00:10.0 and 11.0 are Intel 82574L NICs (MSI-X, MSI or INTx; memory and port BARs), 12.0 is a
 // Realtek 8139 (INTx), 13.0 an NVMe disk (MSI-X), 14.0 an AHCI controller with a disk (MSI). The
-// NICs share a network of their own. What dom0 keeps of them is the other end of what a guest
+// NICs share a network of their own: the one that dom0 keeps is the other end of what a guest
 // sends.
 #pragma once
 
@@ -46,7 +47,7 @@ protected:
   // dom0's end of the NICs' network: the 82574L that it keeps.
   void set_up_peer();
 
-  // So much from the guest to dom0 and back, over the passed-through NIC, hashes equal.
+  // So many MiB from the guest to dom0 and back, over the passed-through NIC, hashes equal.
   void carries_data(GuestRun &guest, int mebibytes);
 
   // The guest's interrupts by that name: how many, and that they are of the kind.

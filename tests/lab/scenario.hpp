@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Scenario: the fixture of the lab's tests. Each runs on one host; at its end nothing may be left
 // in dom0 that was not there before.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Save, restore, checkpoint, migration and upgrade of a guest at work, and what can go wrong.
 #include "busy_guest.hpp"
 #include "lab/figures.hpp"
@@ -266,7 +267,7 @@ TEST_F(StateOf, AnOldStubDomainThatIsKilledDuringAnUpgradeCrashesTheGuest) {
   EXPECT_THAT(left_within(seconds(90)), IsEmpty());
 }
 
-// Who has lost its device model cannot run on; it is told so, and nothing stays.
+// A guest that has lost its device model cannot run on; that is said, and nothing stays.
 TEST_P(WhileSaving, ADeathCrashesTheGuestAndLeavesNothing) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);

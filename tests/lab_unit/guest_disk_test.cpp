@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/guest_disk.hpp"
 
 #include <gtest/gtest.h>

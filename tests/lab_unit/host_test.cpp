@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/dom0_disk.hpp"
 #include "lab/guest_run.hpp"
 #include "lab/host.hpp"

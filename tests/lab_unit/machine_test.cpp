@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/machine.hpp"
 
 #include <gmock/gmock.h>

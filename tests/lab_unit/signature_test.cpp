@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lab/signature.hpp"
 
 #include <gtest/gtest.h>

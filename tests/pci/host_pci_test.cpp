@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "pci/host_pci.hpp"
 
@@ -40,7 +41,7 @@ TEST(PciResources, AreTheRangesOfTheBaseAddressRegisters) {
 TEST(PciResources, AreRefusedWhereAPageIsSharedWithOthers) {
   auto ranges = parse_pci_resources(one("0xfebf0100 0xfebf01ff 0x40200"));
   ASSERT_FALSE(ranges);
-  EXPECT_THAT(ranges.error().message(), HasSubstr("begin of a page"));
+  EXPECT_THAT(ranges.error().message(), HasSubstr("beginning of a page"));
 }
 
 TEST(PciResources, AreRefusedWithoutAnAddress) {
@@ -49,7 +50,7 @@ TEST(PciResources, AreRefusedWithoutAnAddress) {
   EXPECT_THAT(ranges.error().message(), HasSubstr("points nowhere"));
 }
 
-TEST(PciResources, MayHaveASmallRangeAtTheBeginOfAPage) {
+TEST(PciResources, MayHaveASmallRangeAtTheBeginningOfAPage) {
   auto ranges = parse_pci_resources(one("0xfebeb000 0xfebeb0ff 0x40200"));
   ASSERT_TRUE(ranges);
   EXPECT_THAT(*ranges, ElementsAre(PciRange{PciSpace::memory, 0xfebeb000, 0x100}));

@@ -1,16 +1,28 @@
+// SPDX-License-Identifier: MIT
 #include "pci/pci_backend.hpp"
 #include "pci/pci_change.hpp"
 #include "xen/xenbus.hpp"
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace linstub::pci {
 namespace {
 
+using xen::XenbusState;
+
+std::vector<XenbusState> all_states() {
+  std::vector<XenbusState> all;
+  for (uint8_t state = 0; state <= std::to_underlying(xen::last_xenbus_state); state++)
+    all.push_back(XenbusState{state});
+  return all;
+}
+
 constexpr PciFacts connected{.held = false,
                              .taken = true,
-                             .backend = xen::xenbus_connected,
-                             .frontend = xen::xenbus_connected,
+                             .backend = XenbusState::connected,
+                             .frontend = XenbusState::connected,
                              .listed = true,
                              .late = false};
 
@@ -26,19 +38,19 @@ TEST(PciChange, WaitsForADeviceThatSomebodyHolds) {
 }
 
 TEST(PciChange, WaitsUntilPcifrontIsIdle) {
-  for (unsigned backend = 0; backend <= 8; backend++) {
-    for (unsigned frontend = 0; frontend <= 8; frontend++) {
+  for (XenbusState backend : all_states()) {
+    for (XenbusState frontend : all_states()) {
       PciFacts facts{.backend = backend, .frontend = frontend};
       PciFacts late = with(facts, [](auto &f) { f.late = true; });
-      bool closed = backend == xen::xenbus_closing || backend == xen::xenbus_closed ||
-                    frontend == xen::xenbus_closing || frontend == xen::xenbus_closed;
-      bool idle =
-          backend == 0 || (backend == xen::xenbus_connected && frontend == xen::xenbus_connected);
+      bool closed = backend == XenbusState::closing || backend == XenbusState::closed ||
+                    frontend == XenbusState::closing || frontend == XenbusState::closed;
+      bool idle = backend == XenbusState::unknown ||
+                  (backend == XenbusState::connected && frontend == XenbusState::connected);
       PciNext wanted = closed ? PciNext::refused : idle ? PciNext::connect : PciNext::wait;
-      EXPECT_EQ(next(PciStage::waiting, facts), wanted) << backend << ' ' << frontend;
+      EXPECT_EQ(next(PciStage::waiting, facts), wanted) << text(backend) << ' ' << text(frontend);
       EXPECT_EQ(next(PciStage::waiting, late),
                 wanted == PciNext::wait ? PciNext::timed_out : wanted)
-          << backend << ' ' << frontend;
+          << text(backend) << ' ' << text(frontend);
     }
   }
 }
@@ -49,18 +61,20 @@ TEST(PciChange, IsAttachedOnlyWhenBothEndsAndLinstubInitAndXenPcibackSaySo) {
             PciNext::wait);
   EXPECT_EQ(next(PciStage::connecting, with(connected, [](auto &f) { f.taken = false; })),
             PciNext::wait);
-  for (unsigned state : {0U, 1U, 2U, 3U, 7U, 8U}) {
+  for (XenbusState state :
+       {XenbusState::unknown, XenbusState::initialising, XenbusState::init_wait,
+        XenbusState::initialised, XenbusState::reconfiguring, XenbusState::reconfigured}) {
     EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.backend = state; })),
               PciNext::wait)
-        << state;
+        << text(state);
     EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.frontend = state; })),
               PciNext::wait)
-        << state;
+        << text(state);
   }
 }
 
 TEST(PciChange, FailsAtOnceWhenAnEndCloses) {
-  for (unsigned state : {xen::xenbus_closing, xen::xenbus_closed}) {
+  for (XenbusState state : {XenbusState::closing, XenbusState::closed}) {
     EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.backend = state; })),
               PciNext::refused);
     EXPECT_EQ(next(PciStage::connecting, with(connected, [&](auto &f) { f.frontend = state; })),
@@ -70,19 +84,21 @@ TEST(PciChange, FailsAtOnceWhenAnEndCloses) {
 
 // What is removed while xen-pciback writes to it comes back, and the device stays where it is.
 TEST(PciChange, LetsXenPcibackFinishBeforeAFailedAttachIsUndone) {
-  for (unsigned backend : {xen::xenbus_new, xen::xenbus_waiting, xen::xenbus_reconfiguring}) {
-    PciFacts facts{.backend = backend, .frontend = xen::xenbus_closed};
-    EXPECT_EQ(next(PciStage::connecting, facts), PciNext::wait) << backend;
+  for (XenbusState backend :
+       {XenbusState::initialising, XenbusState::init_wait, XenbusState::reconfiguring}) {
+    PciFacts facts{.backend = backend, .frontend = XenbusState::closed};
+    EXPECT_EQ(next(PciStage::connecting, facts), PciNext::wait) << text(backend);
     facts.late = true;
-    EXPECT_EQ(next(PciStage::connecting, facts), PciNext::timed_out) << backend;
+    EXPECT_EQ(next(PciStage::connecting, facts), PciNext::timed_out) << text(backend);
   }
-  EXPECT_EQ(next(PciStage::connecting, {.backend = 8, .frontend = xen::xenbus_closed}),
+  EXPECT_EQ(next(PciStage::connecting,
+                 {.backend = XenbusState::reconfigured, .frontend = XenbusState::closed}),
             PciNext::refused);
 }
 
 TEST(PciChange, DoesNotWaitForEver) {
   for (PciStage stage : {PciStage::waiting, PciStage::connecting, PciStage::leaving})
-    for (unsigned backend = 0; backend <= 8; backend++)
+    for (XenbusState backend : all_states())
       for (bool held : {false, true})
         EXPECT_NE(next(stage, {.held = held, .backend = backend, .late = true}), PciNext::wait);
 }
@@ -91,18 +107,21 @@ TEST(PciChange, IsDetachedWhenPcibackHasLetGo) {
   EXPECT_EQ(next(PciStage::leaving, connected), PciNext::detached);
   EXPECT_EQ(next(PciStage::leaving, with(connected, [](auto &f) { f.held = true; })),
             PciNext::wait);
-  EXPECT_EQ(next(PciStage::leaving, with(connected, [](auto &f) { f.backend = 7; })),
+  EXPECT_EQ(next(PciStage::leaving,
+                 with(connected, [](auto &f) { f.backend = XenbusState::reconfiguring; })),
             PciNext::wait);
   EXPECT_EQ(
-      next(PciStage::leaving, with(connected, [](auto &f) { f.backend = xen::xenbus_closed; })),
+      next(PciStage::leaving, with(connected, [](auto &f) { f.backend = XenbusState::closed; })),
       PciNext::stuck);
 }
 
 TEST(PciChange, ListensToNothingThatTheStubDomainSaysWhenADeviceLeaves) {
-  for (unsigned frontend = 0; frontend <= 8; frontend++)
+  for (XenbusState frontend : all_states())
     for (bool listed : {false, true})
-      EXPECT_EQ(next(PciStage::leaving,
-                     {.held = true, .backend = 7, .frontend = frontend, .listed = listed}),
+      EXPECT_EQ(next(PciStage::leaving, {.held = true,
+                                         .backend = XenbusState::reconfiguring,
+                                         .frontend = frontend,
+                                         .listed = listed}),
                 PciNext::wait);
 }
 

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 #include "plan/arguments.hpp"
 #include "plan/consoles.hpp"
 #include "plan/drives.hpp"
+#include "plan/stub_plan.hpp"
 
 #include <gmock/gmock.h>
 
@@ -55,15 +57,15 @@ TEST(Translate, SortsLibxlsArguments) {
   EXPECT_EQ(translated->guest, xen::DomId{7});
   EXPECT_EQ(translated->name, "guest");
   EXPECT_EQ(translated->start, Start::running);
-  EXPECT_EQ(translated->disks,
+  EXPECT_EQ(disks_of(*translated),
             (std::vector<disk::Disk>{{.path = "/images/guest.img", .vdev = "xvda"}}));
   EXPECT_EQ(translated->nics, (std::vector<Nic>{{.index = 0,
                                                  .interface = "vif7.0-emu",
                                                  .bridge = "xenbr0",
                                                  .mac = "02:16:3e:01:02:03"}}));
   EXPECT_EQ(translated->monitors,
-            (std::vector<Monitor>{{.path = "/var/run/xen/qmp-libxl-7"},
-                                  {.path = "/var/run/xen/qmp-libxenstat-7"}}));
+            (std::vector<MonitorAddress>{{.path = "/var/run/xen/qmp-libxl-7"},
+                                         {.path = "/var/run/xen/qmp-libxenstat-7"}}));
   EXPECT_EQ(translated->vnc,
             (VncAddress{.host = "127.0.0.1", .first_port = 5900, .last_port = 5999}));
   EXPECT_EQ(translated->serial, (std::vector<SerialPort>{{.kind = SerialKind::pty}}));
@@ -72,7 +74,7 @@ TEST(Translate, SortsLibxlsArguments) {
 TEST(Translate, LeavesNothingOfDom0ForQemu) {
   auto translated = plan(libxl_line);
   ASSERT_TRUE(translated) << translated.error().message();
-  EXPECT_EQ(joined(translated->qemu),
+  EXPECT_EQ(joined(qemu_arguments(*translated, {})),
             "-qmp unix:/run/qmp.sock,server=on,wait=off -xen-domid 7 -no-shutdown -nodefaults "
             "-no-user-config -name guest -vnc unix:/run/vnc.sock -display none "
             "-serial unix:/run/serial0.sock,server=on,wait=off -device VGA,vgamem_mb=16 "
@@ -88,13 +90,13 @@ TEST(Translate, TakesDirectBootFilesAfterTheDisks) {
   auto translated = plan("-xen-domid 7 -name g -kernel /boot/vmlinuz -initrd /boot/initrd "
                          "-append quiet -drive file=/d,if=ide,index=0,format=qcow2");
   ASSERT_TRUE(translated) << translated.error().message();
-  EXPECT_EQ(translated->disks[0].format, disk::DiskFormat::qcow2);
+  EXPECT_EQ(disks_of(*translated)[0].format, disk::DiskFormat::qcow2);
   ASSERT_EQ(translated->files.size(), 2);
   EXPECT_EQ(translated->files[0].disk.vdev, "xvdb");
   EXPECT_EQ(translated->files[0].path, "/run/files/kernel");
   EXPECT_EQ(translated->files[1].disk.vdev, "xvdc");
   EXPECT_EQ(translated->files[1].disk.mode, disk::DiskMode::read_only);
-  EXPECT_THAT(joined(translated->qemu),
+  EXPECT_THAT(joined(qemu_arguments(*translated, {})),
               HasSubstr("-kernel /run/files/kernel -initrd /run/files/initrd"));
 }
 
@@ -103,9 +105,23 @@ TEST(Translate, DropsTheConfinementOfAQemuInDom0) {
                          "-chardev socket,id=libxl-cmd,fd=9,server=on,wait=off");
   ASSERT_TRUE(translated) << translated.error().message();
   EXPECT_EQ(translated->start, Start::paused);
-  EXPECT_EQ(translated->monitors, (std::vector<Monitor>{{.path = "", .fd = 9}}));
-  EXPECT_EQ(joined(translated->qemu),
+  EXPECT_EQ(translated->monitors, (std::vector<MonitorAddress>{{.path = "", .fd = 9}}));
+  EXPECT_EQ(joined(qemu_arguments(*translated, {})),
             "-qmp unix:/run/qmp.sock,server=on,wait=off -xen-domid 7 -name g -S");
+}
+
+TEST(Translate, KeepsACommaInANameOfAnImage) {
+  auto translated = plan("-xen-domid 7 -drive file=/a,,b.img,if=ide,format=raw "
+                         "-device ide-hd,serial=a,,b");
+  ASSERT_TRUE(translated) << translated.error().message();
+  EXPECT_EQ(disks_of(*translated)[0].path, "/a,b.img");
+  EXPECT_THAT(joined(qemu_arguments(*translated, {})), HasSubstr("-device ide-hd,serial=a,,b"));
+}
+
+TEST(Translate, NotesTheVideoMemory) {
+  EXPECT_EQ(plan("-xen-domid 7 -device VGA,vgamem_mb=32")->video_memory, 32);
+  EXPECT_EQ(plan("-xen-domid 7 -device VGA")->video_memory, 0);
+  EXPECT_EQ(plan("-xen-domid 7 -device VGA,vgamem_mb=much")->video_memory, 0);
 }
 
 TEST(Translate, LetsAGuestSetItsOwnSettings) {
@@ -126,6 +142,8 @@ TEST(Translate, RefusesWithASentenceThatNamesTheOption) {
   EXPECT_THAT(refusal("-drive file=/x,format=vpc"), HasSubstr("vpc"));
   EXPECT_THAT(refusal("-chardev pty,id=libxl-channel0"), HasSubstr("channels"));
   EXPECT_THAT(refusal("-device usb-host,hostbus=1"), HasSubstr("USB"));
+  EXPECT_THAT(refusal("-device e1000,driver=usb-host"), HasSubstr("USB"));
+  EXPECT_THAT(refusal("-device xen-pci-passthrough,hostaddr=01:00.0"), HasSubstr("pci="));
   EXPECT_THAT(refusal("-serial tcp::4444"), HasSubstr("pty, null"));
   EXPECT_THAT(refusal("-m"), HasSubstr("needs a value"));
   EXPECT_THAT(refusal("-netdev type=tap,id=net0,ifname=../x"), HasSubstr("../x"));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan/description.hpp"
 
 #include <gmock/gmock.h>

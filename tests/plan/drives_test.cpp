@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The media of CD-ROM drives in a plan, and the names of disks.
 #include "plan/arguments.hpp"
 #include "plan/drives.hpp"
@@ -37,21 +38,21 @@ TEST(Media, AreInThePlanAsTheyWouldBeForANewGuest) {
   EXPECT_EQ(medium_of(plan, drive).value(), std::nullopt);
   ASSERT_TRUE(set_medium(plan, drive, disk("/images/a.iso", "xvdc")));
   EXPECT_EQ(medium_of(plan, drive).value(), "xvdc");
-  EXPECT_THAT(plan.disks, Contains(disk("/images/a.iso", "xvdc")));
-  EXPECT_THAT(plan.qemu, Contains("if=none,readonly=on,id=ide-5632,format=raw,"
-                                  "file.driver=host_device,file.filename=/dev/xvdc,"
-                                  "cache=writeback,aio=threads"));
+  EXPECT_THAT(disks_of(plan), Contains(disk("/images/a.iso", "xvdc")));
+  EXPECT_THAT(render(plan.qemu), Contains("if=none,readonly=on,id=ide-5632,format=raw,"
+                                          "file.driver=host_device,file.filename=/dev/xvdc,"
+                                          "cache=writeback,aio=threads"));
 }
 
 TEST(Media, AreReplacedAndTakenOut) {
   Plan plan = plan_with(",file=/images/a.iso,format=raw");
   EXPECT_EQ(medium_of(plan, drive).value(), "xvdb");
   ASSERT_TRUE(set_medium(plan, drive, disk("/images/b.iso", "xvdd")));
-  EXPECT_THAT(plan.disks,
+  EXPECT_THAT(disks_of(plan),
               ElementsAre(Field(&disk::Disk::vdev, "xvda"), disk("/images/b.iso", "xvdd")));
   ASSERT_TRUE(set_medium(plan, drive, std::nullopt));
-  EXPECT_EQ(plan.disks, plan_with("").disks);
-  EXPECT_EQ(plan.qemu, plan_with("").qemu);
+  EXPECT_EQ(disks_of(plan), disks_of(plan_with("")));
+  EXPECT_EQ(render(plan.qemu), render(plan_with("").qemu));
 }
 
 TEST(Media, AreForCdRomDrivesOnly) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "qmp/message.hpp"
 
 #include <gtest/gtest.h>

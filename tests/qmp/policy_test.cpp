@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "qmp/policy.hpp"
 
 #include <gtest/gtest.h>

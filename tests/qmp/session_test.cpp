@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "qmp/session.hpp"
 
 #include <gtest/gtest.h>

@@ -1,9 +1,17 @@
+// SPDX-License-Identifier: MIT
+#include "base/fd.hpp"
+#include "run/directory.hpp"
 #include "run/status.hpp"
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 namespace linstub::run {
 namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 TEST(Status, ComesBackAsItWas) {
   Status status{.guest = "g",
@@ -22,8 +30,49 @@ TEST(Status, ComesBackAsItWas) {
 }
 
 TEST(Status, HasAFileNameThatStaysInItsDirectory) {
-  EXPECT_EQ(status_path("web-1"), "/run/linstub/web-1.status");
-  EXPECT_EQ(status_path("../x y"), "/run/linstub/%2e.%2fx%20y.status");
+  const std::string start = std::string(directory()) + "/";
+  EXPECT_EQ(status_path("web-1"), start + "web-1.status");
+  EXPECT_EQ(status_path("../x y"), start + "%2e.%2fx%20y.status");
+}
+
+Status of(const std::string &guest, uint16_t domid) {
+  return {.guest = guest, .domid = xen::DomId{domid}, .phase = "serving"};
+}
+
+class StatusFiles : public ::testing::Test {
+protected:
+  StatusFiles() { std::filesystem::remove_all(directory()); }
+};
+
+TEST_F(StatusFiles, AreReadSortedByNameAndRemoved) {
+  EXPECT_THAT(read_all_status().value(), IsEmpty()) << "there is no directory yet";
+  ASSERT_TRUE(write_status(of("b", 2)));
+  ASSERT_TRUE(write_status(of("a", 1)));
+  EXPECT_THAT(read_all_status().value(), ElementsAre(of("a", 1), of("b", 2)));
+  remove_status("a");
+  EXPECT_THAT(read_all_status().value(), ElementsAre(of("b", 2)));
+}
+
+TEST_F(StatusFiles, AreLeftOutIfTheyAreNotToBeUnderstood) {
+  ASSERT_TRUE(write_status(of("a", 1)));
+  ASSERT_TRUE(base::replace_file(status_path("torn"), "{\"guest\":"));
+  ASSERT_TRUE(base::replace_file(std::string(directory()) + "/1-control", ""));
+  EXPECT_THAT(read_all_status().value(), ElementsAre(of("a", 1)));
+}
+
+TEST_F(StatusFiles, SayThatTheirLinstubDmIsDeadButKeepAnEarlierReason) {
+  Status failed = of("b", 2);
+  failed.phase = "failed";
+  failed.error = "the first reason";
+  ASSERT_TRUE(write_status(of("a", 1)));
+  ASSERT_TRUE(write_status(failed));
+  mark_failed(xen::DomId{1}, "linstub-dm has died");
+  mark_failed(xen::DomId{2}, "linstub-dm has died");
+  auto all = read_all_status();
+  ASSERT_THAT(all.value(), testing::SizeIs(2));
+  EXPECT_EQ(all->front().phase, "failed");
+  EXPECT_EQ(all->front().error, "linstub-dm has died");
+  EXPECT_EQ(all->back(), failed);
 }
 
 } // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/arguments.hpp"
 
 #include <fcntl.h>
@@ -28,6 +29,21 @@ TEST(Arguments, TapsBecomeDescriptors) {
   ASSERT_TRUE(result);
   EXPECT_THAT(*result, ElementsAre("-device", "e1000,id=nic1,netdev=net1,mac=00:16:3e:00:00:01",
                                    "-netdev", "tap,id=net1,fd=11"));
+}
+
+TEST(Arguments, ACommaInAValueIsNotTheEndOfIt) {
+  auto result = translated({"-netdev", "tap,ifname=a,,id=net7,id=net0"});
+  ASSERT_TRUE(result);
+  EXPECT_THAT(*result, ElementsAre("-netdev", "tap,id=net0,fd=10"));
+}
+
+TEST(Arguments, ATapIsOneWhateverItsValuesAndTheirOrder) {
+  auto result =
+      translated({"-netdev", "tap,ifname=a,,id=net5,,x,id=net1", "-netdev", "id=net2,type=tap"});
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_THAT(*result, ElementsAre("-netdev", "tap,id=net1,fd=11", "-netdev", "tap,id=net2,fd=12"));
+  Arguments same{"-netdev", "user,id=u,hostname=a,,type=tap"};
+  EXPECT_EQ(translated(same).value(), same);
 }
 
 TEST(Arguments, OtherNetworksAndOtherArgumentsStayAsTheyAre) {

@@ -1,4 +1,5 @@
-#include "fake_transport.hpp"
+// SPDX-License-Identifier: MIT
+#include "fake/transport.hpp"
 #include "stub/bridge.hpp"
 
 #include <gtest/gtest.h>
@@ -12,7 +13,7 @@ using base::Milliseconds;
 class BridgeTest : public testing::Test {
 protected:
   BridgeTest() {
-    bridge = *Bridge::create(*loop, std::make_unique<FakeTransport>(wire),
+    bridge = *Bridge::create(*loop, std::make_unique<fake::Transport>(wire),
                              [this]() -> base::Result<base::Fd> {
                                int pair[2];
                                ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair);
@@ -29,7 +30,7 @@ protected:
   void say(const std::string &text) { ::send(qemu.get(), text.data(), text.size(), 0); }
 
   std::unique_ptr<base::EventLoop> loop = *base::EventLoop::create();
-  FakeWire wire;
+  fake::Wire wire;
   base::Fd qemu;
   int connections = 0;
   std::unique_ptr<Bridge> bridge;

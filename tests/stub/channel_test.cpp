@@ -1,4 +1,5 @@
-#include "fake_transport.hpp"
+// SPDX-License-Identifier: MIT
+#include "fake/transport.hpp"
 #include "stub/channel.hpp"
 
 #include <gmock/gmock.h>
@@ -16,7 +17,7 @@ using wire::StreamId;
 // dom0's end: the same Mux, on the other side of the fake wire.
 class Dom0 final : public wire::Mux::Listener {
 public:
-  explicit Dom0(FakeWire &wire) : wire_(wire) {}
+  explicit Dom0(fake::Wire &wire) : wire_(wire) {}
 
   void exchange() {
     std::string text = wire_.receive();
@@ -50,7 +51,7 @@ public:
   std::string data;
 
 private:
-  FakeWire &wire_;
+  fake::Wire &wire_;
 
 public:
   wire::Mux mux{wire::Side::dom0, *this};
@@ -60,7 +61,7 @@ class ChannelTest : public testing::Test {
 protected:
   ChannelTest() {
     channel =
-        *Channel::create(*loop, std::make_unique<FakeTransport>(wire), log,
+        *Channel::create(*loop, std::make_unique<fake::Transport>(wire), log,
                          {.connected = [this] { connected++; },
                           .gone = [this](std::string_view why) { gone = why; },
                           .connect = [this](Service, uint8_t index) -> base::Result<base::Fd> {
@@ -98,7 +99,7 @@ protected:
   }
 
   std::unique_ptr<base::EventLoop> loop = *base::EventLoop::create();
-  FakeWire wire;
+  fake::Wire wire;
   LogRing log{4096};
   Dom0 dom0{wire};
   base::Fd qemu;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/frontends.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stub/lifecycle.hpp"
 
 #include <gtest/gtest.h>
@@ -69,7 +70,7 @@ TEST(Lifecycle, QemuEndingAndFailureEndTheDomainInEveryPhase) {
 
 TEST(Lifecycle, EveryPhaseThatWaitsHasADeadlineAndSaysWhatItWaitedFor) {
   for (Phase phase : {Phase::devices, Phase::qemu, Phase::running, Phase::leaving}) {
-    EXPECT_GT(facts(phase).deadline.count(), 0);
+    EXPECT_GT(facts(phase).timeout.count(), 0);
     EXPECT_FALSE(facts(phase).when_passed.empty());
     State state{.phase = phase, .mode = Mode::linstub, .client = false};
     EXPECT_EQ(step(state, Event::deadline).state.phase, Phase::failed);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The state disk, on a sparse file of the build directory: direct I/O needs a real file system.
 #include "stub/state_streams.hpp"
 

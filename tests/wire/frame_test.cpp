@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "wire/frame.hpp"
 
 #include <gmock/gmock.h>

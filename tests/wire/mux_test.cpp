@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "wire/mux.hpp"
 
 #include <gmock/gmock.h>
@@ -41,7 +42,7 @@ protected:
     return {};
   }
 
-  void settle(size_t piece = 1000) {
+  void deliver_all(size_t piece = 1000) {
     for (int i = 0; i < 4; i++) {
       ASSERT_TRUE(deliver(dom0, stub, piece));
       ASSERT_TRUE(deliver(stub, dom0, piece));
@@ -52,10 +53,10 @@ protected:
     StreamId there = 0;
     EXPECT_CALL(in_stub, on_open(_, Service::vnc, 0)).WillOnce(SaveArg<0>(&there));
     StreamId here = dom0.open(Service::vnc, 0, dom0_window).value();
-    settle();
+    deliver_all();
     EXPECT_EQ(here, there);
     stub.accept(there, stub_window);
-    settle();
+    deliver_all();
     return here;
   }
 
@@ -69,84 +70,84 @@ TEST_F(Channel, OpensOnlyAfterHello) {
   EXPECT_FALSE(dom0.open(Service::qmp, 0, 100));
   EXPECT_CALL(in_dom0, on_hello());
   EXPECT_CALL(in_stub, on_hello());
-  settle();
+  deliver_all();
   EXPECT_TRUE(dom0.open(Service::qmp, 0, 100));
 }
 
 TEST_F(Channel, CarriesBytesBothWaysInPiecesOfAnySize) {
-  settle(1);
+  deliver_all(1);
   StreamId stream = open_stream();
   EXPECT_EQ(dom0.send(stream, as_bytes("request")), 7U);
   EXPECT_EQ(stub.send(stream, as_bytes("reply")), 5U);
-  settle(1);
+  deliver_all(1);
   EXPECT_EQ(in_stub.received, "request");
   EXPECT_EQ(in_dom0.received, "reply");
 }
 
 TEST_F(Channel, SendsNoMoreThanTheCredit) {
-  settle();
+  deliver_all();
   StreamId stream = open_stream(10, 20);
   EXPECT_EQ(stub.send(stream, as_bytes("0123456789abcdef")), 10U);
   EXPECT_EQ(stub.credit(stream), 0U);
-  settle();
+  deliver_all();
   EXPECT_EQ(in_dom0.received, "0123456789");
   EXPECT_CALL(in_stub, on_credit(stream));
   dom0.consume(stream, 10);
-  settle();
+  deliver_all();
   EXPECT_EQ(stub.credit(stream), 10U);
 }
 
 TEST_F(Channel, LongDataTravelsInSeveralFrames) {
-  settle();
+  deliver_all();
   StreamId stream = open_stream(largest_window);
   std::string text(3 * longest_data + 5, 'x');
   EXPECT_EQ(stub.send(stream, as_bytes(text)), text.size());
-  settle();
+  deliver_all();
   EXPECT_EQ(in_dom0.received, text);
 }
 
 TEST_F(Channel, CloseCarriesTheReason) {
-  settle();
+  deliver_all();
   StreamId stream = open_stream();
   EXPECT_CALL(in_dom0, on_close(stream, std::string_view("QEMU has closed")));
   stub.close(stream, "QEMU has closed");
-  settle();
+  deliver_all();
   EXPECT_EQ(stub.send(stream, as_bytes("late")), 0U);
   dom0.close(stream);
-  settle();
+  deliver_all();
 }
 
 TEST_F(Channel, RefusedServiceNeedsNoAccept) {
-  settle();
+  deliver_all();
   StreamId there = 0;
   EXPECT_CALL(in_stub, on_open(_, Service::serial, 3)).WillOnce(SaveArg<0>(&there));
   StreamId stream = dom0.open(Service::serial, 3, 100).value();
-  settle();
+  deliver_all();
   EXPECT_CALL(in_dom0, on_close(stream, _));
   EXPECT_CALL(in_dom0, on_accept(_)).Times(0);
   stub.close(there, "no such port");
-  settle();
+  deliver_all();
 }
 
 TEST_F(Channel, DataForAClosedStreamIsDropped) {
-  settle();
+  deliver_all();
   StreamId stream = open_stream();
   stub.send(stream, as_bytes("crossing"));
   dom0.close(stream);
-  settle();
+  deliver_all();
   EXPECT_EQ(in_dom0.received, "");
 }
 
 TEST_F(Channel, StreamsAreBounded) {
-  settle();
+  deliver_all();
   for (size_t i = 0; i < most_streams; i++)
     ASSERT_TRUE(dom0.open(Service::vnc, 0, 100));
   EXPECT_FALSE(dom0.open(Service::vnc, 0, 100));
-  settle();
+  deliver_all();
 }
 
 TEST_F(Channel, ClosedStreamsMakeRoom) {
-  settle();
+  deliver_all();
   EXPECT_CALL(in_stub, on_open(_, _, _)).WillRepeatedly([&](StreamId id, Service, uint8_t) {
     stub.close(id, "no");
   });
@@ -155,7 +156,7 @@ TEST_F(Channel, ClosedStreamsMakeRoom) {
   });
   for (size_t i = 0; i < 4 * most_streams; i++) {
     ASSERT_TRUE(dom0.open(Service::vnc, 0, 100));
-    settle();
+    deliver_all();
   }
 }
 
@@ -176,34 +177,34 @@ TEST_F(Breach, FrameBeforeHello) {
 }
 
 TEST_F(Breach, StubOpensAStream) {
-  settle();
+  deliver_all();
   std::string payload("\x01\0\0\0\x64\0\0\0", 8);
   EXPECT_THAT(error_of({.type = FrameType::open, .stream = 1, .length = 8}, payload),
               HasSubstr("opens a stream"));
 }
 
 TEST_F(Breach, DataOnAStreamThatIsNotOpen) {
-  settle();
+  deliver_all();
   EXPECT_THAT(error_of({.type = FrameType::data, .stream = 9, .length = 1}, "x"),
               HasSubstr("stream 9"));
 }
 
 TEST_F(Breach, MoreDataThanCredit) {
-  settle();
+  deliver_all();
   StreamId stream = open_stream(4);
   EXPECT_THAT(error_of({.type = FrameType::data, .stream = stream, .length = 5}, "12345"),
               HasSubstr("where 4 are allowed"));
 }
 
 TEST_F(Breach, CreditBeyondTheLargestWindow) {
-  settle();
+  deliver_all();
   StreamId stream = open_stream(100, largest_window);
   EXPECT_THAT(error_of({.type = FrameType::credit, .stream = stream, .length = 1}),
               HasSubstr("too many"));
 }
 
 TEST_F(Breach, EveryLaterCallFailsToo) {
-  settle();
+  deliver_all();
   EXPECT_NE(error_of({.type = FrameType::data, .stream = 9, .length = 1}, "x"), "");
   EXPECT_FALSE(dom0.feed({}));
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "wire/options.hpp"
 
 #include <gtest/gtest.h>
@@ -17,6 +18,19 @@ TEST(Options, KeepDoubledCommas) {
   Options options = Options::parse("file=/a,,b.img,format=raw");
   EXPECT_EQ(options.get("file"), "/a,b.img");
   EXPECT_EQ(options.text(), "file=/a,,b.img,format=raw");
+}
+
+TEST(Options, ComeBackAsTheyWere) {
+  for (const char *text : {"", "e1000", "e1000,id=nic0", ",a=b", "a=,b", "a=b=c", "a=,,,,",
+                           "x,,y,z", "a,,b=c,,d", R"({"driver":"e1000","id":"a=b"})"})
+    EXPECT_EQ(Options::parse(text).text(), text);
+}
+
+TEST(Options, FindAnImpliedKeyByItselfAndByItsName) {
+  EXPECT_EQ(Options::parse("e1000,id=nic0").get_implied("driver"), "e1000");
+  EXPECT_EQ(Options::parse("id=nic0,driver=e1000").get_implied("driver"), "e1000");
+  EXPECT_EQ(Options::parse("e1000,driver=rtl8139").get_implied("driver"), "rtl8139");
+  EXPECT_EQ(Options::parse("id=nic0").get_implied("driver"), "");
 }
 
 TEST(Options, LetTheLastOfAKeyWin) { EXPECT_EQ(Options::parse("a=1,a=2").get("a"), "2"); }

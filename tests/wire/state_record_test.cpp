@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "wire/state_record.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "xen/vbd.hpp"
 
 #include <gmock/gmock.h>

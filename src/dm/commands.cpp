@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "dm/commands.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace linstub::dm {
+namespace {
+
+using base::Result;
+
+constexpr const char *being_replaced = "the device model is being replaced";
+
+} // namespace
+
+constexpr std::array<Commands::Entry, 7> Commands::table{{
+    {"query-vnc", &Commands::query_vnc},
+    {"query-chardev", &Commands::query_chardev},
+    {"add-fd", &Commands::add_fd},
+    {"remove-fd", &Commands::remove_fd},
+    {"xen-save-devices-state", &Commands::save_state},
+    {"eject", &Commands::eject},
+    {"blockdev-change-medium", &Commands::change_medium},
+}};
+
+std::vector<std::string_view> Commands::names() {
+  std::vector<std::string_view> names;
+  std::ranges::transform(table, std::back_inserter(names), &Entry::name);
+  return names;
+}
+
+void Commands::execute(const qmp::Command &command, base::Fd received,
+                       const Monitor::Answer &answer) {
+  const auto *entry = std::ranges::find(table, command.name, &Entry::name);
+  if (entry == table.end())
+    return answer(base::fail("linstub-dm does not know the command"));
+  (this->*entry->run)({.command = command, .received = std::move(received), .answer = answer});
+}
+
+void Commands::query_vnc(Request request) { request.answer(services_.query_vnc()); }
+
+void Commands::query_chardev(Request request) { request.answer(services_.query_chardev()); }
+
+void Commands::add_fd(Request request) {
+  if (!request.received)
+    return request.answer(base::fail("No file descriptor supplied via SCM_RIGHTS"));
+  auto opaque = qmp::string_member(request.command.arguments, "opaque");
+  auto number = fd_sets_.add(std::move(request.received), opaque.value_or(""));
+  request.answer(number.transform(
+      [](uint32_t set) { return base::format(R"({{"fdset-id":{},"fd":{}}})", set, set); }));
+}
+
+void Commands::remove_fd(Request request) {
+  auto number = qmp::number_member(request.command.arguments, "fdset-id");
+  auto removed = fd_sets_.remove(number.value_or(UINT64_MAX));
+  request.answer(removed.transform([] { return std::string("{}"); }));
+}
+
+Result<const base::Fd *> Commands::named_file(const qmp::Command &command) const {
+  std::string name = qmp::string_member(command.arguments, "filename").value_or("");
+  return &TRY(fd_sets_.find(name))->fd;
+}
+
+void Commands::save_state(Request request) {
+  if (life_.phase != Phase::serving)
+    return request.answer(base::fail("{}", being_replaced));
+  auto target = named_file(request.command);
+  if (!target)
+    return request.answer(std::unexpected(std::move(target).error()));
+  saver_.save_for_toolstack(request.command, **target, request.answer);
+}
+
+void Commands::eject(Request request) {
+  if (life_.phase != Phase::serving)
+    return request.answer(base::fail("{}", being_replaced));
+  link_.wake();
+  media_.eject(*link_.stub(), request.command.arguments, request.answer);
+}
+
+void Commands::change_medium(Request request) {
+  if (life_.phase != Phase::serving)
+    return request.answer(base::fail("{}", being_replaced));
+  auto medium = named_file(request.command);
+  if (!medium)
+    return request.answer(std::unexpected(std::move(medium).error()));
+  link_.wake();
+  media_.change(*link_.stub(), request.command.arguments, **medium, request.answer);
+}
+
+} // namespace linstub::dm

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// Saver: the state of the guest's QEMU, as far as it is in dom0's hands: saves for the toolstack
+// and for an upgrade, and the state that the next stub domain starts from.
+#pragma once
+
+#include "disk/state_file.hpp"
+#include "dm/life.hpp"
+#include "dm/monitor.hpp"
+#include "dm/state_mover.hpp"
+#include "dm/stub_link.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace linstub::dm {
+
+class Saver {
+public:
+  struct Context {
+    base::EventLoop &loop;
+    xen::Xenstore &xenstore;
+    xen::DomId guest{};
+    const Life &life;
+    StubLink &link;
+    Monitor &monitors;
+    Stubdom &stubdom;
+  };
+
+  // All in the context must outlive it. `failed` is told why a save for the toolstack has failed.
+  Saver(Context context, std::function<void(const std::string &why)> failed)
+      : context_(context), failed_(std::move(failed)), mover_(context.loop, context.stubdom) {}
+
+  // --- Save
+  // ---------------------------------------------------------------------------------------
+
+  // A first sign of a save: prepares for one, since plugging a disk takes longer than moving the
+  // state. Signs are the command query-cpus-fast, which libxl asks at the beginning of each save
+  // and migration and seldom else, and the suspension of the guest.
+  void before_command(std::string_view command);
+  void guest_is_suspended(bool suspended);
+
+  // QMP's xen-save-devices-state: `target` is the file of dom0 that libxl has passed. `answer` is
+  // called once.
+  void save_for_toolstack(const qmp::Command &command, const base::Fd &target,
+                          const Monitor::Answer &answer);
+
+  // Calls `ready` when save_for_upgrade() would begin at once, or there is no hope of that.
+  void prepare_for_upgrade(std::function<void()> ready);
+
+  // `done` is called once, from the event loop, with the length of the state in bytes; then the
+  // state is what the next stub domain starts from. Not called if abandon() comes first.
+  using Saved = std::function<void(base::Result<uint64_t> length)>;
+  base::Result<> save_for_upgrade(base::Deadline deadline, Saved done);
+
+  // --- Restore
+  // ------------------------------------------------------------------------------------
+
+  // Takes the state from a descriptor that libxl has opened.
+  base::Result<> take(base::Fd saved);
+
+  // The file with which the next stub domain has to start; empty: none, it is for a new guest.
+  [[nodiscard]] std::string next_state() const { return state_ ? state_->path() : std::string(); }
+
+  // QEMU in the stub domain runs with that state: the disk that has brought it goes, and what
+  // memory the stub domain has above `memory` MiB. False if there was no state.
+  bool arrived(uint32_t memory);
+
+  // --- Both
+  // ---------------------------------------------------------------------------------------
+
+  [[nodiscard]] bool busy() const { return mover_.busy(); }
+  void when_idle(std::function<void()> then) { mover_.when_idle(std::move(then)); }
+
+  // The stub domain is going: who waits for a save is told that it has failed.
+  void abandon() { mover_.abandon(); }
+
+private:
+  void expect();
+  void begin_for_toolstack(SaveFor purpose, base::Deadline deadline,
+                           const std::shared_ptr<base::Fd> &target, const Monitor::Answer &answer);
+  void saved_for_toolstack(base::Result<disk::StateFile> state, const base::Fd &target,
+                           const Monitor::Answer &answer);
+  [[nodiscard]] StateSave::Context save_context() const;
+
+  Context context_;
+  std::function<void(const std::string &why)> failed_;
+  StateMover mover_;
+  bool suspended_ = false;               // the guest
+  std::optional<disk::StateFile> state_; // until QEMU has it
+};
+
+} // namespace linstub::dm

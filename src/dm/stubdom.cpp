@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "dm/stubdom.hpp"
+
+#include "base/format.hpp"
+
+#include <utility>
+
+namespace linstub::dm {
+namespace {
+
+using base::Milliseconds;
+using base::Result;
+
+// libxl waits for 60 s for a device model; what is left is for removing a stub domain that could
+// not be made, and for saying why.
+constexpr Milliseconds creation_timeout{44'000};
+constexpr Milliseconds removal_timeout{60'000};
+constexpr Milliseconds detach_timeout{40'000};
+constexpr Milliseconds rename_timeout{60'000};
+
+Result<xen::DomId> domid_in(std::string output) {
+  if (output.ends_with('\n'))
+    output.pop_back();
+  return xen::parse_domid(output);
+}
+
+} // namespace
+
+void Stubdom::create(const plan::Description &description, int keeper_pipe, Created created) {
+  run({.argv = {program_, "create"}, .input = plan::encode(description), .keep = keeper_pipe},
+      creation_timeout, [created = std::move(created)](Result<std::string> output) {
+        created(std::move(output).and_then(domid_in));
+      });
+}
+
+void Stubdom::destroy(xen::DomId guest, Done done) {
+  run({"destroy", base::format("{}", guest)}, removal_timeout, std::move(done));
+}
+
+void Stubdom::detach(xen::DomId stub, const std::string &vdev, Done done) {
+  run({"detach", base::format("{}", stub), vdev}, detach_timeout, std::move(done));
+}
+
+void Stubdom::finish_restore(xen::DomId stub, uint32_t memory, Done done) {
+  run({"finish-restore", base::format("{}", stub), std::to_string(memory)}, detach_timeout,
+      std::move(done));
+}
+
+void Stubdom::rename(xen::DomId stub, const std::string &name, Done done) {
+  run({"rename", base::format("{}", stub), name}, rename_timeout, std::move(done));
+}
+
+void Stubdom::run(std::vector<std::string> arguments, Milliseconds timeout, Done done) {
+  arguments.insert(arguments.begin(), program_);
+  run({.argv = std::move(arguments), .input = {}, .keep = -1}, timeout,
+      [done = std::move(done)](const Result<std::string> &output) {
+        done(output.transform([](const std::string &) {}));
+      });
+}
+
+void Stubdom::run(Helper::Job job, Milliseconds timeout, Helper::Done done) {
+  const uint64_t task = ++last_task_;
+  // The task, and in it this function, goes when the call has returned.
+  auto ended = [this, task, done = std::move(done)](Result<std::string> output) {
+    auto ending = tasks_.extract(task);
+    done(std::move(output));
+  };
+  auto helper = Helper::start(loop_, std::move(job), base::Deadline::after(timeout), ended);
+  if (helper) {
+    tasks_[task].helper = std::move(*helper);
+    return;
+  }
+  tasks_[task].failure = loop_.soon([ended, error = std::move(helper).error()] {
+    auto call = ended; // which ends this one
+    call(std::unexpected(error));
+  });
+}
+
+} // namespace linstub::dm

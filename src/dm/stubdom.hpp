@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Stubdom: linstub-stubdom, the short-lived program that does what needs libxl, as tasks of
+// linstub-dm's event loop.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "dm/helper.hpp"
+#include "plan/description.hpp"
+#include "xen/domid.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace linstub::dm {
+
+constexpr const char *stubdom_program = LINSTUB_STUBDOM;
+
+class Stubdom {
+public:
+  using Created = std::function<void(base::Result<xen::DomId> stub)>;
+  using Done = std::function<void(base::Result<> result)>;
+
+  explicit Stubdom(base::EventLoop &loop, std::string program = stubdom_program)
+      : loop_(loop), program_(std::move(program)) {}
+
+  // Each starts a task, which has a time limit of its own, and calls `done` once, from the event
+  // loop, also if the program cannot be started. When this object goes, its tasks are killed and
+  // nobody is called.
+
+  // Makes a stub domain. The task holds `keeper_pipe` open, so that the keeper does not look for
+  // the stub domain before there is something to find.
+  void create(const plan::Description &description, int keeper_pipe, Created created);
+
+  // Removes all stub domains of the guest; that there is none is no error.
+  void destroy(xen::DomId guest, Done done);
+
+  // Unplugs a disk; that it is not there is no error.
+  void detach(xen::DomId stub, const std::string &vdev, Done done);
+
+  // After a restore: unplugs the state disk, and takes what memory is above `memory` MiB.
+  void finish_restore(xen::DomId stub, uint32_t memory, Done done);
+
+  void rename(xen::DomId stub, const std::string &name, Done done);
+
+private:
+  struct Task {
+    std::unique_ptr<Helper> helper;
+    base::EventLoop::Handle failure; // of one that could not be started
+  };
+  void run(Helper::Job job, base::Milliseconds timeout, Helper::Done done);
+  void run(std::vector<std::string> arguments, base::Milliseconds timeout, Done done);
+
+  base::EventLoop &loop_;
+  std::string program_;
+  std::map<uint64_t, Task> tasks_;
+  uint64_t last_task_ = 0;
+};
+
+} // namespace linstub::dm

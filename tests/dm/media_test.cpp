@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+#include "dm/media.hpp"
+#include "dm/surroundings.hpp"
+#include "plan/arguments.hpp"
+#include "plan/drives.hpp"
+
+#include <sstream>
+
+namespace linstub::dm {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+constexpr const char *drive = R"({"id":"ide-5632"})";
+
+class MediaTest : public Surroundings {
+protected:
+  MediaTest() { connect(); }
+
+  // A hard disk xvda, and a CD-ROM drive with the medium xvdb.
+  static plan::Plan plan_with_medium() {
+    std::istringstream in("-xen-domid 7 -drive file=/images/guest.img,if=ide,index=0,format=raw "
+                          "-drive if=none,readonly=on,id=ide-5632,file=/images/old.iso,format=raw "
+                          "-device ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0");
+    std::vector<std::string> words;
+    for (std::string word; in >> word;)
+      words.push_back(word);
+    return plan::translate(words, plan::Settings{}).value();
+  }
+  [[nodiscard]] std::string medium() const {
+    return plan::medium_of(plan, "ide-5632").value().value_or("none");
+  }
+  [[nodiscard]] std::string path_of(std::string_view vdev) const {
+    const std::vector<disk::Disk> disks = plan::disks_of(plan);
+    auto disk = std::ranges::find(disks, vdev, &disk::Disk::vdev);
+    return disk == disks.end() ? "" : disk->path;
+  }
+
+  void eject(const std::string &arguments = drive) {
+    media.eject(stub_domid, arguments, answers.taker());
+  }
+  void change(const std::string &arguments = drive) {
+    media.change(stub_domid, arguments, base::open_file(new_medium, O_RDONLY).value(),
+                 answers.taker());
+  }
+  // linstub-init says which disks QEMU can open.
+  void has_disks(std::string_view names) {
+    store.write(home + "/data/linstub/disks", names);
+    media.look();
+  }
+  void await_question() {
+    until([this] { return stub.was_asked("blockdev-change-medium"); });
+  }
+  void await_answer(size_t number = 1) {
+    until([&] { return answers.texts.size() == number; });
+  }
+  void await_end() {
+    until([this] { return !media.busy(); });
+  }
+
+  fake::Directory directory;
+  const std::string new_medium = directory.put("new.iso", std::string(2048, 'n'));
+  plan::Plan plan = plan_with_medium();
+  Answers answers;
+  Media media{*loop, xenstore, stubdom, *monitors, plan};
+};
+
+TEST_F(MediaTest, AMediumThatIsEjectedLeavesTheStubDomainAndThePlan) {
+  program.hold();
+  eject();
+  await_answer();
+  EXPECT_THAT(answers.texts, ElementsAre("{}"));
+  EXPECT_THAT(stub.asked, ElementsAre(R"(eject {"id":"ide-5632"})"));
+  EXPECT_EQ(medium(), "none");
+  EXPECT_EQ(path_of("xvdb"), "");
+  EXPECT_TRUE(media.busy());
+  program.let_go();
+  await_end();
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdb"));
+}
+
+TEST_F(MediaTest, AMediumThatQemuDoesNotLetGoOfStays) {
+  stub.refuse("eject", "the tray is locked");
+  eject();
+  await_answer();
+  EXPECT_THAT(answers.texts, ElementsAre("error: the tray is locked"));
+  EXPECT_EQ(medium(), "xvdb");
+  EXPECT_FALSE(media.busy());
+  EXPECT_THAT(program.calls(), IsEmpty());
+}
+
+TEST_F(MediaTest, WhetherADriveHasAMediumIsForQemuToSay) {
+  eject(R"({"id":"ide-768"})");
+  await_answer();
+  eject(R"({"device":"ide-5632"})");
+  await_answer(2);
+  eject();
+  await_answer(3);
+  EXPECT_THAT(answers.texts, ElementsAre("{}", "{}", "{}"));
+  await_end();
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdb")) << "only one was there, once";
+}
+
+TEST_F(MediaTest, NobodyIsLeftWithoutAnAnswerWhenQemuCannotBeAsked) {
+  monitors->disconnect();
+  eject();
+  EXPECT_THAT(answers.texts, ElementsAre(HasSubstr("not ready")));
+  change();
+  has_disks("xvda xvdb xvdc");
+  await_answer(2);
+  EXPECT_THAT(answers.texts[1], HasSubstr("not ready"));
+}
+
+TEST_F(MediaTest, ANewMediumIsPluggedGivenToQemuAndThenInThePlan) {
+  change();
+  EXPECT_THAT(answers.texts, IsEmpty());
+  EXPECT_TRUE(media.busy());
+  ASSERT_TRUE(is_plugged("xvdc"));
+  EXPECT_EQ(file_behind("xvdc"), new_medium);
+  EXPECT_EQ(store.read(toolstack_node("xvdc") + "/mode"), "r");
+  EXPECT_EQ(medium(), "xvdb") << "until QEMU has the new one";
+
+  has_disks("xvda xvdb xvdcc");
+  settle();
+  EXPECT_THAT(stub.asked, IsEmpty()) << "that is another disk";
+  has_disks("xvda xvdb xvdc");
+  await_answer();
+  EXPECT_THAT(
+      stub.asked,
+      ElementsAre(AllOf(StartsWith("blockdev-change-medium "), HasSubstr(R"("id":"ide-5632")"),
+                        HasSubstr(R"("filename":"/dev/xvdc")"), HasSubstr(R"("format":"raw")"))));
+  EXPECT_THAT(answers.texts, ElementsAre("{}"));
+  EXPECT_EQ(medium(), "xvdc");
+  EXPECT_EQ(path_of("xvdc"), new_medium);
+  EXPECT_EQ(path_of("xvdb"), "");
+  await_end();
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdb"));
+}
+
+TEST_F(MediaTest, QemuIsAskedOnceHoweverOftenTheStubDomainSpeaks) {
+  stub.leave("blockdev-change-medium");
+  change();
+  for (int i = 0; i < 3; i++)
+    has_disks("xvdc");
+  await_question();
+  settle();
+  has_disks("xvdc");
+  settle();
+  EXPECT_EQ(stub.asked.size(), 1U);
+}
+
+TEST_F(MediaTest, AMediumThatQemuRefusesIsUnpluggedAgain) {
+  stub.refuse("blockdev-change-medium", "it is locked");
+  change();
+  has_disks("xvda xvdb xvdc");
+  await_answer();
+  EXPECT_THAT(answers.texts, ElementsAre(AllOf(StartsWith("error: insert "), HasSubstr("new.iso"),
+                                               HasSubstr("it is locked"))));
+  EXPECT_EQ(medium(), "xvdb");
+  await_end();
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdc"));
+}
+
+TEST_F(MediaTest, AStubDomainThatTalksWithoutEndGetsNoMedium) {
+  change();
+  has_disks(std::string(wire::longest_disks + 1, ' '));
+  await_answer();
+  EXPECT_THAT(answers.texts, ElementsAre(StartsWith("error: insert ")));
+  await_end();
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdc"));
+}
+
+TEST_F(MediaTest, OneMediumAtATime) {
+  change();
+  change();
+  EXPECT_THAT(answers.texts, ElementsAre("error: another medium is being inserted"));
+  EXPECT_TRUE(media.busy());
+  has_disks("xvdc");
+  await_answer(2);
+  EXPECT_EQ(answers.texts[1], "{}");
+}
+
+TEST_F(MediaTest, WhatCannotBeAMediumIsRefusedBeforeAnythingIsPlugged) {
+  change(R"({"id":"ide-768"})");
+  change(R"({"id":"ide-5632","format":"vmdk"})");
+  change(R"({"id":"ide-5632","format":"qcow2"})");
+  media.change(stub_domid, drive, memory("no name"), answers.taker());
+  media.change(stub_domid, drive, base::open_file("/dev/null", O_RDONLY).value(), answers.taker());
+  ASSERT_EQ(answers.texts.size(), 5U);
+  EXPECT_THAT(answers.texts[1], HasSubstr("vmdk"));
+  EXPECT_THAT(answers.texts[3], HasSubstr("no name any more"));
+  for (const std::string &text : answers.texts)
+    EXPECT_THAT(text, StartsWith("error: "));
+  EXPECT_FALSE(media.busy());
+  EXPECT_FALSE(is_plugged("xvdc"));
+  EXPECT_THAT(fake::loops(), IsEmpty());
+}
+
+TEST_F(MediaTest, ADiskThatDoesNotGoKeepsItsName) {
+  program.ends(1, {}, "linstub-stubdom: error: it is in use\n");
+  eject();
+  await_answer();
+  await_end();
+  EXPECT_EQ(plan::free_disk_name(plan, {}).value(), "xvdb");
+  change();
+  EXPECT_FALSE(is_plugged("xvdb"));
+  EXPECT_TRUE(is_plugged("xvdc"));
+  media.abandon();
+  media.forget();
+  change();
+  EXPECT_TRUE(is_plugged("xvdb")) << "the next stub domain has not got that disk";
+}
+
+TEST_F(MediaTest, AbandoningAnswersWhoWaitsAndUnplugsNothing) {
+  change();
+  media.abandon();
+  EXPECT_THAT(answers.texts, ElementsAre(HasSubstr("the stub domain is going")));
+  EXPECT_FALSE(media.busy());
+  EXPECT_EQ(medium(), "xvdb");
+  media.abandon();
+  has_disks("xvdc");
+  settle();
+  EXPECT_EQ(answers.texts.size(), 1U);
+  EXPECT_THAT(stub.asked, IsEmpty());
+  EXPECT_THAT(program.calls(), IsEmpty()) << "the disk goes with the stub domain";
+}
+
+TEST_F(MediaTest, AReplyThatComesAfterAbandoningFindsNobody) {
+  stub.leave("blockdev-change-medium");
+  change();
+  has_disks("xvdc");
+  await_question();
+  media.abandon();
+  monitors->disconnect();
+  settle();
+  EXPECT_EQ(answers.texts.size(), 1U);
+  EXPECT_EQ(medium(), "xvdb");
+}
+
+TEST_F(MediaTest, AllWhoWaitUntilItIsIdleAreTold) {
+  std::vector<std::string> told;
+  media.when_idle([&] { told.emplace_back("at once"); });
+  EXPECT_THAT(told, ElementsAre("at once"));
+  program.hold();
+  eject();
+  await_answer();
+  for (const char *name : {"one", "two", "three"})
+    media.when_idle([&told, name] { told.emplace_back(name); });
+  settle();
+  EXPECT_EQ(told.size(), 1U);
+  program.let_go();
+  await_end();
+  EXPECT_THAT(told, ElementsAre("at once", "one", "two", "three"));
+}
+
+TEST_F(MediaTest, WhoWaitsIsToldAlsoWhenAMediumIsGivenUp) {
+  std::vector<std::string> told;
+  change();
+  media.when_idle([&] {
+    told.emplace_back("one");
+    unplug("xvdc"); // with the stub domain
+    change();
+  });
+  media.when_idle([&] { told.emplace_back("two"); });
+  media.abandon();
+  EXPECT_THAT(told, ElementsAre("one")) << "it has begun anew";
+  media.abandon();
+  EXPECT_THAT(told, ElementsAre("one", "two"));
+}
+
+} // namespace
+} // namespace linstub::dm

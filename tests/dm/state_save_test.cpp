@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "dm/state_save.hpp"
+#include "dm/surroundings.hpp"
+
+#include <optional>
+
+namespace linstub::dm {
+namespace {
+
+using base::Deadline;
+using base::Milliseconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class StateSaveTest : public Surroundings {
+protected:
+  void SetUp() override {
+    if (!can_make_state_files())
+      GTEST_SKIP() << "not root";
+    connect();
+  }
+  base::Result<> start() {
+    save = TRY(StateSave::start(
+        {.loop = *loop,
+         .channel = *link.channel(),
+         .monitors = *monitors,
+         .xenstore = xenstore,
+         .guest = guest,
+         .stub = stub_domid},
+        [this] { ready++; },
+        [this](base::Result<disk::StateFile> state) {
+          ended.push_back(state ? "saved" : state.error().message());
+          if (state)
+            file.emplace(std::move(*state));
+          save.reset();
+        }));
+    return {};
+  }
+  void ask(Milliseconds time = Milliseconds(20'000)) {
+    save->save(SaveFor::elsewhere, Deadline::after(time));
+  }
+  void begin() {
+    stub.asked.clear();
+    ASSERT_TRUE(start());
+    ask();
+    until([this] { return stub.was_asked("xen-save-devices-state"); });
+  }
+  // What it has come to.
+  std::string end() {
+    until([this] { return !ended.empty(); });
+    return ended.front();
+  }
+
+  int ready = 0;
+  std::vector<std::string> ended;
+  std::optional<disk::StateFile> file;
+  std::unique_ptr<StateSave> save;
+};
+
+TEST_F(StateSaveTest, SaysWhenASaveWouldBeginAtOnce) {
+  stub.accepts_saves = false;
+  ASSERT_TRUE(start());
+  EXPECT_TRUE(is_plugged(wire::state_disk));
+  await_save_stream();
+  settle();
+  EXPECT_FALSE(save->ready());
+  EXPECT_EQ(ready, 0);
+  stub.accept_save();
+  until([this] { return ready == 1; });
+  EXPECT_TRUE(save->ready());
+  settle();
+  EXPECT_FALSE(stub.was_asked("xen-save-devices-state"));
+}
+
+TEST_F(StateSaveTest, AsksQemuWhenLinstubInitIsReadyAndNotBefore) {
+  stub.accepts_saves = false;
+  ASSERT_TRUE(start());
+  ask();
+  await_save_stream();
+  settle();
+  EXPECT_FALSE(stub.was_asked("xen-save-devices-state"));
+  stub.accept_save();
+  until([this] { return stub.was_asked("xen-save-devices-state"); });
+  EXPECT_EQ(ready, 0) << "it has begun";
+}
+
+TEST_F(StateSaveTest, IsDoneWhenQemuAndLinstubInitSaySoInEitherOrder) {
+  stub.leave("xen-save-devices-state");
+  begin();
+  write_state("first");
+  stub.commit();
+  settle();
+  EXPECT_TRUE(ended.empty()) << "QEMU has not said so";
+  stub.finish("xen-save-devices-state");
+  EXPECT_EQ(end(), "saved");
+  EXPECT_EQ(file->check().value(), 5U);
+
+  ended.clear();
+  unplug(wire::state_disk);
+  begin();
+  stub.finish("xen-save-devices-state");
+  settle();
+  EXPECT_TRUE(ended.empty()) << "linstub-init has not said so";
+  write_state("the second");
+  stub.commit();
+  EXPECT_EQ(end(), "saved");
+  EXPECT_EQ(file->check().value(), 10U);
+}
+
+TEST_F(StateSaveTest, DoesNotStartWhileAFormerDiskIsThere) {
+  store.write(toolstack_node(wire::state_disk) + "/backend", "x");
+  auto started = start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message(), HasSubstr("a former one is still there"));
+  EXPECT_TRUE(fake::loops().empty());
+  settle();
+  EXPECT_FALSE(stub.has(wire::Service::save));
+}
+
+TEST_F(StateSaveTest, FailsIfQemuCannotSave) {
+  stub.refuse("xen-save-devices-state", "a device cannot");
+  begin();
+  EXPECT_EQ(end(), "QEMU cannot save its state: a device cannot");
+}
+
+TEST_F(StateSaveTest, TheReasonOfLinstubInitIsTheBetterOne) {
+  stub.refuse("xen-save-devices-state", "broken pipe");
+  begin();
+  stub.close(wire::Service::save, "the disk\tis full");
+  EXPECT_EQ(end(), "the stub domain cannot save QEMU's state: the disk?is full");
+}
+
+TEST_F(StateSaveTest, FailsIfLinstubInitRefusesItBeforeItWasAsked) {
+  stub.accepts_saves = false;
+  ASSERT_TRUE(start());
+  await_save_stream();
+  stub.close(wire::Service::save, "no disk");
+  EXPECT_EQ(end(), "the stub domain cannot save QEMU's state: no disk");
+}
+
+TEST_F(StateSaveTest, FailsIfTheStubDomainSaysAnythingElse) {
+  for (const char *text : {"X", "CC"}) {
+    ended.clear();
+    begin();
+    stub.say_in(wire::Service::save, text);
+    EXPECT_EQ(end(), "the stub domain breaks the protocol of saving") << text;
+    unplug(wire::state_disk);
+    until([this] { return !stub.has(wire::Service::save); });
+  }
+}
+
+TEST_F(StateSaveTest, FailsWhenTheTimeIsOver) {
+  stub.leave("xen-save-devices-state");
+  ASSERT_TRUE(start());
+  ask(Milliseconds(50));
+  EXPECT_EQ(end(), "the stub domain has not saved QEMU's state in time");
+}
+
+TEST_F(StateSaveTest, AReplyThatComesTooLateFindsNobody) {
+  stub.leave("xen-save-devices-state");
+  begin();
+  save.reset();
+  stub.finish("xen-save-devices-state");
+  settle();
+  EXPECT_TRUE(ended.empty());
+  EXPECT_FALSE(stub.has(wire::Service::save));
+}
+
+} // namespace
+} // namespace linstub::dm

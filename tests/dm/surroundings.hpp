@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// What linstub-dm's parts have around them, for tests of one or several: an event loop, a stub
+// domain at the other end of a channel, and, for those that need more, fakes of Xen and of
+// linstub-stubdom.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "disk/state_file.hpp"
+#include "dm/fake_program.hpp"
+#include "dm/fake_stub.hpp"
+#include "dm/life.hpp"
+#include "dm/monitor.hpp"
+#include "dm/stub_link.hpp"
+#include "dm/stubdom.hpp"
+#include "fake/loop_device.hpp"
+#include "fake/xenctrl.hpp"
+#include "fake/xenstore.hpp"
+#include "wire/paths.hpp"
+#include "xen/vbd.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace linstub::dm {
+
+// The event loop and the stub domain take turns.
+class Turns : public testing::Test {
+protected:
+  Turns() { ::signal(SIGPIPE, SIG_IGN); } // as linstub-dm does
+
+  void turn() {
+    EXPECT_TRUE(loop->run_until(base::Deadline::after(base::Milliseconds(1))));
+    if (wire.state == xen::Vchan::State::open)
+      stub.exchange();
+  }
+  // For what must not happen: as many turns as anything that does happen needs.
+  void settle() {
+    for (int i = 0; i < 20; i++)
+      turn();
+  }
+  void until(const std::function<bool()> &done) {
+    auto deadline = base::Deadline::after(base::Milliseconds(20'000));
+    while (!done()) {
+      ASSERT_FALSE(deadline.passed()) << "what is waited for does not happen";
+      turn();
+    }
+  }
+
+  std::unique_ptr<base::EventLoop> loop = base::EventLoop::create().value();
+  fake::Wire wire;
+  fake::Stub stub{wire};
+};
+
+// What commands were answered: a result as it is, an error as "error: " and its text.
+class Answers {
+public:
+  Monitor::Answer taker() {
+    return [this](const base::Result<std::string> &result) {
+      texts.push_back(result ? *result : "error: " + result.error().message());
+    };
+  }
+  std::vector<std::string> texts;
+};
+
+inline base::Fd memory(std::string_view content = {}) {
+  base::Fd fd(::memfd_create("test", MFD_CLOEXEC));
+  EXPECT_TRUE(base::write_all(fd, content));
+  ::lseek(fd.get(), 0, SEEK_SET);
+  return fd;
+}
+
+inline std::string content_of(const base::Fd &fd) {
+  struct stat status{};
+  ::fstat(fd.get(), &status);
+  std::string text(static_cast<size_t>(status.st_size), '\0');
+  EXPECT_EQ(::pread(fd.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  return text;
+}
+
+// A guest that runs and its stub domain, up to StubLink and Monitor; linstub-dm serves.
+class Surroundings : public Turns {
+protected:
+  Surroundings() {
+    fake::loops().clear();
+    xen.domains[xen::number(guest)] = {};
+    xen.domains[xen::number(stub_domid)] = {};
+    store.write(home, "");
+    life.phase = Phase::serving;
+  }
+
+  // There is a stub domain, and QEMU answers in it.
+  void connect() {
+    link.found(stub_domid);
+    ASSERT_TRUE(link.follow());
+    await_qemu();
+  }
+  void await_qemu() {
+    serve_channel();
+    ASSERT_TRUE(link.look());
+    until([this] { return qemu_answers; });
+  }
+  void serve_channel() {
+    store.write(home + "/data/linstub/channel/ring-ref", "8");
+    store.write(home + "/data/linstub/channel/event-channel", "9");
+  }
+  // As DeviceModel does when the stub domain goes.
+  void leave() {
+    monitors->disconnect();
+    link.forget();
+  }
+
+  // Where dom0 keeps a disk of the stub domain in mind; what is in such a node.
+  static std::string toolstack_node(const std::string &vdev) {
+    return base::format("/libxl/{}/device/vbd/{}", stub_domid, xen::vbd_number(vdev).value());
+  }
+  bool is_plugged(const std::string &vdev) { return store.read(toolstack_node(vdev)).has_value(); }
+  std::string file_behind(const std::string &vdev) {
+    return store.read(toolstack_node(vdev) + "/params").value_or("");
+  }
+  // What libxl does when the disk goes.
+  void unplug(const std::string &vdev) { store.remove(toolstack_node(vdev)); }
+
+  // linstub-init writes QEMU's state to the disk that is plugged.
+  void write_state(std::string_view state) {
+    auto disk = base::open_file(file_behind(wire::state_disk), O_RDWR);
+    ASSERT_TRUE(disk) << disk.error().message();
+    auto record = wire::encode(
+        wire::StateRecord{.length = state.size(), .digest = base::Sha256().add(state).digest()});
+    ASSERT_EQ(::pwrite(disk->get(), state.data(), state.size(), wire::state_offset),
+              static_cast<ssize_t>(state.size()));
+    ASSERT_EQ(::pwrite(disk->get(), record.data(), record.size(), 0),
+              static_cast<ssize_t>(record.size()));
+  }
+  // linstub-init has QEMU's state on the disk; and the disk goes, as soon as it is told to.
+  void save_in_stub_domain(std::string_view state) {
+    write_state(state);
+    unplug(wire::state_disk);
+    stub.commit();
+  }
+  void await_save_stream() {
+    until([this] { return stub.has(wire::Service::save); });
+  }
+  // State files lie where only root may write, if a test has no such directory of its own.
+  static bool can_make_state_files() {
+    return ::geteuid() == 0 || disk::StateFile::make(xen::DomId{1});
+  }
+
+  // Tests run at the same time, and the files of a guest bear its number.
+  const xen::DomId guest{static_cast<uint16_t>(10'000 + ::getpid() % 20'000)};
+  static constexpr xen::DomId stub_domid{6};
+  const std::string home = "/local/domain/6";
+
+  fake::Xenstore store;
+  fake::Xen xen;
+  xen::Control control = xen::Control::open().value();
+  xen::Xenstore xenstore = xen::Xenstore::connect().value();
+  fake::Serve serve{stub_domid, home + "/data/linstub/channel", wire};
+  fake::Program program;
+  Stubdom stubdom{*loop, program.path()};
+
+  Life life;
+  std::vector<std::pair<Event, std::string>> events; // that StubLink has told
+  std::function<void(Event, const std::string &)> also;
+  bool qemu_answers = false;
+  std::vector<std::string> before_qemu;
+  std::vector<std::string> broken;
+  StubLink link{*loop, xenstore, control, guest,
+                StubLink::Owner{
+                    .happened =
+                        [this](Event event, const std::string &why) {
+                          events.emplace_back(event, why);
+                          if (also)
+                            also(event, why);
+                        },
+                    .on_channel = [this](Channel &channel) { return monitors->connect(channel); }}};
+  std::unique_ptr<Monitor> monitors = Monitor::open(*loop, {}, monitors_owner()).value();
+
+  Monitor::Owner monitors_owner() {
+    return {.execute = [](const qmp::Command &, base::Fd, const Monitor::Answer &) {},
+            .before_qemu = [this](std::string_view command) { before_qemu.emplace_back(command); },
+            .on_ready = [this] { qemu_answers = true; },
+            .on_broken = [this](const std::string &why) { broken.push_back(why); },
+            .attach = [](const std::string &, const auto &done) { done({}); },
+            .give_back = [](const std::string &) {},
+            .when_none_leaving = [](const auto &then) { then(); }};
+  }
+};
+
+} // namespace linstub::dm

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+#include "dm/surroundings.hpp"
+#include "dm/upgrade.hpp"
+#include "sys/unix_socket.hpp"
+
+#include <array>
+
+namespace linstub::dm {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+// An image directory with what looks like a kernel and a ramdisk.
+void make_image(const fake::Directory &image, const std::string &xen = "4.20") {
+  std::string kernel(0x300, 'k');
+  kernel.replace(0x202, 4, "HdrS");
+  image.put("kernel", kernel);
+  image.put("ramdisk", "\x28\xb5\x2f\xfd and so on");
+  const std::string digest(64, '0');
+  image.put("manifest.json",
+            base::format(R"({{"format":2,"version":"0.9","xen":"{}","suite":"trixie",)"
+                         R"("kernel":{{"size":768,"sha256":"{}"}},)"
+                         R"("ramdisk":{{"size":14,"sha256":"{}","unpacked":20}},)"
+                         R"("inputs":[],"components":[],"files":[]}})",
+                         xen, digest, digest));
+}
+
+// What `linstub upgrade` is at the other end of the control socket.
+class Client {
+public:
+  explicit Client(xen::DomId guest, const std::string &image)
+      : fd_(sys::connect_unix(run::control_path(guest)).value()) {
+    EXPECT_TRUE(base::write_all(fd_, run::encode(run::UpgradeRequest{.image = image})));
+  }
+  const std::string &heard() {
+    std::array<char, 4096> buffer;
+    ssize_t got = 0;
+    while ((got = ::read(fd_.get(), buffer.data(), buffer.size())) > 0)
+      heard_.append(buffer.data(), static_cast<size_t>(got));
+    return heard_;
+  }
+  // The last of what it was told.
+  run::ControlReply last() {
+    std::string text = heard();
+    if (text.ends_with('\n'))
+      text.pop_back();
+    return run::decode_reply(text.substr(text.rfind('\n') + 1)).value_or(run::ControlReply{});
+  }
+
+private:
+  base::Fd fd_;
+  std::string heard_;
+};
+
+class UpgradeTest : public Surroundings {
+protected:
+  void SetUp() override {
+    if (!can_make_state_files())
+      GTEST_SKIP() << "not root";
+    make_image(image);
+    plan.guest = guest;
+    plan.name = "sunny";
+    plan.settings.image = image.path();
+    connect();
+    upgrade = Upgrade::open({.loop = *loop,
+                             .plan = plan,
+                             .life = life,
+                             .control = control,
+                             .xenstore = xenstore,
+                             .link = link,
+                             .saver = saver,
+                             .monitors = *monitors},
+                            {.happened = [this](Event event,
+                                                const std::string &why) { happened(event, why); },
+                             .busy = [this] { return busy; }})
+                  .value();
+  }
+
+  // What DeviceModel does of this.
+  void happened(Event event, const std::string &why) {
+    upgrade_events.push_back(event);
+    if (!why.empty())
+      last_error = why;
+    Step next = step(life, event);
+    life = next.next;
+    for (Action action : next.actions) {
+      if (action == Action::save_state)
+        EXPECT_TRUE(upgrade->save_state());
+      else if (action == Action::retire_qemu)
+        EXPECT_TRUE(upgrade->retire_qemu());
+      else if (action == Action::resume_qemu)
+        EXPECT_TRUE(monitors->ask("cont", "{}", [](const qmp::Reply &) {}));
+      else if (action == Action::resume_guest)
+        upgrade->resume_guest();
+      else if (action == Action::tell_not_upgraded)
+        upgrade->tell_failed(last_error);
+    }
+  }
+  std::unique_ptr<Client> ask(const std::string &directory = {}) {
+    return std::make_unique<Client>(guest, directory);
+  }
+  // Why an upgrade is refused at once.
+  std::string refusal(const std::string &directory = {}) {
+    auto client = ask(directory);
+    until([&] { return client->heard().ends_with('\n'); });
+    EXPECT_EQ(client->last().kind, run::ControlReply::Kind::error);
+    EXPECT_THAT(upgrade_events, IsEmpty());
+    EXPECT_THAT(xen.calls, IsEmpty()) << "the guest has not noticed anything";
+    return client->last().text;
+  }
+  // The end of one that has begun and fails before the state is saved.
+  std::string failure(Client &client) {
+    until([&] { return client.last().kind != run::ControlReply::Kind::progress; });
+    EXPECT_THAT(upgrade_events, ElementsAre(Event::upgrade_asked, Event::save_failed));
+    EXPECT_EQ(life.phase, Phase::serving);
+    EXPECT_EQ(xen.domains[xen::number(guest)].pauses, 0U);
+    return client.last().text;
+  }
+  void await_phase(Phase phase) {
+    until([&] { return life.phase == phase; });
+  }
+  void save() {
+    until([this] { return stub.was_asked("xen-save-devices-state"); });
+    save_in_stub_domain("state");
+    await_phase(Phase::retiring);
+  }
+
+  fake::Directory image;
+  plan::Plan plan;
+  bool busy = false;
+  std::vector<Event> upgrade_events;
+  std::string last_error;
+  Saver saver{Saver::Context{.loop = *loop,
+                             .xenstore = xenstore,
+                             .guest = guest,
+                             .life = life,
+                             .link = link,
+                             .monitors = *monitors,
+                             .stubdom = stubdom},
+              [](const std::string &) {}};
+  std::unique_ptr<Upgrade> upgrade;
+};
+
+TEST_F(UpgradeTest, IsRefusedWhileTheDeviceModelIsBusy) {
+  busy = true;
+  EXPECT_EQ(refusal(), "the device model is busy (serving): try again");
+  busy = false;
+  life.phase = Phase::booting;
+  EXPECT_EQ(refusal(), "the device model is busy (booting): try again");
+}
+
+TEST_F(UpgradeTest, IsRefusedWithoutAnImageForThisXen) {
+  EXPECT_THAT(refusal("/nonexistent"), HasSubstr("no stub domain image in /nonexistent"));
+  make_image(image, "4.19");
+  EXPECT_THAT(refusal(), HasSubstr("built for Xen 4.19"));
+}
+
+TEST_F(UpgradeTest, IsRefusedForAGuestThatDoesNotRun) {
+  xen.domains[xen::number(guest)].shutdown = 0;
+  EXPECT_EQ(refusal(), "the guest does not run");
+  xen.domains.erase(xen::number(guest));
+  EXPECT_EQ(refusal(), "the guest does not run");
+}
+
+TEST_F(UpgradeTest, IsRefusedIfAFileOfADirectBootIsNotThereAnyMore) {
+  plan.files.push_back({.disk = {.path = "/nonexistent/kernel", .vdev = "xvdb"}, .path = "kernel"});
+  EXPECT_THAT(refusal(),
+              AllOf(StartsWith("the guest boots directly"), HasSubstr("/nonexistent/kernel")));
+}
+
+TEST_F(UpgradeTest, PausesTheGuestStopsQemuAndSavesItsState) {
+  auto client = ask();
+  until([this] { return stub.was_asked("xen-save-devices-state"); });
+  const std::string number = base::format("{}", guest);
+  EXPECT_THAT(xen.calls,
+              ElementsAre("shutdown " + number + " 2", "pause " + number, "resume " + number));
+  EXPECT_THAT(store.resumed(), ElementsAre(unsigned{xen::number(guest)}));
+  EXPECT_THAT(stub.asked,
+              ElementsAre("query-status {}", "stop {}", StartsWith("xen-save-devices-state ")));
+  EXPECT_THAT(stub.asked[2], HasSubstr(R"("live":true)")) << "another QEMU goes on";
+
+  const std::string state = file_behind(wire::state_disk);
+  save_in_stub_domain("state");
+  await_phase(Phase::retiring);
+  EXPECT_THAT(upgrade_events, ElementsAre(Event::upgrade_asked, Event::state_saved));
+  EXPECT_EQ(saver.next_state(), state);
+  EXPECT_EQ(xen.domains[xen::number(guest)].pauses, 1U);
+  until([this] { return stub.has(wire::Service::retire); });
+  until([&] { return client->heard().contains("5 bytes of state are saved"); });
+  EXPECT_EQ(client->last().kind, run::ControlReply::Kind::progress);
+  EXPECT_THAT(client->heard(), StartsWith(R"({"progress":"pausing the guest)"));
+}
+
+TEST_F(UpgradeTest, TheNextStubDomainIsOfTheNewImageAndWhoAskedIsTold) {
+  fake::Directory other;
+  make_image(other);
+  auto client = ask(other.path());
+  save();
+  upgrade->stop_waiting();
+  life.attempt = Attempt::upgrade;
+  auto taken = upgrade->take_image({.directory = "/old"}, "");
+  EXPECT_EQ(taken.directory, other.path());
+  EXPECT_EQ(taken.identity.version, "0.9");
+
+  life = {.phase = Phase::serving};
+  upgrade->resume_guest();
+  EXPECT_EQ(xen.domains[xen::number(guest)].pauses, 0U);
+  upgrade->resume_guest();
+  EXPECT_EQ(std::ranges::count(xen.calls, base::format("unpause {}", guest)), 1);
+  upgrade->tell_done(xen::DomId{8}, taken);
+  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  EXPECT_THAT(client->last().text,
+              AllOf(StartsWith("guest sunny is served by stub domain 8 with image " + other.path() +
+                               " of Linstub 0.9; it was held for "),
+                    HasSubstr(" ms")));
+}
+
+TEST_F(UpgradeTest, AnImageThatFailsIsFollowedByTheFormerOne) {
+  auto client = ask();
+  save();
+  life.attempt = Attempt::upgrade;
+  auto taken = upgrade->take_image({.directory = "/old"}, "");
+  life.attempt = Attempt::fallback;
+  EXPECT_EQ(upgrade->take_image(std::move(taken), "no kernel").directory, "/old");
+  until([&] { return client->heard().contains("going back"); });
+  EXPECT_THAT(client->last().text,
+              "the new stub domain has failed (no kernel); going back to the old image");
+  life = {.phase = Phase::serving};
+  upgrade->tell_failed("no kernel");
+  until([&] { return client->last().kind == run::ControlReply::Kind::error; });
+  EXPECT_EQ(client->last().text, "guest sunny was not upgraded: no kernel; it runs on, with the "
+                                 "image that it had");
+}
+
+TEST_F(UpgradeTest, TheEndOfTheGuestIsToldToWhoAsked) {
+  auto client = ask();
+  save();
+  life = {.phase = Phase::ending, .outcome = Outcome::failure};
+  upgrade->tell_failed("");
+  until([&] { return client->last().kind == run::ControlReply::Kind::error; });
+  EXPECT_EQ(client->last().text, "guest sunny was not upgraded: it has ended; it has crashed, "
+                                 "since it has no device model any more");
+}
+
+TEST_F(UpgradeTest, LetsTheGuestRunOnIfQemuRefusesToStop) {
+  stub.refuse("stop", "it cannot");
+  auto client = ask();
+  EXPECT_EQ(failure(*client), "guest sunny was not upgraded: QEMU refuses stop: it cannot; it "
+                              "runs on, with the image that it had");
+  EXPECT_THAT(stub.asked, Not(Contains(StartsWith("xen-save-devices-state"))));
+  until([this] { return stub.was_asked("cont"); });
+}
+
+TEST_F(UpgradeTest, LetsTheGuestRunOnIfItsStateCannotBeSaved) {
+  auto client = ask();
+  until([this] { return stub.was_asked("xen-save-devices-state"); });
+  stub.commit(); // nothing
+  EXPECT_THAT(failure(*client), HasSubstr("no complete state"));
+  EXPECT_EQ(saver.next_state(), "");
+  until([this] { return !program.calls().empty(); });
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdaa"));
+}
+
+TEST_F(UpgradeTest, LetsAGuestAloneThatCannotBePaused) {
+  xen.fail("shutdown", EPERM);
+  auto client = ask();
+  EXPECT_THAT(failure(*client), HasSubstr("suspend domain"));
+  EXPECT_THAT(xen.calls, ElementsAre(StartsWith("shutdown "))) << "it was not paused";
+}
+
+TEST_F(UpgradeTest, LetsTheGuestRunOnIfXenstoredDoesNotKnowThatItRuns) {
+  store.fail(fake::Request::resumed, "", EIO);
+  auto client = ask();
+  failure(*client);
+  EXPECT_THAT(stub.asked, Not(Contains("stop {}")));
+}
+
+TEST_F(UpgradeTest, MayBeAskedForAgainAfterItHasFailed) {
+  stub.refuse("stop", "it cannot");
+  auto first = ask();
+  failure(*first);
+  stub.answer("stop", "{}");
+  auto second = ask();
+  save();
+  EXPECT_EQ(upgrade_events.back(), Event::state_saved);
+}
+
+TEST_F(UpgradeTest, ARequestWhileOneIsUnderWayIsRefused) {
+  auto first = ask();
+  save();
+  auto second = ask();
+  until([&] { return second->heard().contains("error"); });
+  EXPECT_THAT(second->last().text, HasSubstr("busy with another request"));
+  first.reset();
+  settle();
+  auto third = ask();
+  until([&] { return third->heard().contains("error"); });
+  EXPECT_EQ(third->last().text, "the device model is busy (upgrading): try again");
+}
+
+TEST_F(UpgradeTest, AReplyOfQemuThatComesAfterTheEndIsNotCounted) {
+  stub.leave("stop");
+  auto client = ask();
+  until([this] { return stub.was_asked("stop"); });
+  life.phase = Phase::ending;
+  upgrade->stop_waiting();
+  saver.abandon();
+  monitors->disconnect();
+  settle();
+  EXPECT_THAT(upgrade_events, ElementsAre(Event::upgrade_asked));
+}
+
+} // namespace
+} // namespace linstub::dm

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "fake/loop_device.hpp"
+
+#include "base/fd.hpp"
+#include "run/directory.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace linstub::fake {
+
+std::vector<Loop> &loops() {
+  static std::vector<Loop> all;
+  return all;
+}
+
+} // namespace linstub::fake
+
+namespace linstub::disk {
+
+base::Result<std::string> make_loop(const std::string &file, LoopAccess access) {
+  static int made = 0;
+  base::Fd backing = TRY(base::open_file(file, O_RDONLY));
+  ::mkdir(run::directory(), 0755);
+  std::string device = base::format("{}/loop{}", run::directory(), made++);
+  TRY(base::open_file(device, O_WRONLY | O_CREAT));
+  fake::loops().push_back({.device = device, .file = file, .access = access});
+  return device;
+}
+
+base::Result<> remove_loop(const std::string &device) {
+  if (std::erase_if(fake::loops(), [&](const auto &loop) { return loop.device == device; }) == 0)
+    return base::fail("detach {}: there is no such loop device", device);
+  return {};
+}
+
+} // namespace linstub::disk

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// What a stub domain is told to be, from a plan.
+#include "plan/arguments.hpp"
+#include "plan/stub_plan.hpp"
+#include "wire/state_record.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace linstub::plan {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsSupersetOf;
+using testing::Not;
+
+Plan plan(const std::string &line, const Settings &settings = {}) {
+  std::istringstream in("-xen-domid 7 -name g " + line);
+  std::vector<std::string> words;
+  for (std::string word; in >> word;)
+    words.push_back(word);
+  return translate(words, settings).value();
+}
+
+class StubPlan : public testing::Test {
+protected:
+  ~StubPlan() override { std::filesystem::remove(path_); }
+
+  // A file of dom0 of that size, as the disk that it is copied from.
+  disk::CopiedFile file(size_t size) {
+    std::ofstream(path_, std::ios::binary) << std::string(size, 'k');
+    return disk::CopiedFile::prepare(path_, xen::DomId{7}, "xvdb").value();
+  }
+
+  manifest::Image image_{.directory = "/image",
+               .kernel_file = base::open_file("/dev/null", O_RDONLY).value(),
+               .ramdisk_file = base::open_file("/dev/zero", O_RDONLY).value(),
+               .identity = {}};
+  std::string path_ =
+      std::filesystem::temp_directory_path() / ("linstub-stub-plan-" + std::to_string(::getpid()));
+};
+
+TEST_F(StubPlan, IsNamedAfterTheGuestAndBootsWhatWasChecked) {
+  Description description = describe(plan(""), image_, {}, {});
+  EXPECT_EQ(description.guest, xen::DomId{7});
+  EXPECT_EQ(description.name, "g-dm");
+  EXPECT_EQ(std::filesystem::read_symlink(description.kernel), "/dev/null");
+  EXPECT_EQ(std::filesystem::read_symlink(description.ramdisk), "/dev/zero");
+  EXPECT_EQ(description.taps, Taps::libxl);
+  EXPECT_TRUE(description.files.empty());
+}
+
+TEST_F(StubPlan, FollowsTheSettings) {
+  Settings settings{.memory = 80, .kernel_options = "mitigations=off"};
+  Description usual = describe(plan("", settings), image_, {}, {});
+  EXPECT_EQ(usual.memory, 80);
+  EXPECT_EQ(usual.log_level, "info");
+  EXPECT_THAT(usual.command_line, EndsWith(" quiet mitigations=off"));
+  settings.log_level = base::LogLevel::debug;
+  Description talkative = describe(plan("", settings), image_, {}, {});
+  EXPECT_EQ(talkative.log_level, "debug");
+  EXPECT_THAT(talkative.command_line, Not(HasSubstr("quiet")));
+}
+
+TEST_F(StubPlan, HasTheGuestsDisksAndNics) {
+  Plan guest = plan("-drive file=/a.img,if=ide,format=raw -drive if=none,id=ide-5632 "
+                    "-device e1000,netdev=net0,mac=00:16:3e:01:02:03 "
+                    "-netdev type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0");
+  Description description = describe(guest, image_, {}, {});
+  EXPECT_THAT(description.disks, ElementsAre(disk::Disk{.path = "/a.img", .vdev = "xvda"}));
+  EXPECT_EQ(description.nics, guest.nics);
+  EXPECT_EQ(description.arguments, render(guest.qemu));
+}
+
+TEST_F(StubPlan, HasADiskAndRoomTwiceForACopiedFile) {
+  Plan guest = plan("-drive file=/a.img,if=ide,format=raw -kernel /boot/vmlinuz");
+  std::vector<disk::CopiedFile> files;
+  files.push_back(file((3 << 20) + 1)); // 4 MiB, and not whole sectors
+  Description description = describe(guest, image_, files, {});
+  EXPECT_EQ(description.memory, guest.settings.memory + 8);
+  ASSERT_EQ(description.files.size(), 1);
+  EXPECT_EQ(description.files[0].device, "xvdb");
+  EXPECT_EQ(description.files[0].size, (3 << 20) + 1);
+  EXPECT_EQ(description.files[0].path, "/run/files/kernel");
+  EXPECT_THAT(description.disks, ElementsAre(Field(&disk::Disk::vdev, "xvda"),
+                                             disk::Disk{.path = files[0].path(),
+                                                        .vdev = "xvdb",
+                                                        .mode = disk::DiskMode::read_only}));
+}
+
+TEST_F(StubPlan, RestoresFromAStateDiskAndKeepsAPausedStart) {
+  Plan guest = plan("-S -incoming fd:9 -device VGA,vgamem_mb=32");
+  Description description = describe(guest, image_, {}, {.state = "/run/linstub/7-state-x"});
+  EXPECT_THAT(description.disks, ElementsAre(disk::Disk{.path = "/run/linstub/7-state-x",
+                                                        .vdev = wire::state_disk,
+                                                        .mode = disk::DiskMode::read_only}));
+  EXPECT_EQ(description.memory, guest.settings.memory + 32);
+  EXPECT_THAT(description.arguments, IsSupersetOf({"-S", "-incoming", wire::incoming_argument}));
+}
+
+TEST_F(StubPlan, GoesOnByItselfForAGuestThatRunsAlready) {
+  Description description =
+      describe(plan("-S"), image_, {}, {.state = "/state", .taps = Taps::join});
+  EXPECT_EQ(description.taps, Taps::join);
+  EXPECT_EQ(description.memory, Settings{}.memory + 16) << "nothing is said of video memory";
+  EXPECT_THAT(description.arguments, Not(Contains("-S")));
+  EXPECT_THAT(description.arguments, IsSupersetOf({"-incoming", wire::incoming_argument}));
+}
+
+TEST_F(StubPlan, StartsANewGuestWithoutAState) {
+  Description description = describe(plan("-S"), image_, {}, {});
+  EXPECT_THAT(description.arguments, Contains("-S"));
+  EXPECT_THAT(description.arguments, Not(Contains("-incoming")));
+}
+
+} // namespace
+} // namespace linstub::plan

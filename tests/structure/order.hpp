@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// The order of the folders of src/, from the bottom up. This is the one place where it stands;
+// ARCHITECTURE.md says why it is so.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace linstub::structure {
+
+// A folder includes its own files and those of the folders named here, and no others. They stand
+// above it in the table, so no arrow runs back up and there is no circle.
+struct Place {
+  std::string_view folder;
+  std::string_view may_include; // words
+};
+
+inline constexpr std::array places{
+    Place{"base", ""},
+    Place{"sys", "base"},
+    Place{"xen", "base"},
+    Place{"wire", "base"},
+    Place{"qmp", "base"},
+    Place{"cache", "base"},
+    Place{"manifest", "base"},
+    // What runs in the stub domain knows nothing of dom0's side but the protocol.
+    Place{"stub", "base sys xen wire"},
+    // dom0's side.
+    Place{"run", "base sys xen wire qmp"},
+    Place{"pci", "base sys xen wire qmp"},
+    Place{"disk", "base sys xen wire qmp run pci"},
+    Place{"plan", "base sys xen wire qmp manifest run pci disk"},
+    Place{"stubdom", "base sys xen wire qmp manifest run pci disk plan"},
+    Place{"dm", "base sys xen wire qmp manifest run pci disk plan"},
+    // What makes the image and tries it.
+    Place{"image", "base cache manifest"},
+    Place{"lab", "base sys wire cache manifest image"},
+    // The command for people. It talks to linstub-dm; it includes nothing of it.
+    Place{"cli", "base sys xen cache manifest run pci image lab"},
+};
+
+} // namespace linstub::structure

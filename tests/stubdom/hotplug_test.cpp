@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "base/fd.hpp"
+#include "fake/loop_device.hpp"
+#include "fake/xenstore.hpp"
+#include "run/directory.hpp"
+#include "stubdom/hotplug.hpp"
+
+#include <gmock/gmock.h>
+
+namespace linstub::stubdom {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class Hotplug : public ::testing::Test {
+protected:
+  Hotplug() {
+    fake::loops().clear();
+    EXPECT_TRUE(run::make_directory());
+    EXPECT_TRUE(base::replace_file(image, "an image"));
+    store.write(disk.backend + "/params", image);
+    store.write(disk.backend + "/mode", "r");
+    store.write(vif.backend + "/vifname", "vif7.0-emu");
+  }
+  std::string at(const HotplugDevice &device, const std::string &node) {
+    return store.read(device.backend + "/" + node).value_or("(none)");
+  }
+
+  fake::Xenstore store;
+  xen::Xenstore client = xen::Xenstore::connect().value();
+  const std::string image = std::string(run::directory()) + "/image";
+  const HotplugDevice disk{.type = "vbd", .backend = "backend/vbd/5/51712", .interface = ""};
+  const HotplugDevice vif{.type = "vif", .backend = "/backend/vif/5/0", .interface = "vif5.0"};
+};
+
+TEST_F(Hotplug, MakesALoopDeviceOfAFileAndRemovesIt) {
+  auto added = hotplug(client, disk, "add");
+  ASSERT_TRUE(added) << added.error().message();
+  ASSERT_THAT(fake::loops(), SizeIs(1));
+  EXPECT_EQ(fake::loops()[0].file, image);
+  EXPECT_EQ(fake::loops()[0].access, disk::LoopAccess::read_only);
+  EXPECT_EQ(at(disk, "node"), fake::loops()[0].device);
+  EXPECT_EQ(at(disk, "physical-device-path"), fake::loops()[0].device);
+  EXPECT_EQ(at(disk, "physical-device"), "00:0");
+  EXPECT_EQ(at(disk, "hotplug-status"), "connected");
+  ASSERT_TRUE(hotplug(client, disk, "remove"));
+  EXPECT_THAT(fake::loops(), IsEmpty());
+}
+
+TEST_F(Hotplug, LetsAWritableDiskBeWritten) {
+  store.write(disk.backend + "/mode", "w");
+  ASSERT_TRUE(hotplug(client, disk, "add"));
+  EXPECT_EQ(fake::loops().at(0).access, disk::LoopAccess::read_write);
+}
+
+TEST_F(Hotplug, HasNothingToRemoveOfADiskThatWasNotAdded) {
+  EXPECT_TRUE(hotplug(client, disk, "remove"));
+  EXPECT_EQ(at(disk, "hotplug-error"), "(none)");
+}
+
+TEST_F(Hotplug, TellsLibxlWhyItHasFailed) {
+  store.write(disk.backend + "/params", "/nonexistent");
+  auto added = hotplug(client, disk, "add");
+  ASSERT_FALSE(added);
+  EXPECT_THAT(added.error().message(), HasSubstr("/nonexistent"));
+  EXPECT_EQ(at(disk, "hotplug-error"), added.error().message());
+  EXPECT_EQ(at(disk, "hotplug-status"), "error");
+  ASSERT_FALSE(hotplug(client, vif, "online")) << "there is no vif5.0 here";
+  EXPECT_THAT(at(vif, "hotplug-error"), HasSubstr("vif5.0"));
+  EXPECT_EQ(at(vif, "hotplug-status"), "error");
+}
+
+TEST_F(Hotplug, LeavesAnInterfaceThatGoesToTheKernel) {
+  EXPECT_TRUE(hotplug(client, vif, "offline"));
+  EXPECT_EQ(at(vif, "hotplug-status"), "(none)");
+}
+
+TEST_F(Hotplug, RefusesWhatLibxlDoesNotAsk) {
+  for (const char *command : {"", "online", "format"}) {
+    auto done = hotplug(client, disk, command);
+    ASSERT_FALSE(done) << command;
+    EXPECT_THAT(done.error().message(), HasSubstr("run by libxl"));
+  }
+  EXPECT_FALSE(hotplug(client, {.type = "vtpm", .backend = disk.backend, .interface = ""}, "add"));
+  EXPECT_EQ(at(disk, "hotplug-status"), "(none)");
+}
+
+} // namespace
+} // namespace linstub::stubdom
