@@ -63,15 +63,16 @@ base::Result<image::BuildOptions> build_options(const ImageSettings &settings) {
 
 void print_summary(const manifest::Manifest &manifest) {
   constexpr double megabyte = 1e6;
+  const manifest::Identity &identity = manifest.identity;
   auto megabytes = [](uint64_t size) { return static_cast<double>(size) / megabyte; };
-  std::println("image for Xen {} of Debian {}, Linstub {}", manifest.xen, manifest.suite,
-               manifest.version);
+  std::println("image for Xen {} of Debian {}, Linstub {}", identity.xen, identity.suite,
+               identity.version);
   std::println("kernel   {:5.2f} MB of at most {:.1f}                 {}",
-               megabytes(manifest.kernel.size), megabytes(image::largest_kernel),
-               manifest.kernel.sha256);
+               megabytes(identity.kernel.size), megabytes(image::largest_kernel),
+               identity.kernel.sha256);
   std::println("ramdisk  {:5.2f} MB of at most {:.1f}, unpacked {:5.2f}  {}",
-               megabytes(manifest.ramdisk.size), megabytes(image::largest_ramdisk),
-               megabytes(manifest.ramdisk_unpacked), manifest.ramdisk.sha256);
+               megabytes(identity.ramdisk.size), megabytes(image::largest_ramdisk),
+               megabytes(identity.ramdisk_unpacked), identity.ramdisk.sha256);
 }
 
 void print_details(const manifest::Manifest &manifest) {
@@ -89,6 +90,12 @@ void print_licences(const manifest::Manifest &manifest) {
   for (const manifest::Component &component : manifest.components) {
     std::println("  {:28} {:32} in {}", component.name, component.version,
                  component.part.starts_with('/') ? component.part : "the " + component.part);
+    const auto same = std::ranges::find(manifest.components, component.copyright,
+                                        &manifest::Component::copyright);
+    if (same->name != component.name) {
+      std::println("      as {}", same->name);
+      continue;
+    }
     if (component.licences.empty())
       std::println("      see copyright/{}", component.name);
     for (const std::string &licence : component.licences)
@@ -103,7 +110,7 @@ base::Result<> build(const ImageSettings &settings) {
 }
 
 base::Result<> show(const ImageSettings &settings) {
-  const auto manifest = TRY(manifest::read(fs::path(settings.directory) / "manifest.json"));
+  const auto manifest = TRY(manifest::read(settings.directory + "/manifest.json"));
   print_summary(manifest);
   if (settings.list_files)
     print_details(manifest);

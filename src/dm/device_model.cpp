@@ -233,7 +233,7 @@ Result<> DeviceModel::create_stub_domain() {
       plan::describe(plan_, image_, files_, {.state = saver_->next_state(), .taps = taps_});
   status_.memory = description.memory;
   status_.image = image_.directory;
-  status_.version = image_.manifest.version;
+  status_.version = image_.identity.version;
   start_deadline_ = loop_.at(Deadline::after(start_timeout), [this] {
     happened(Event::deadline,
              base::format("the stub domain was not ready within {} s: {}",
@@ -257,7 +257,7 @@ void DeviceModel::created(const Result<xen::DomId> &stub) {
   link_.found(*stub);
   files_.clear(); // loop devices hold what was copied
   base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub, status_.memory,
-                 image_.directory, image_.manifest.version);
+                 image_.directory, image_.identity.version);
   happened(Event::created);
 }
 

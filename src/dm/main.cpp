@@ -39,7 +39,7 @@ Result<> serve(const plan::Plan &plan, run::Status &status) {
   xen::Control control = TRY(xen::Control::open());
   std::string xen = TRY(control.release());
   manifest::Image image = TRY(manifest::check_image(plan.settings.image, xen));
-  status.version = image.manifest.version;
+  status.version = image.identity.version;
   for (const disk::Disk &disk : plan::disks_of(plan))
     TRY(disk::prepare_disk(disk));
   return dm::DeviceModel::run(plan, std::move(image), std::move(control), status);

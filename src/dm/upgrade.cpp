@@ -156,7 +156,7 @@ void Upgrade::tell_done(xen::DomId stub, const manifest::Image &image) {
   std::string text = base::format("guest {} is served by stub domain {} with image {} of Linstub "
                                   "{}; it was held for {} ms",
                                   context_.plan.name, std::to_string(xen::number(stub)),
-                                  image.directory, image.manifest.version, held);
+                                  image.directory, image.identity.version, held);
   base::log_info("{}", text);
   requests_->say({.kind = run::ControlReply::Kind::done, .text = std::move(text)});
 }

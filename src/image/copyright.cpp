@@ -81,7 +81,7 @@ Result<> check_format(const Paragraph &header) {
 Result<> check_short_name(std::string_view name) {
   auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view(" .,+-_()").contains(c);
+           std::string_view(" .,+-_~/()").contains(c);
   };
   if (name.empty() || name.size() > longest_short_name || !std::ranges::all_of(name, allowed))
     return fail("\"{}\" is not the short name of a licence", base::printable(name, longest_quote));

@@ -155,10 +155,10 @@ base::Result<Image> assemble(cache::Cache &cache, const ImageInputs &inputs, con
                                                 .owners = owners}));
   Image image{.kernel = TRY(base::read_file(parts.kernel / kernel_name, largest_file)),
               .ramdisk = TRY(compressed(cache, ramdisk.archive)),
-              .manifest = {.version = LINSTUB_VERSION,
-                           .xen = inputs.xen,
-                           .suite = inputs.suite,
-                           .ramdisk_unpacked = ramdisk.archive.size(),
+              .manifest = {.identity = {.version = LINSTUB_VERSION,
+                                        .xen = inputs.xen,
+                                        .suite = inputs.suite,
+                                        .ramdisk_unpacked = ramdisk.archive.size()},
                            .inputs = inputs.inputs,
                            .files = std::move(ramdisk.files)}};
   auto components = TRY(find_components(contents, {.root = "/",
@@ -178,8 +178,8 @@ base::Result<Image> assemble(cache::Cache &cache, const ImageInputs &inputs, con
   std::ranges::sort(image.manifest.inputs, {}, order);
   const auto repeated = std::ranges::unique(image.manifest.inputs);
   image.manifest.inputs.erase(repeated.begin(), repeated.end());
-  image.manifest.kernel = digest_of(image.kernel);
-  image.manifest.ramdisk = digest_of(image.ramdisk);
+  image.manifest.identity.kernel = digest_of(image.kernel);
+  image.manifest.identity.ramdisk = digest_of(image.ramdisk);
   TRY(check_bound(kernel_name, image.kernel.size(), largest_kernel));
   TRY(check_bound(ramdisk_name, image.ramdisk.size(), largest_ramdisk));
   return image;
@@ -227,8 +227,8 @@ base::Result<Manifest> build_image(const BuildOptions &options) {
 
 base::Result<Manifest> verify_image(const fs::path &directory) {
   auto manifest = TRY(manifest::read(directory / manifest_name));
-  TRY(check_file(directory / kernel_name, manifest.kernel));
-  TRY(check_file(directory / ramdisk_name, manifest.ramdisk));
+  TRY(check_file(directory / kernel_name, manifest.identity.kernel));
+  TRY(check_file(directory / ramdisk_name, manifest.identity.ramdisk));
   for (const manifest::Component &component : manifest.components)
     TRY(check_file(directory / copyright_directory / component.name, component.copyright));
   return manifest;
@@ -247,13 +247,13 @@ base::Result<> reproduce_image(const BuildOptions &options, Reproduce extent) {
   if (image.manifest == expected)
     return {};
   std::string sentences;
-  if (image.manifest.kernel != expected.kernel)
+  if (image.manifest.identity.kernel != expected.identity.kernel)
     sentences += " the kernel";
   for (const RamdiskFile &file : image.manifest.files) {
     if (!std::ranges::contains(expected.files, file))
       sentences.append(sentences.empty() ? " " : "; ").append(file.path);
   }
-  if (image.manifest.ramdisk != expected.ramdisk)
+  if (image.manifest.identity.ramdisk != expected.identity.ramdisk)
     sentences += sentences.empty() ? " the ramdisk" : "; the ramdisk";
   for (const manifest::Component &component : image.manifest.components) {
     if (!std::ranges::contains(expected.components, component))

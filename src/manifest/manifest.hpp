@@ -3,14 +3,13 @@
 //
 // Holds nothing that differs between two builds of the same inputs: no times, no directories. The
 // image's builder writes it; linstub-dm, which there is one of for each guest, reads of it only
-// what the image is (Extent::identity).
+// what the image is (Identity).
 #pragma once
 
 #include "base/result.hpp"
 #include "manifest/digest.hpp"
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,13 +51,20 @@ struct RamdiskFile {
   friend bool operator==(const RamdiskFile &, const RamdiskFile &) = default;
 };
 
-struct Manifest {
+// What an image is.
+struct Identity {
   std::string version; // of Linstub
   std::string xen;     // the release that the libraries are for: "4.20"
   std::string suite;   // the Debian suite that everything comes from
   Digest kernel;
   Digest ramdisk;
-  uint64_t ramdisk_unpacked = 0;     // bytes of the archive
+  uint64_t ramdisk_unpacked = 0; // bytes of the archive
+
+  friend bool operator==(const Identity &, const Identity &) = default;
+};
+
+struct Manifest {
+  Identity identity;
   std::vector<Input> inputs;         // sorted
   std::vector<Component> components; // sorted
   std::vector<RamdiskFile> files;    // sorted by path
@@ -68,13 +74,14 @@ struct Manifest {
 
 std::string to_json(const Manifest &manifest);
 
-// How much of a manifest is wanted. The lists (inputs, components, files) are most of it: without
-// them, reading one takes little more memory than its text.
-enum class Extent : uint8_t { identity, everything };
-
 // Strict and bounded: an unknown format, a field that is missing, unknown or there twice, a wrong
 // type, a digest that is none, text with control characters and a list beyond its bound are errors.
-base::Result<Manifest> parse(std::string_view json, Extent extent = Extent::everything);
-base::Result<Manifest> read(const std::filesystem::path &path, Extent extent = Extent::everything);
+base::Result<Manifest> parse(std::string_view json);
+base::Result<Manifest> read(const std::string &path);
+
+// Its identity alone, as strictly. The lists are nearly all of a manifest: they are passed over,
+// and not stored.
+base::Result<Identity> parse_identity(std::string_view json);
+base::Result<Identity> read_identity(const std::string &path);
 
 } // namespace linstub::manifest

@@ -75,7 +75,7 @@ std::string Image::ramdisk() const { return path_of(ramdisk_file); }
 Result<Image> check_image(const std::string &directory, const std::string &xen) {
   const std::string kernel_path = directory + "/kernel";
   const std::string ramdisk_path = directory + "/ramdisk";
-  Image image{.directory = directory, .kernel_file = {}, .ramdisk_file = {}, .manifest = {}};
+  Image image{.directory = directory, .kernel_file = {}, .ramdisk_file = {}, .identity = {}};
   if (::access(directory.c_str(), X_OK) != 0)
     return fail("there is no stub domain image in {} ({}): {}", directory, base::errno_text(errno),
                 advice);
@@ -83,19 +83,19 @@ Result<Image> check_image(const std::string &directory, const std::string &xen) 
   Opened ramdisk = TRY(open_part(ramdisk_path, "ramdisk"));
   std::string path = directory + "/manifest.json";
   TRY(open_part(path, "manifest"));
-  image.manifest = TRY(read(path, Extent::identity));
-  if (image.manifest.xen != xen)
+  image.identity = TRY(read_identity(path));
+  if (image.identity.xen != xen)
     return fail(
         "the stub domain image in {} was built for Xen {}, and this host runs Xen {}: build "
         "one for this release, or name another one with image= in "
         "/etc/linstub/linstub.toml",
-        directory, image.manifest.xen, xen);
+        directory, image.identity.xen, xen);
   if (!is_kernel(kernel.fd))
     return fail("{} is not a Linux kernel: {}", kernel_path, advice);
-  TRY(check_size(kernel_path, kernel.size, image.manifest.kernel.size));
+  TRY(check_size(kernel_path, kernel.size, image.identity.kernel.size));
   if (!is_zstd(ramdisk.fd))
     return fail("{} is not a zstd-compressed ramdisk: {}", ramdisk_path, advice);
-  TRY(check_size(ramdisk_path, ramdisk.size, image.manifest.ramdisk.size));
+  TRY(check_size(ramdisk_path, ramdisk.size, image.identity.ramdisk.size));
   image.kernel_file = std::move(kernel.fd);
   image.ramdisk_file = std::move(ramdisk.fd);
   return image;

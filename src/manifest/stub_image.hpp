@@ -17,7 +17,7 @@ struct Image {
   std::string directory;
   base::Fd kernel_file;
   base::Fd ramdisk_file;
-  Manifest manifest; // its identity (Extent), not its lists
+  Identity identity;
 
   // Paths for other processes of dom0, as long as this object lives.
   [[nodiscard]] std::string kernel() const;

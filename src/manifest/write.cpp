@@ -50,13 +50,13 @@ Json list_json(const std::vector<Item> &items, Json (*one)(const Item &)) {
 } // namespace
 
 std::string to_json(const Manifest &manifest) {
-  Json ramdisk = digest_json(manifest.ramdisk);
-  ramdisk["unpacked"] = manifest.ramdisk_unpacked;
+  Json ramdisk = digest_json(manifest.identity.ramdisk);
+  ramdisk["unpacked"] = manifest.identity.ramdisk_unpacked;
   const Json json{{"format", format},
-                  {"version", manifest.version},
-                  {"xen", manifest.xen},
-                  {"suite", manifest.suite},
-                  {"kernel", digest_json(manifest.kernel)},
+                  {"version", manifest.identity.version},
+                  {"xen", manifest.identity.xen},
+                  {"suite", manifest.identity.suite},
+                  {"kernel", digest_json(manifest.identity.kernel)},
                   {"ramdisk", ramdisk},
                   {"inputs", list_json(manifest.inputs, input_json)},
                   {"components", list_json(manifest.components, component_json)},

@@ -206,7 +206,7 @@ TEST_F(UpgradeTest, TheNextStubDomainIsOfTheNewImageAndWhoAskedIsTold) {
   life.attempt = Attempt::upgrade;
   auto taken = upgrade->take_image({.directory = "/old"}, "");
   EXPECT_EQ(taken.directory, other.path());
-  EXPECT_EQ(taken.manifest.version, "0.9");
+  EXPECT_EQ(taken.identity.version, "0.9");
 
   life = {.phase = Phase::serving};
   upgrade->resume_guest();

@@ -98,11 +98,14 @@ TEST(Image, IsCheckedAgainstItsManifest) {
   const auto directory = TemporaryDirectory::make(fs::temp_directory_path());
   const fs::path path = directory->path();
   EXPECT_THAT(verify_image(path).error().message(), HasSubstr("manifest.json"));
-  const Manifest manifest{.version = "0.1.0",
-                          .xen = "4.20",
-                          .suite = "trixie",
-                          .kernel = digest_of("kernel"),
-                          .ramdisk = digest_of("ramdisk")};
+  const Manifest manifest{
+      .identity = {.version = "0.1.0",
+                   .xen = "4.20",
+                   .suite = "trixie",
+                   .kernel = digest_of("kernel"),
+                   .ramdisk = digest_of("ramdisk")},
+      .components = {
+          {.name = "linstub", .version = "0.1.0", .part = "/init", .copyright = digest_of("MIT")}}};
   ASSERT_TRUE(base::replace_file(path / "manifest.json", manifest::to_json(manifest)));
   ASSERT_TRUE(base::replace_file(path / "kernel", "kernel"));
   ASSERT_TRUE(base::replace_file(path / "ramdisk", "ramd"));
@@ -110,6 +113,10 @@ TEST(Image, IsCheckedAgainstItsManifest) {
   ASSERT_TRUE(base::replace_file(path / "ramdisk", "ramdisc"));
   EXPECT_THAT(verify_image(path).error().message(), HasSubstr("is not the file of its manifest"));
   ASSERT_TRUE(base::replace_file(path / "ramdisk", "ramdisk"));
+  fs::create_directory(path / "copyright");
+  ASSERT_TRUE(base::replace_file(path / "copyright/linstub", "BSD"));
+  EXPECT_THAT(verify_image(path).error().message(), HasSubstr("copyright/linstub is not the file"));
+  ASSERT_TRUE(base::replace_file(path / "copyright/linstub", "MIT"));
   EXPECT_TRUE(verify_image(path));
 }
 

@@ -44,7 +44,7 @@ protected:
   manifest::Image image_{.directory = "/image",
                          .kernel_file = base::open_file("/dev/null", O_RDONLY).value(),
                          .ramdisk_file = base::open_file("/dev/zero", O_RDONLY).value(),
-                         .manifest = {}};
+                         .identity = {}};
   std::string path_ =
       std::filesystem::temp_directory_path() / ("linstub-stub-plan-" + std::to_string(::getpid()));
 };
