@@ -5,22 +5,17 @@
 #include <utility>
 
 namespace linstub::dm {
-namespace {
 
 using base::Result;
 
-constexpr const char *being_replaced = "the device model is being replaced";
-
-} // namespace
-
 constexpr std::array<Commands::Entry, 7> Commands::table{{
-    {"query-vnc", &Commands::query_vnc},
-    {"query-chardev", &Commands::query_chardev},
-    {"add-fd", &Commands::add_fd},
-    {"remove-fd", &Commands::remove_fd},
-    {"xen-save-devices-state", &Commands::save_state},
-    {"eject", &Commands::eject},
-    {"blockdev-change-medium", &Commands::change_medium},
+    {"query-vnc", When::always, &Commands::query_vnc},
+    {"query-chardev", When::always, &Commands::query_chardev},
+    {"add-fd", When::always, &Commands::add_fd},
+    {"remove-fd", When::always, &Commands::remove_fd},
+    {"xen-save-devices-state", When::serving, &Commands::save_state},
+    {"eject", When::serving, &Commands::eject},
+    {"blockdev-change-medium", When::serving, &Commands::change_medium},
 }};
 
 std::vector<std::string_view> Commands::names() {
@@ -34,6 +29,8 @@ void Commands::execute(const qmp::Command &command, base::Fd received,
   const auto *entry = std::ranges::find(table, command.name, &Entry::name);
   if (entry == table.end())
     return answer(base::fail("linstub-dm does not know the command"));
+  if (entry->when == When::serving && life_.phase != Phase::serving)
+    return answer(base::fail("{}", being_replaced));
   (this->*entry->run)({.command = command, .received = std::move(received), .answer = answer});
 }
 
@@ -62,8 +59,6 @@ Result<const base::Fd *> Commands::named_file(const qmp::Command &command) const
 }
 
 void Commands::save_state(Request request) {
-  if (life_.phase != Phase::serving)
-    return request.answer(base::fail("{}", being_replaced));
   auto target = named_file(request.command);
   if (!target)
     return request.answer(std::unexpected(std::move(target).error()));
@@ -71,15 +66,11 @@ void Commands::save_state(Request request) {
 }
 
 void Commands::eject(Request request) {
-  if (life_.phase != Phase::serving)
-    return request.answer(base::fail("{}", being_replaced));
   link_.wake();
   media_.eject(*link_.stub(), request.command.arguments, request.answer);
 }
 
 void Commands::change_medium(Request request) {
-  if (life_.phase != Phase::serving)
-    return request.answer(base::fail("{}", being_replaced));
   auto medium = named_file(request.command);
   if (!medium)
     return request.answer(std::unexpected(std::move(medium).error()));

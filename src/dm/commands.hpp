@@ -10,6 +10,8 @@
 #include "dm/saver.hpp"
 #include "dm/stub_link.hpp"
 
+#include <array>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -42,8 +44,11 @@ private:
   void eject(Request request);
   void change_medium(Request request);
 
+  // When it can be done: some need a QEMU that serves.
+  enum class When : uint8_t { always, serving };
   struct Entry {
     std::string_view name;
+    When when{};
     void (Commands::*run)(Request request);
   };
   static const std::array<Entry, 7> table;

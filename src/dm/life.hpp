@@ -125,6 +125,9 @@ constexpr bool guest_has_run(const Life &life) {
 // The word of run/status.hpp.
 std::string_view phase_text(const Life &life);
 
+// What who asks something of QEMU is told when no QEMU serves.
+constexpr const char *being_replaced = "the device model is being replaced";
+
 // --- What follows --------------------------------------------------------------------------------
 
 struct Step {

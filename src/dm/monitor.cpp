@@ -2,6 +2,7 @@
 #include "dm/monitor.hpp"
 
 #include "base/log.hpp"
+#include "dm/life.hpp"
 #include "dm/monitor_socket.hpp"
 #include "qmp/policy.hpp"
 
@@ -46,7 +47,7 @@ void Monitor::disconnect() {
                                .on_event = [this](const qmp::Event &event) { spread(event); }}));
   if (!former)
     return;
-  former->abandon("the device model is being replaced");
+  former->abandon(being_replaced);
   // It may be what has called us.
   former_.push_back(std::move(former));
   forget_ = loop_.soon([this] { former_.clear(); });

@@ -18,7 +18,6 @@ using base::Result;
 constexpr Milliseconds save_timeout{9'000};
 
 constexpr std::string_view herald_of_save = "query-cpus-fast";
-constexpr const char *being_replaced = "the device model is being replaced";
 
 Result<base::Fd> duplicate(const base::Fd &fd) {
   base::Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));

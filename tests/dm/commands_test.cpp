@@ -26,14 +26,7 @@ protected:
   plan::Plan plan;
   std::unique_ptr<GuestServices> services =
       GuestServices::open(*loop, plan, monitors_owner()).value();
-  Saver saver{Saver::Context{.loop = *loop,
-                             .xenstore = xenstore,
-                             .guest = guest,
-                             .life = life,
-                             .link = link,
-                             .monitors = *monitors,
-                             .stubdom = stubdom},
-              [](const std::string &) {}};
+  Saver saver{saver_context(), [](const std::string &) {}};
   Media media{*loop, xenstore, stubdom, *monitors, plan};
   Commands commands{life, link, *services, saver, media};
 };

@@ -40,14 +40,7 @@ protected:
   base::Fd target = memory("from a save before");
   Answers answers;
   std::vector<std::string> failures;
-  Saver saver{Saver::Context{.loop = *loop,
-                             .xenstore = xenstore,
-                             .guest = guest,
-                             .life = life,
-                             .link = link,
-                             .monitors = *monitors,
-                             .stubdom = stubdom},
-              [this](const std::string &why) { failures.push_back(why); }};
+  Saver saver{saver_context(), [this](const std::string &why) { failures.push_back(why); }};
 };
 
 TEST_F(SaverTest, ASaveForTheToolstackGoesFromTheFirstSignToTheAnswer) {

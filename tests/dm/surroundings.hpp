@@ -10,6 +10,7 @@
 #include "dm/fake_stub.hpp"
 #include "dm/life.hpp"
 #include "dm/monitor.hpp"
+#include "dm/saver.hpp"
 #include "dm/stub_link.hpp"
 #include "dm/stubdom.hpp"
 #include "fake/loop_device.hpp"
@@ -184,6 +185,16 @@ protected:
                         },
                     .on_channel = [this](Channel &channel) { return monitors->connect(channel); }}};
   std::unique_ptr<Monitor> monitors = Monitor::open(*loop, {}, monitors_owner()).value();
+
+  Saver::Context saver_context() {
+    return {.loop = *loop,
+            .xenstore = xenstore,
+            .guest = guest,
+            .life = life,
+            .link = link,
+            .monitors = *monitors,
+            .stubdom = stubdom};
+  }
 
   Monitor::Owner monitors_owner() {
     return {.execute = [](const qmp::Command &, base::Fd, const Monitor::Answer &) {},

@@ -136,14 +136,7 @@ protected:
   bool busy = false;
   std::vector<Event> upgrade_events;
   std::string last_error;
-  Saver saver{Saver::Context{.loop = *loop,
-                             .xenstore = xenstore,
-                             .guest = guest,
-                             .life = life,
-                             .link = link,
-                             .monitors = *monitors,
-                             .stubdom = stubdom},
-              [](const std::string &) {}};
+  Saver saver{saver_context(), [](const std::string &) {}};
   std::unique_ptr<Upgrade> upgrade;
 };
 
