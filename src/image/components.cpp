@@ -92,11 +92,12 @@ base::Result<Components> find_components(const std::vector<ContentLine> &content
                  TRY(source_copyright(sources.qemu)));
   for (const Package &package : sources.ramdisk)
     collection.add(package, "ramdisk", TRY(installed_copyright(sources.root, package.name)));
-  const auto linked = TRY(linked_packages(contents));
   for (const ContentLine &line : contents) {
     if (line.kind != ContentLine::Kind::linked)
       continue;
-    const auto package = std::ranges::find(linked, line.source, &Package::name);
+    const auto package = std::ranges::find(sources.linked, line.source, &Package::name);
+    if (package == sources.linked.end())
+      return base::fail("it is not known which {} is linked into {}", line.source, line.path);
     collection.add(*package, line.path, TRY(installed_copyright(sources.root, package->name)));
   }
   return collection.finish();

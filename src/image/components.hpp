@@ -20,6 +20,7 @@ struct ComponentSources {
   Package kernel;             // that has the kernel's source
   SourcePackage qemu;
   std::vector<Package> ramdisk; // that files of the ramdisk were taken from
+  std::vector<Package> linked;  // linked_packages() of the contents
   std::string linstub_version;
 };
 

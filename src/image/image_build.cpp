@@ -161,15 +161,16 @@ base::Result<Image> assemble(cache::Cache &cache, const ImageInputs &inputs, con
                                         .ramdisk_unpacked = ramdisk.archive.size()},
                            .inputs = inputs.inputs,
                            .files = std::move(ramdisk.files)}};
+  std::vector<Package> packages = TRY(linked_packages(contents));
   auto components = TRY(find_components(contents, {.root = "/",
                                                    .kernel = inputs.kernel,
                                                    .qemu = inputs.qemu,
                                                    .ramdisk = ramdisk.packages,
+                                                   .linked = packages,
                                                    .linstub_version = LINSTUB_VERSION})
                             .transform_error(base::doing("find the image's licences")));
   image.manifest.components = std::move(components.list);
   image.copyrights = std::move(components.copyrights);
-  std::vector<Package> packages = TRY(linked_packages(contents));
   packages.insert(packages.end(), ramdisk.packages.begin(), ramdisk.packages.end());
   for (const Package &package : packages)
     image.manifest.inputs.push_back(

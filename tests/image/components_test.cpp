@@ -43,11 +43,13 @@ public:
 
   [[nodiscard]] base::Result<Components> find(std::string_view contents,
                                               std::vector<Package> ramdisk) const {
-    return find_components(*parse_contents(contents),
+    const auto lines = *parse_contents(contents);
+    return find_components(lines,
                            {.root = path(),
                             .kernel = {"linux-source-6.12", "6.12.1"},
                             .qemu = {.name = "qemu", .version = "10.0", .files = {archive()}},
                             .ramdisk = std::move(ramdisk),
+                            .linked = linked_packages(lines).value(),
                             .linstub_version = "0.1.0"});
   }
 
