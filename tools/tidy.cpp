@@ -24,7 +24,6 @@ namespace fs = std::filesystem;
 using base::Deadline;
 using std::chrono::minutes;
 
-constexpr int infrastructure_failed = 69;
 constexpr auto source_limit = minutes(10);
 constexpr auto version_limit = minutes(1);
 constexpr auto mark_life = std::chrono::days(30); // after it was needed the last time
@@ -177,8 +176,8 @@ int main(int argc, char **argv) {
   }
   auto unclean = tools::tidy(argv[1], argv[2]);
   if (!unclean) {
-    base::log_error("{}", unclean.error().message());
-    return tools::infrastructure_failed;
+    base::log_failure(unclean);
+    return base::infrastructure_failed;
   }
   return *unclean == 0 ? 0 : 1;
 }

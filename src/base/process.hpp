@@ -30,6 +30,10 @@ struct Command {
   std::function<int()> before_exec;
 };
 
+// The exit status of our programs for a failure of what they need to do their work (the lab, the
+// build environment), not of what they try (EX_UNAVAILABLE of sysexits.h).
+constexpr int infrastructure_failed = 69;
+
 // How a process ended.
 struct ExitStatus {
   int code = 0;   // exit status, if signal is 0

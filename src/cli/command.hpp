@@ -7,6 +7,7 @@
 //     }
 #pragma once
 
+#include "base/process.hpp"
 #include "base/result.hpp"
 
 #include <CLI/CLI.hpp>
@@ -16,8 +17,7 @@ namespace linstub::cli {
 // Exit statuses, the same for every command. 2 is for a command line that is not understood.
 constexpr int failed = 1;
 constexpr int usage_failed = 2;
-// The lab or the build environment failed, not what was tried in it (EX_UNAVAILABLE, sysexits.h).
-constexpr int infrastructure_failed = 69;
+using base::infrastructure_failed;
 
 // Ends a command: returns if all is well, else prints "linstub: <error>" and leaves with `status`.
 void finish(const base::Result<> &result, int status = failed);

@@ -2,7 +2,6 @@
 #include "image/locked_inputs.hpp"
 
 #include <algorithm>
-#include <format>
 
 namespace linstub::image {
 namespace {

@@ -2,7 +2,6 @@
 #include "lab/machine.hpp"
 
 #include <array>
-#include <format>
 #include <utility>
 
 namespace linstub::lab {

@@ -178,8 +178,7 @@ base::Result<TestRun> run_scenarios(const TestRunOptions &wanted) {
     if (worker.place().lab.empty())
       continue;
     // The program may have been killed before it did so.
-    if (auto down = labs->down(worker.place().lab); !down)
-      base::log_error("{}", down.error().message());
+    base::log_failure(labs->down(worker.place().lab));
   }
   return TestRun{.status = interrupted ? interrupted_status : deal.worst(),
                  .summary = results.summary(

@@ -14,7 +14,6 @@ using base::Deadline;
 
 namespace {
 
-constexpr int infrastructure_failed = 69;
 constexpr int signalled = 128; // to which a shell adds the number of the signal
 // A part may need a second lab, and each ends by itself after two hours.
 constexpr auto part_limit = std::chrono::hours(5);
@@ -35,7 +34,7 @@ void Worker::go_on() {
       return;
     }
     say(started.error().message());
-    shared_.deal.ended(infrastructure_failed);
+    shared_.deal.ended(base::infrastructure_failed);
   }
 }
 
@@ -117,7 +116,7 @@ void Worker::ended() {
   limit_.reset();
   if (!status) {
     say(status.error().message());
-    shared_.deal.ended(infrastructure_failed);
+    shared_.deal.ended(base::infrastructure_failed);
   } else {
     const base::ExitStatus &how = **status;
     shared_.deal.ended(how.signal != 0 ? signalled + how.signal : how.code);

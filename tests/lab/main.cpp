@@ -10,6 +10,7 @@
 // Exit status 0: all passed; 1: one failed; 69: the lab itself could not be had or broke. A test
 // that fails while the emulator shows one of its known failures (or the lab does not answer any
 // more) is run once more, on a fresh lab, and counted in the last lines.
+#include "base/process.hpp"
 #include "lab/signature.hpp"
 #include "scenario.hpp"
 
@@ -20,8 +21,6 @@
 
 namespace linstub::lab {
 namespace {
-
-constexpr int infrastructure_failed = 69;
 
 const char *scenarios_of(Shape shape) { return shape == Shape::iommu ? "*Pci*" : "-*Pci*"; }
 
@@ -62,7 +61,7 @@ int run_all() {
               failures->again.c_str());
   if (auto renewed = the_stage->renew(); !renewed) {
     std::printf("%s\n", renewed.error().message().c_str());
-    return infrastructure_failed;
+    return base::infrastructure_failed;
   }
   GTEST_FLAG_SET(filter, failures->again);
   ::unsetenv("GTEST_TOTAL_SHARDS"); // all of these are this run's, also when it is one of several
@@ -70,7 +69,7 @@ int run_all() {
   failures->count = 0;
   int second = RUN_ALL_TESTS();
   if (failures->count != 0)
-    return infrastructure_failed;
+    return base::infrastructure_failed;
   return failed > broken ? 1 : second;
 }
 
@@ -108,7 +107,7 @@ int main(int argc, char **argv) {
   auto stage = lab::Stage::prepare(options);
   if (!stage) {
     std::printf("there is no lab: %s\n", stage.error().message().c_str());
-    return lab::infrastructure_failed;
+    return base::infrastructure_failed;
   }
   lab::the_stage = std::move(*stage);
   int status = lab::run_all();
