@@ -240,8 +240,9 @@ TEST_F(XenstoreTest, AFloodOfEventsDisplacesNoOther) {
   events();
   for (int i = 0; i < 10'000; i++) {
     store.write(base::format("/hostile/{}", i), "x");
-    if (i % 50 == 0)
+    if (i % 50 == 0) {
       ASSERT_FALSE(client.read_if_there("/a").value());
+    }
   }
   store.fire("@releaseDomain");
   EXPECT_FALSE(client.read_if_there("/a").value());
