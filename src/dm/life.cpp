@@ -50,6 +50,17 @@ Step start_failed(Life life) {
   return {life, {forget_stub_domain, remove_stub_domain}};
 }
 
+// It may do what it can to stay. Nobody else would try again.
+Step not_removed(Life life) {
+  if (life.phase == Phase::ending)
+    return {life, {remove_again}};
+  if (life.phase != Phase::removing)
+    return stay(life);
+  Step next = end(life, Outcome::failure);
+  next.actions.push_back(remove_again);
+  return next;
+}
+
 // Its QEMU has ended as it should, or does not: its state is safe in either case.
 Step retire(Life life) {
   life.phase = Phase::removing;
@@ -106,6 +117,8 @@ Step step(Life life, Event event) {
   if (life.phase == Phase::ended)
     return stay(life);
   if (life.phase == Phase::ending) {
+    if (event == Event::not_removed)
+      return not_removed(life);
     if (event != Event::removed)
       return stay(life);
     life.phase = Phase::ended;
@@ -152,6 +165,8 @@ Step step(Life life, Event event) {
     return {life, {resume_qemu, resume_guest, tell_not_upgraded}};
   case Event::removed:
     return life.phase == Phase::removing ? create_next(life) : stay(life);
+  case Event::not_removed:
+    return not_removed(life);
   }
   return stay(life);
 }

@@ -17,6 +17,9 @@
 //
 // When the new stub domain fails before it serves, it is removed and one of the old image is made
 // from the same state (Attempt::fallback); when that fails too, the guest crashes.
+//
+// A stub domain that is not gone is removed again, without an end: nothing is made beside it, and the
+// keeper is not dismissed before. An upgrade does not wait for that: its guest crashes.
 #pragma once
 
 #include <array>
@@ -72,19 +75,21 @@ enum class Event : uint8_t {
   upgrade_asked, // linstub upgrade
   state_saved,   // upgrade: QEMU's state is in dom0
   save_failed,   // upgrade: it is not, and QEMU is as it was
-  removed,       // the stub domain is gone, or cannot be removed
+  removed,       // the stub domain is proved to be gone
+  not_removed,   // it is not, in spite of all that was tried
 };
 constexpr std::array all_events{Event::created,       Event::creation_failed, Event::qemu_runs,
                                 Event::monitor_ready, Event::deadline,        Event::stub_failed,
                                 Event::stub_gone,     Event::guest_gone,      Event::end_asked,
                                 Event::upgrade_asked, Event::state_saved,     Event::save_failed,
-                                Event::removed};
+                                Event::removed,       Event::not_removed};
 
 enum class Action : uint8_t {
   follow_stub_domain, // watch its state, connect the channel
   announce,           // tell libxl "running"
   crash_guest,        // nobody serves it any more: on_crash decides
   remove_stub_domain, // also one that is just being made
+  remove_again,       // the same, after a pause
   save_state,         // upgrade: pause the guest, have QEMU write its state
   retire_qemu,        // end it, so that Xen forgets it; a deadline for that
   forget_stub_domain, // its channel and all that leads there

@@ -5,11 +5,13 @@
 #include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
+#include "xen/uuid.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 struct xc_interface_core;
 
@@ -17,6 +19,9 @@ namespace linstub::xen {
 
 struct DomainInfo {
   DomId domid{};
+  Uuid uuid{};
+  // All that was its own has been given back. What is left of it is memory that others map, until they
+  // let go of it; it never runs again.
   bool dying = false;
   bool paused = false;             // by the toolstack
   std::optional<uint8_t> shutdown; // why it has shut down: SHUTDOWN_* of Xen's public/sched.h
@@ -37,6 +42,14 @@ public:
 
   // Nothing if there is no such domain.
   base::Result<std::optional<DomainInfo>> info(DomId domid);
+
+  // All domains that there are, dom0 among them.
+  base::Result<std::vector<DomainInfo>> domains();
+
+  // Ends a domain at once: nothing of it runs any more, and what it has is given back. Its devices and
+  // its nodes in xenstore are left to the caller: Toolstack::destroy() does all of it, and this is for
+  // when that does not. No error if the domain is gone.
+  base::Result<> destroy(DomId domid);
 
   // Makes the domain crash, so that the toolstack does what on_crash says. No error if the domain
   // is gone or has shut down already.

@@ -146,6 +146,9 @@ TEST(Life, KeepsItsPromisesForEveryEventInEveryState) {
       EXPECT_EQ(does(next, Action::remove_stub_domain),
                 (begins(Phase::ending) && life.phase != Phase::removing) ||
                     begins(Phase::removing));
+      EXPECT_EQ(does(next, Action::remove_again),
+                event == not_removed &&
+                    (life.phase == Phase::ending || life.phase == Phase::removing));
       EXPECT_EQ(does(next, Action::finish), begins(Phase::ended));
       bool guest_runs = life.phase == Phase::serving || life.phase == Phase::saving ||
                         life.attempt != Attempt::first || life.phase == Phase::retiring ||
@@ -169,6 +172,27 @@ TEST(Life, KeepsItsPromisesForEveryEventInEveryState) {
                 upgrading(life) && next.next.phase == Phase::serving);
     }
   }
+}
+
+// The keeper stays until linstub-dm finishes.
+TEST(Life, RemovesAStubDomainAgainUntilItIsGone) {
+  Life ending = after({created, qemu_runs, monitor_ready, end_asked});
+  for (int i = 0; i < 3; i++) {
+    Step again = step(ending, not_removed);
+    EXPECT_THAT(again.actions, testing::ElementsAre(Action::remove_again));
+    EXPECT_EQ(again.next, ending);
+  }
+  EXPECT_TRUE(does(step(ending, removed), Action::finish));
+}
+
+TEST(Life, AnUpgradeMakesNoSecondStubDomainBesideOneThatDoesNotGo) {
+  Life removing =
+      after({created, qemu_runs, monitor_ready, upgrade_asked, state_saved, stub_gone});
+  Step next = step(removing, not_removed);
+  EXPECT_THAT(next.actions, testing::ElementsAre(Action::crash_guest, Action::tell_not_upgraded,
+                                                 Action::remove_again));
+  EXPECT_EQ(next.next.phase, Phase::ending);
+  EXPECT_EQ(next.next.outcome, Outcome::failure);
 }
 
 TEST(Life, EndsFromEveryState) {
