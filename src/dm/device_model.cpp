@@ -6,6 +6,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace linstub::dm {
@@ -17,6 +18,10 @@ using base::Result;
 
 // libxl waits for 60 s in all; what is left is for removing the stub domain and for saying why.
 constexpr Milliseconds start_timeout{48'000};
+
+// Between one attempt to remove a stub domain and the next: twice as long each time, up to the second.
+constexpr Milliseconds first_removal_pause{2'000};
+constexpr Milliseconds longest_removal_pause{60'000};
 
 constexpr const char *name_token = "name";
 
@@ -46,7 +51,9 @@ Result<> DeviceModel::run(plan::Plan plan, manifest::Image image, xen::Control c
   if (served)
     served = loop->run();
   model.keeper_watch_.reset();
-  model.keeper_.dismiss();
+  // Else there is a stub domain, perhaps: the keeper looks as soon as this process has ended.
+  if (model.life_.phase == Phase::ended || !model.made_any_)
+    model.keeper_.dismiss();
   if (served && model.life_.outcome == Outcome::failure)
     return base::fail("{}", model.cause_);
   return served;
@@ -59,6 +66,7 @@ Result<> DeviceModel::prepare() {
     happened(Event::end_asked);
   }));
   TRY(keep_keeper());
+  beat();
   TRY(open_parts());
   if (plan_.incoming >= 0)
     TRY(saver_->take(base::Fd(plan_.incoming))
@@ -112,6 +120,11 @@ Result<> DeviceModel::keep_keeper() {
     base::log_failure(keep_keeper());
   }));
   return {};
+}
+
+void DeviceModel::beat() {
+  keeper_.beat();
+  next_beat_ = loop_.at(Deadline::after(Pulse{}.interval), [this] { beat(); });
 }
 
 Monitor::Owner DeviceModel::monitors_owner() {
@@ -191,6 +204,8 @@ void DeviceModel::perform(Action action) {
     return crash_guest();
   case Action::remove_stub_domain:
     return remove_stub_domain();
+  case Action::remove_again:
+    return remove_again();
   case Action::save_state:
     done = upgrade_->save_state();
     if_not = Event::save_failed;
@@ -240,6 +255,7 @@ Result<> DeviceModel::create_stub_domain() {
                           start_timeout.count() / 1000, link_.last_words(plan_.name)));
   });
   creating_ = true;
+  made_any_ = true;
   stubdom_.create(description, keeper_.pipe(),
                   [this](const Result<xen::DomId> &stub) { created(stub); });
   tell_status();
@@ -312,9 +328,16 @@ void DeviceModel::remove_stub_domain() {
     return media_->when_idle([this] { remove_stub_domain(); });
   stubdom_.destroy(guest_, [this](const Result<> &removed) {
     if (!removed)
-      base::log_error("remove the stub domain: {}", removed.error().message());
+      return happened(Event::not_removed,
+                      base::format("remove the stub domain: {}", removed.error().message()));
+    removal_pause_ = {};
     happened(Event::removed);
   });
+}
+
+void DeviceModel::remove_again() {
+  removal_pause_ = std::clamp(2 * removal_pause_, first_removal_pause, longest_removal_pause);
+  next_removal_ = loop_.at(Deadline::after(removal_pause_), [this] { remove_stub_domain(); });
 }
 
 Result<> DeviceModel::create_next() {

@@ -32,7 +32,8 @@ namespace linstub::dm {
 class DeviceModel {
 public:
   // Serves the guest to its end. An error is the sentence that says why the stub domain could not
-  // start or has failed; then nothing is left of it.
+  // start or has failed. Nothing is left of the stub domain then; if this cannot be said, since the
+  // event loop itself has failed, the keeper sees to it.
   static base::Result<> run(plan::Plan plan, manifest::Image image, xen::Control control,
                             run::Status &status);
   DeviceModel(const DeviceModel &) = delete;
@@ -44,6 +45,7 @@ private:
   base::Result<> prepare();
   base::Result<> open_parts();
   base::Result<> keep_keeper();
+  void beat();
   Monitor::Owner monitors_owner();
   base::Result<pci::PciDevices *> pci();
 
@@ -57,6 +59,7 @@ private:
   base::Result<> announce();
   void forget_stub_domain();
   void remove_stub_domain();
+  void remove_again();
   base::Result<> create_next();
   void resume_guest();
   void crash_guest();
@@ -84,6 +87,7 @@ private:
   std::string cause_;      // why it ends
   std::string last_error_; // what went wrong last
   bool creating_ = false;  // linstub-stubdom is at it
+  bool made_any_ = false;  // it has been asked to make a stub domain
   bool remove_after_creation_ = false;
   bool renaming_ = false;
 
@@ -101,6 +105,9 @@ private:
   base::EventLoop::Handle xenstore_watch_;
   base::EventLoop::Handle keeper_watch_;
   base::EventLoop::Handle start_deadline_;
+  base::EventLoop::Handle next_beat_;
+  base::EventLoop::Handle next_removal_;
+  base::Milliseconds removal_pause_{0}; // before the attempt that is next
 };
 
 } // namespace linstub::dm

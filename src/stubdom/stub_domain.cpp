@@ -212,16 +212,21 @@ Result<> StubDomains::destroy_all(xen::DomId guest) {
 
 Result<> StubDomains::end(xen::DomId stub) { return toolstack_.destroy(stub); }
 
-Result<> StubDomains::rescue(xen::DomId guest) {
-  auto crashed = control_.crash(guest); // whatever happens to the stub domain
+void StubDomains::rescue(xen::DomId guest) {
   run::remove_files(guest);
   run::mark_failed(guest, "linstub-dm has died, and the guest was crashed");
-  // There is nobody after this one to try it again.
+  // Everything anew each time: after an error a connection is not good for anything.
+  auto attempt = [guest]() -> Result<> {
+    auto domains = TRY(open());
+    auto crashed = domains.control_.crash(guest); // whatever happens to the stub domain
+    TRY(domains.destroy_all(guest));
+    return crashed;
+  };
   for (Milliseconds pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
-    auto destroyed = destroy_all(guest);
-    if (destroyed)
-      return crashed;
-    base::log_failure(destroyed);
+    auto done = attempt();
+    if (done)
+      return;
+    base::log_failure(done);
     sleep_for(pause);
   }
 }

@@ -36,9 +36,9 @@ public:
   // not gone in the end is.
   base::Result<> destroy_all(xen::DomId guest);
 
-  // For when linstub-dm has died: the same, again and again until it has succeeded, and the guest
-  // crashes, since nobody serves it now.
-  base::Result<> rescue(xen::DomId guest);
+  // For when linstub-dm has died: the same, and the guest crashes, since nobody serves it now. Again
+  // and again until both have succeeded: there is nobody after this one to try it.
+  static void rescue(xen::DomId guest);
 
   // One attempt of libxl to destroy a stub domain, for as long as it takes.
   base::Result<> end(xen::DomId stub);

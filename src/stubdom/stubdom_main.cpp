@@ -36,47 +36,60 @@ constexpr unsigned removals_life = 150;
 // Nobody comes after it. It waits for nothing without an end.
 constexpr unsigned unlimited = 0;
 
+using stubdom::StubDomains;
 using Arguments = std::span<const std::string>;
 
-base::Result<> create(stubdom::StubDomains &domains, Arguments) {
+base::Result<> create(Arguments) {
   constexpr size_t longest = size_t{1} << 20;
   std::string text = TRY(base::read_file("/dev/stdin", longest));
   plan::Description description = TRY(plan::decode_description(text));
+  auto domains = TRY(StubDomains::open());
   xen::DomId domid = TRY(domains.create(description, LINSTUB_HOTPLUG));
   std::printf("%u\n", xen::number(domid));
   return {};
 }
 
-base::Result<> destroy(stubdom::StubDomains &domains, Arguments arguments) {
-  return domains.destroy_all(TRY(xen::parse_domid(arguments[0])));
+base::Result<> destroy(Arguments arguments) {
+  xen::DomId guest = TRY(xen::parse_domid(arguments[0]));
+  auto domains = TRY(StubDomains::open());
+  return domains.destroy_all(guest);
 }
 
-base::Result<> rescue(stubdom::StubDomains &domains, Arguments arguments) {
-  return domains.rescue(TRY(xen::parse_domid(arguments[0])));
+base::Result<> end(Arguments arguments) {
+  xen::DomId stub = TRY(xen::parse_domid(arguments[0]));
+  auto domains = TRY(StubDomains::open());
+  return domains.end(stub);
 }
 
-base::Result<> end(stubdom::StubDomains &domains, Arguments arguments) {
-  return domains.end(TRY(xen::parse_domid(arguments[0])));
+base::Result<> rescue(Arguments arguments) {
+  StubDomains::rescue(TRY(xen::parse_domid(arguments[0])));
+  return {};
 }
 
-base::Result<> detach(stubdom::StubDomains &domains, Arguments arguments) {
-  return domains.detach_disk(TRY(xen::parse_domid(arguments[0])), arguments[1]);
+base::Result<> detach(Arguments arguments) {
+  xen::DomId stub = TRY(xen::parse_domid(arguments[0]));
+  auto domains = TRY(StubDomains::open());
+  return domains.detach_disk(stub, arguments[1]);
 }
 
-base::Result<> finish_restore(stubdom::StubDomains &domains, Arguments arguments) {
+base::Result<> finish_restore(Arguments arguments) {
+  xen::DomId stub = TRY(xen::parse_domid(arguments[0]));
   uint64_t memory = TRY(xen::parse_number(arguments[1], UINT32_MAX));
-  return domains.finish_restore(TRY(xen::parse_domid(arguments[0])), static_cast<uint32_t>(memory));
+  auto domains = TRY(StubDomains::open());
+  return domains.finish_restore(stub, static_cast<uint32_t>(memory));
 }
 
-base::Result<> rename(stubdom::StubDomains &domains, Arguments arguments) {
-  return domains.rename(TRY(xen::parse_domid(arguments[0])), arguments[1]);
+base::Result<> rename(Arguments arguments) {
+  xen::DomId stub = TRY(xen::parse_domid(arguments[0]));
+  auto domains = TRY(StubDomains::open());
+  return domains.rename(stub, arguments[1]);
 }
 
 struct Action {
   std::string_view name;
   size_t arguments;
   unsigned life; // seconds
-  base::Result<> (*run)(stubdom::StubDomains &domains, Arguments arguments);
+  base::Result<> (*run)(Arguments arguments);
 };
 constexpr std::array<Action, 7> actions{{
     {"create", 0, usual_life, create},
@@ -93,8 +106,7 @@ base::Result<> run(Arguments arguments) {
     if (!arguments.empty() && action.name == arguments[0] &&
         action.arguments == arguments.size() - 1) {
       ::alarm(action.life);
-      auto domains = TRY(stubdom::StubDomains::open());
-      return action.run(domains, arguments.subspan(1));
+      return action.run(arguments.subspan(1));
     }
   }
   return base::fail("usage: linstub-stubdom create | destroy GUEST | end STUB | rescue GUEST | "

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "xen/uuid.hpp"
 
-#include <sys/random.h>
+#include "base/log.hpp"
 
-#include <algorithm>
-#include <string_view>
+#include <sys/random.h>
 
 namespace linstub::xen {
 namespace {

@@ -42,6 +42,25 @@ TEST_F(ControlTest, KnowsWhatADomainIsLike) {
             "get information about domain 5: Operation not permitted");
 }
 
+TEST_F(ControlTest, KnowsAllDomainsByTheirUuids) {
+  for (uint32_t domid = 0; domid < 150; domid++) // more than it asks for at a time
+    xen.domains[2 * domid].uuid = {static_cast<uint8_t>(domid)};
+  auto all = control.domains().value();
+  ASSERT_EQ(all.size(), 150U);
+  EXPECT_EQ(all.back().domid, DomId{298});
+  EXPECT_EQ(all.back().uuid, Uuid{149});
+  EXPECT_EQ(control.info(DomId{298}).value()->uuid, Uuid{149});
+}
+
+TEST_F(ControlTest, DestroysADomainAndOneThatHasGoneIsNoError) {
+  xen.domains[5] = {};
+  xen.fail("destroy", EPERM);
+  EXPECT_EQ(control.destroy(guest).error().message(), "destroy domain 5: Operation not permitted");
+  EXPECT_TRUE(control.destroy(guest));
+  EXPECT_TRUE(xen.domains.empty());
+  EXPECT_TRUE(control.destroy(guest));
+}
+
 TEST_F(ControlTest, CrashesOnlyADomainThatRuns) {
   xen.domains[5] = {};
   ASSERT_TRUE(control.crash(guest));
