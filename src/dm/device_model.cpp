@@ -19,7 +19,8 @@ using base::Result;
 // libxl waits for 60 s in all; what is left is for removing the stub domain and for saying why.
 constexpr Milliseconds start_timeout{48'000};
 
-// Between one attempt to remove a stub domain and the next: twice as long each time, up to the second.
+// Between one attempt to remove a stub domain and the next: twice as long each time, up to the
+// second.
 constexpr Milliseconds first_removal_pause{2'000};
 constexpr Milliseconds longest_removal_pause{60'000};
 
@@ -39,8 +40,8 @@ DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, manifest::Image
                          xen::Control control, xen::Xenstore xenstore, Keeper keeper,
                          run::Status &status)
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), control_(std::move(control)),
-      xenstore_(std::move(xenstore)), keeper_(std::move(keeper)), status_(status),
-      guest_(*plan_.guest), stubdom_(loop),
+      xenstore_(std::move(xenstore)), keeper_(loop, *plan_.guest, std::move(keeper)),
+      status_(status), guest_(*plan_.guest), stubdom_(loop),
       link_(loop, xenstore_, control_, guest_,
             {.happened = [this](Event event, const std::string &why) { happened(event, why); },
              .on_channel = [this](Channel &channel) { return services_->connect(channel); }}),
@@ -59,7 +60,6 @@ Result<> DeviceModel::run(plan::Plan plan, manifest::Image image, xen::Control c
   Result<> served = model.prepare();
   if (served)
     served = loop->run();
-  model.keeper_watch_.reset();
   // Else there is a stub domain, perhaps: the keeper looks as soon as this process has ended.
   if (model.life_.phase == Phase::ended || !model.made_any_)
     model.keeper_.dismiss();
@@ -74,8 +74,7 @@ Result<> DeviceModel::prepare() {
     base::log_info("asked to end by signal {}", signal);
     happened(Event::end_asked);
   }));
-  TRY(keep_keeper());
-  beat();
+  TRY(keeper_.keep());
   TRY(open_parts());
   if (plan_.incoming >= 0)
     TRY(saver_->take(base::Fd(plan_.incoming))
@@ -116,25 +115,6 @@ Result<> DeviceModel::open_parts() {
        .busy = [this] { return saver_->busy() || media_->busy() || renaming_; }}));
   commands_ = std::make_unique<Commands>(life_, link_, *services_, *saver_, *media_);
   return {};
-}
-
-// A keeper that is gone, whoever ended it, is replaced.
-Result<> DeviceModel::keep_keeper() {
-  keeper_watch_ = TRY(loop_.watch(keeper_.pidfd().get(), EPOLLIN, [this](uint32_t) {
-    base::log_warning("the keeper has ended: starting another one");
-    keeper_watch_.reset();
-    auto keeper = Keeper::start(guest_, stubdom_program);
-    if (!keeper)
-      return base::log_failure(keeper);
-    keeper_ = std::move(*keeper);
-    base::log_failure(keep_keeper());
-  }));
-  return {};
-}
-
-void DeviceModel::beat() {
-  keeper_.beat();
-  next_beat_ = loop_.at(Deadline::after(Pulse{}.interval), [this] { beat(); });
 }
 
 Monitor::Owner DeviceModel::monitors_owner() {

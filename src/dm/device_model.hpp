@@ -8,7 +8,7 @@
 #include "disk/copied_file.hpp"
 #include "dm/commands.hpp"
 #include "dm/guest_services.hpp"
-#include "dm/keeper.hpp"
+#include "dm/kept_keeper.hpp"
 #include "dm/life.hpp"
 #include "dm/media.hpp"
 #include "dm/paced.hpp"
@@ -45,8 +45,6 @@ private:
               xen::Xenstore xenstore, Keeper keeper, run::Status &status);
   base::Result<> prepare();
   base::Result<> open_parts();
-  base::Result<> keep_keeper();
-  void beat();
   Monitor::Owner monitors_owner();
   base::Result<pci::PciDevices *> pci();
 
@@ -83,7 +81,7 @@ private:
   plan::Taps taps_ = plan::Taps::libxl;
   xen::Control control_;
   xen::Xenstore xenstore_;
-  Keeper keeper_;
+  KeptKeeper keeper_;
   run::Status &status_;
   xen::DomId guest_;
   Life life_;
@@ -111,9 +109,7 @@ private:
 
   base::EventLoop::Handle signals_;
   base::EventLoop::Handle xenstore_watch_;
-  base::EventLoop::Handle keeper_watch_;
   base::EventLoop::Handle start_deadline_;
-  base::EventLoop::Handle next_beat_;
   base::EventLoop::Handle next_removal_;
   base::Milliseconds removal_pause_{0}; // before the attempt that is next
   base::EventLoop::Handle turns_timer_;

@@ -47,8 +47,7 @@ Seen look(const Pulse &pulse) {
     }
   }
   seen.alive = !is_readable(linstub_dm_fd);
-  const auto passed =
-      std::chrono::duration_cast<base::Milliseconds>(base::Clock::now() - before);
+  const auto passed = std::chrono::duration_cast<base::Milliseconds>(base::Clock::now() - before);
   seen.passed = std::min(passed, 2 * pulse.interval);
   return seen;
 }

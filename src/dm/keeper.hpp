@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Keeper: a tiny process that outlives a linstub-dm that dies without an orderly end (kill -9), or that
-// hangs. It then runs "linstub-stubdom rescue", which removes the stub domain and crashes the guest, so
-// that nothing leaks and on_crash decides.
+// Keeper: a tiny process that outlives a linstub-dm that dies without an orderly end (kill -9), or
+// that hangs. It then runs "linstub-stubdom rescue", which removes the stub domain and crashes the
+// guest, so that nothing leaks and on_crash decides.
 //
 // It reads a pipe that linstub-dm holds open and writes a byte to every few seconds, from its event
-// loop. When the pipe ends, linstub-dm has died. When nothing comes for `longest_silence`, it hangs: it
-// is killed first. linstub-stubdom holds the pipe open too while it makes a stub domain, so that the
-// keeper does not look before there is something to find; it writes nothing, and nothing is expected
-// of it.
+// loop. When the pipe ends, linstub-dm has died. When nothing comes for `longest_silence`, it
+// hangs: it is killed first. linstub-stubdom holds the pipe open too while it makes a stub domain,
+// so that the keeper does not look before there is something to find; it writes nothing, and
+// nothing is expected of it.
 //
 // Only time in which the keeper itself has run counts as silence, by CLOCK_MONOTONIC, which stands
-// while the host sleeps: a host that was asleep, or stopped as a whole, finds nobody guilty. Whoever
-// stops linstub-dm alone (SIGSTOP, a debugger) for longer than that has its guest crashed, unless the
-// keeper is stopped before.
+// while the host sleeps: a host that was asleep, or stopped as a whole, finds nobody guilty.
+// Whoever stops linstub-dm alone (SIGSTOP, a debugger) for longer than that has its guest crashed,
+// unless the keeper is stopped before.
 #pragma once
 
 #include "base/deadline.hpp"
@@ -27,8 +27,8 @@ namespace linstub::dm {
 
 struct Pulse {
   base::Milliseconds interval{5'000};
-  // Longer than anything for which linstub-dm may wait outside its event loop: an answer of xenstored
-  // (xen::answer_timeout, 30 s).
+  // Longer than anything for which linstub-dm may wait outside its event loop: an answer of
+  // xenstored (xen::answer_timeout, 30 s).
   base::Milliseconds longest_silence{45'000};
 };
 

@@ -18,8 +18,8 @@
 // When the new stub domain fails before it serves, it is removed and one of the old image is made
 // from the same state (Attempt::fallback); when that fails too, the guest crashes.
 //
-// A stub domain that is not gone is removed again, without an end: nothing is made beside it, and the
-// keeper is not dismissed before. An upgrade does not wait for that: its guest crashes.
+// A stub domain that is not gone is removed again, without an end: nothing is made beside it, and
+// the keeper is not dismissed before. An upgrade does not wait for that: its guest crashes.
 #pragma once
 
 #include <array>

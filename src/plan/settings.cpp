@@ -71,9 +71,9 @@ base::Result<> set_cpu_weight(Settings &settings, std::string_view value) {
 }
 
 base::Result<> set_cpu_cap(Settings &settings, std::string_view value) {
-  return set_limit(settings, value,
-                   {&xen::DomainLimits::cpu_cap, 0, percent_of_its_cpu,
-                    "a percentage of one CPU (0: no cap)"});
+  return set_limit(
+      settings, value,
+      {&xen::DomainLimits::cpu_cap, 0, percent_of_its_cpu, "a percentage of one CPU (0: no cap)"});
 }
 
 base::Result<> set_max_grant_frames(Settings &settings, std::string_view value) {

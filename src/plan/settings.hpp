@@ -3,7 +3,8 @@
 //
 //     device_model_args_hvm = [ "-linstub", "memory=96,log-level=debug" ]
 //
-// with the same keys: those of the file's table [limits], too, without the table's name. Unknown keys and bad values are refused with a sentence.
+// with the same keys: those of the file's table [limits], too, without the table's name. Unknown
+// keys and bad values are refused with a sentence.
 #pragma once
 
 #include "base/log.hpp"

@@ -27,12 +27,12 @@ base::Result<> make_directory();
 // The path there of what one guest has besides its status: a file or a socket.
 std::string path_of(xen::DomId guest, std::string_view label);
 
-// The labels of the records of its stub domains (stubdom/ownership.hpp) begin so. They stay until each
-// of those is proved to be gone.
+// The labels of the records of its stub domains (stubdom/ownership.hpp) begin so. They stay until
+// each of those is proved to be gone.
 constexpr std::string_view stub_record = "stub-";
 
-// Removes all of that guest's that has such a path, but for those records: for when its linstub-dm has
-// died.
+// Removes all of that guest's that has such a path, but for those records: for when its linstub-dm
+// has died.
 void remove_files(xen::DomId guest);
 
 } // namespace linstub::run

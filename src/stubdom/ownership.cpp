@@ -37,9 +37,8 @@ std::vector<xen::Uuid> recorded(xen::DomId guest) {
 // Those that are not gone.
 Result<std::vector<xen::DomainInfo>> living(xen::Control &control) {
   auto all = TRY(control.domains());
-  std::erase_if(all, [](const xen::DomainInfo &domain) {
-    return domain.dying || domain.domid == xen::dom0;
-  });
+  std::erase_if(
+      all, [](const xen::DomainInfo &domain) { return domain.dying || domain.domid == xen::dom0; });
   return all;
 }
 

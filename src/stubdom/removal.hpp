@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Removing a stub domain that may do all it can not to be removed. libxl's way takes down a domain in
-// good order, but it waits on the way: for each device's backend, 10 s for it to close and 40 s for its
-// hotplug script (libxl_internal.h), and it runs no script for a backend that has not closed. So:
+// Removing a stub domain that may do all it can not to be removed. libxl's way takes down a domain
+// in good order, but it waits on the way: for each device's backend, 10 s for it to close and 40 s
+// for its hotplug script (libxl_internal.h), and it runs no script for a backend that has not
+// closed. So:
 //
 //   1. the domain is stopped
 //   2. libxl destroys it, in a process that is ended when its time is over
 //   3. once more: what is done already need not be done again
-//   4. its devices and nodes are removed from xenstore, so that the kernel's backends let go, and Xen
+//   4. its devices and nodes are removed from xenstore, so that the kernel's backends let go, and
+//   Xen
 //      ends it: that asks nobody
 //   5. what it still has in dom0 is removed: backends, loop devices
 //
@@ -45,8 +47,8 @@ struct Belongings {
   static base::Result<Belongings> of(xen::DomId domid, xen::Xenstore &xenstore);
 };
 
-// It does not run, never will, and has given back what was its own. (Of a domain like that Xen tells for
-// as long as somebody maps its memory, as its linstub-dm does.)
+// It does not run, never will, and has given back what was its own. (Of a domain like that Xen
+// tells for as long as somebody maps its memory, as its linstub-dm does.)
 base::Result<bool> is_gone(xen::DomId domid, xen::Control &control);
 
 // Destroys it by libxl; returns when that is done, or the deadline has passed.

@@ -40,7 +40,8 @@ void sleep_for(Milliseconds time) {
   ::usleep(static_cast<useconds_t>(std::chrono::microseconds(time).count()));
 }
 
-// libxl cannot be told to stop waiting; a process can be ended. This same program, with "end DOMID".
+// libxl cannot be told to stop waiting; a process can be ended. This same program, with "end
+// DOMID".
 Result<> destroy_by_libxl(xen::DomId domid, Deadline deadline) {
   base::Child child =
       TRY(base::start({.argv = {"/proc/self/exe", "end", base::format("{}", domid)}}));

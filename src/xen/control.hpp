@@ -20,8 +20,8 @@ namespace linstub::xen {
 struct DomainInfo {
   DomId domid{};
   Uuid uuid{};
-  // All that was its own has been given back. What is left of it is memory that others map, until they
-  // let go of it; it never runs again.
+  // All that was its own has been given back. What is left of it is memory that others map, until
+  // they let go of it; it never runs again.
   bool dying = false;
   bool paused = false;             // by the toolstack
   std::optional<uint8_t> shutdown; // why it has shut down: SHUTDOWN_* of Xen's public/sched.h
@@ -46,9 +46,9 @@ public:
   // All domains that there are, dom0 among them.
   base::Result<std::vector<DomainInfo>> domains();
 
-  // Ends a domain at once: nothing of it runs any more, and what it has is given back. Its devices and
-  // its nodes in xenstore are left to the caller: Toolstack::destroy() does all of it, and this is for
-  // when that does not. No error if the domain is gone.
+  // Ends a domain at once: nothing of it runs any more, and what it has is given back. Its devices
+  // and its nodes in xenstore are left to the caller: Toolstack::destroy() does all of it, and this
+  // is for when that does not. No error if the domain is gone.
   base::Result<> destroy(DomId domid);
 
   // Makes the domain crash, so that the toolstack does what on_crash says. No error if the domain

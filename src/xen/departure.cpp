@@ -10,9 +10,9 @@ using base::Result;
 
 constexpr useconds_t between_looks = 100'000;
 
-// libxl keeps a list of its own of the devices that it has made, with the place of each end. A frontend
-// is its domain's, which can remove it at any time; the backend is dom0's, and libxl tells it in the
-// same transaction that the device goes.
+// libxl keeps a list of its own of the devices that it has made, with the place of each end. A
+// frontend is its domain's, which can remove it at any time; the backend is dom0's, and libxl tells
+// it in the same transaction that the device goes.
 Result<bool> is_being_removed(const std::string &device, xen::Xenstore &xenstore) {
   auto frontend = TRY(xenstore.read_if_there(device + "/frontend", 256));
   if (!frontend || TRY(xenstore.read_if_there(*frontend)))

@@ -22,7 +22,7 @@ namespace linstub::xen {
 // A PV domain that boots a kernel and a ramdisk of dom0.
 struct NewDomain {
   std::string name;
-  Uuid uuid{}; // Xen knows it by this from its first moment to its last
+  Uuid uuid{};         // Xen knows it by this from its first moment to its last
   std::string kernel;  // path
   std::string ramdisk; // path
   std::string command_line;

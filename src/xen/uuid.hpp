@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Uuid: the name that Xen itself keeps of a domain (its "handle"): given when the domain is made, told
-// for as long as there is anything of it, and out of its own reach, unlike nodes of xenstore.
+// Uuid: the name that Xen itself keeps of a domain (its "handle"): given when the domain is made,
+// told for as long as there is anything of it, and out of its own reach, unlike nodes of xenstore.
 #pragma once
 
 #include "base/result.hpp"

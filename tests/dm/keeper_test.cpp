@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "dm/keeper.hpp"
 #include "dm/fake_program.hpp"
+#include "dm/keeper.hpp"
 
 #include <gmock/gmock.h>
 #include <signal.h>

@@ -186,8 +186,7 @@ TEST(Life, RemovesAStubDomainAgainUntilItIsGone) {
 }
 
 TEST(Life, AnUpgradeMakesNoSecondStubDomainBesideOneThatDoesNotGo) {
-  Life removing =
-      after({created, qemu_runs, monitor_ready, upgrade_asked, state_saved, stub_gone});
+  Life removing = after({created, qemu_runs, monitor_ready, upgrade_asked, state_saved, stub_gone});
   Step next = step(removing, not_removed);
   EXPECT_THAT(next.actions, testing::ElementsAre(Action::crash_guest, Action::tell_not_upgraded,
                                                  Action::remove_again));

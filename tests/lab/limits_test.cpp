@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a stub domain can take of the host, as Xen's own tools tell it; and that it is removed, whatever
-// has become of the nodes and processes that lead to it.
+// What a stub domain can take of the host, as Xen's own tools tell it; and that it is removed,
+// whatever has become of the nodes and processes that lead to it.
 #include "scenario.hpp"
 
 #include <cstdlib>
@@ -22,8 +22,7 @@ protected:
   static GuestConfig quick(const std::string &options = {}) {
     GuestConfig config{.name = "t-limits", .direct_boot = true, .options = without_nic};
     if (!options.empty())
-      config.extra = {
-          base::format("device_model_args_hvm = [ \"-linstub\", \"{}\" ]", options)};
+      config.extra = {base::format("device_model_args_hvm = [ \"-linstub\", \"{}\" ]", options)};
     return config;
   }
   std::string stub() { return dom0("xl domid t-limits-dm"); }
@@ -118,8 +117,8 @@ TEST_F(Limits, ALinstubDmThatHangsIsKilledAndItsGuestCrashes) {
   config.extra = {"on_crash = \"preserve\""};
   GuestRun guest = start(config);
   dom0("kill -STOP " + device_model());
-  EXPECT_TRUE(holds_within("xl list t-limits | awk 'NR == 2 { print $5 }' | grep -q c",
-                           silence_limit));
+  EXPECT_TRUE(
+      holds_within("xl list t-limits | awk 'NR == 2 { print $5 }' | grep -q c", silence_limit));
   EXPECT_TRUE(holds_within("! xl domid t-limits-dm >/dev/null 2>&1", end_limit));
   dom0("xl destroy t-limits");
 }

@@ -21,9 +21,7 @@ protected:
     xen.domains[0] = {};
     xen.domains[5] = {};
   }
-  std::vector<xen::DomId> found() {
-    return stub_domains_of(guest, control, client).value();
-  }
+  std::vector<xen::DomId> found() { return stub_domains_of(guest, control, client).value(); }
   // A stub domain of the guest, as linstub-stubdom makes it.
   void make(uint32_t domid) {
     xen.domains[domid].uuid = announce_stub_domain(guest).value();

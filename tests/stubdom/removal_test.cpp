@@ -11,16 +11,15 @@
 namespace linstub::stubdom {
 namespace {
 
+using base::Milliseconds;
+using base::Result;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-using base::Milliseconds;
-using base::Result;
 
-constexpr RemovalTimes short_times{.first = Milliseconds(1000),
-                                   .second = Milliseconds(500),
-                                   .last = Milliseconds(10)};
+constexpr RemovalTimes short_times{
+    .first = Milliseconds(1000), .second = Milliseconds(500), .last = Milliseconds(10)};
 
 class Removal : public ::testing::Test {
 protected:
@@ -104,8 +103,8 @@ TEST_F(Removal, AsksLibxlOnceMore) {
   nothing_is_left();
 }
 
-// A frontend that deletes its nodes and answers nothing, a backend that does not close, a script that
-// hangs: libxl gives up, and has or has not removed what it knows the domain by.
+// A frontend that deletes its nodes and answers nothing, a backend that does not close, a script
+// that hangs: libxl gives up, and has or has not removed what it knows the domain by.
 TEST_F(Removal, IsXensInTheEnd) {
   for (bool nodes_are_gone : {false, true}) {
     SCOPED_TRACE(nodes_are_gone);

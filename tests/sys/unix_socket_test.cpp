@@ -21,7 +21,7 @@ protected:
   }
   ~UnixSocket() override { std::filesystem::remove_all(directory); }
   [[nodiscard]] mode_t mode() const {
-    struct stat about {};
+    struct stat about{};
     EXPECT_EQ(::stat(path.c_str(), &about), 0);
     return about.st_mode & 07777;
   }
