@@ -16,6 +16,8 @@
 #include "wire/state_record.hpp"
 #include "xen/departure.hpp"
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,10 +43,11 @@ void sleep_for(Milliseconds time) {
 }
 
 // libxl cannot be told to stop waiting; a process can be ended. This same program, with "end
-// DOMID".
+// DOMID". It ends with this one, which would be followed by another.
 Result<> destroy_by_libxl(xen::DomId domid, Deadline deadline) {
-  base::Child child =
-      TRY(base::start({.argv = {"/proc/self/exe", "end", base::format("{}", domid)}}));
+  base::Command command{.argv = {"/proc/self/exe", "end", base::format("{}", domid)}};
+  command.before_exec = [] { return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : errno; };
+  base::Child child = TRY(base::start(command));
   auto ended = TRY(child.wait(deadline));
   if (!ended.success())
     return base::fail("libxl could not ({})", ended.text());

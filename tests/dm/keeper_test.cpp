@@ -63,7 +63,7 @@ TEST(KeeperJudges, ThatADismissalComesBeforeTheEndOfThePipe) {
 
 // --- Real processes -----------------------------------------------------------------------------
 
-constexpr Pulse quick{.interval = Milliseconds(20), .longest_silence = Milliseconds(400)};
+constexpr Pulse quick{.interval = Milliseconds(50), .longest_silence = Milliseconds(1000)};
 
 class KeeperAtWork : public ::testing::Test {
 protected:
@@ -122,7 +122,7 @@ TEST_F(KeeperAtWork, RescuesWhenLinstubDmDies) {
 
 TEST_F(KeeperAtWork, LeavesALinstubDmThatBeatsAlone) {
   EXPECT_EQ(end_of(linstub_dm([](Keeper &keeper) {
-              beat_for(keeper, 3 * quick.longest_silence);
+              beat_for(keeper, 2 * quick.longest_silence);
               keeper.dismiss();
             })),
             0);
@@ -142,14 +142,14 @@ TEST_F(KeeperAtWork, KillsALinstubDmThatHangsAndThenRescues) {
 TEST_F(KeeperAtWork, WaitsForWhoMakesAStubDomainBeforeItRescues) {
   pid_t pid = linstub_dm([](Keeper &keeper) {
     if (::fork() == 0) { // holds the pipe, as linstub-stubdom does, and does not beat
-      sleep_for(3 * quick.longest_silence);
+      sleep_for(2 * quick.longest_silence);
       ::_exit(0);
     }
     keeper.beat();
     ::raise(SIGKILL);
   });
   EXPECT_EQ(end_of(pid), SIGKILL);
-  EXPECT_FALSE(rescues_within(2 * quick.longest_silence));
+  EXPECT_FALSE(rescues_within(quick.longest_silence));
   EXPECT_TRUE(rescues_within(10 * second));
 }
 

@@ -77,14 +77,15 @@ TEST_F(Limits, OfAStubDomainAreThereWithoutASetting) {
 TEST_F(Limits, AStubDomainCannotWriteWhatDom0GoesBy) {
   GuestRun guest = start(quick());
   const std::string id = stub();
-  const std::string nodes = dom0(base::format(
-      "for n in /local/domain/{0} /local/domain/{0}/linstub /local/domain/{0}/linstub/guest "
-      "/local/domain/{0}/target /local/domain/{0}/vm /local/domain/{0}/name "
-      "/local/domain/{0}/device /local/domain/0/backend/vbd/{0} /libxl/{0} /libxl/{0}/device; "
-      "do xenstore-ls -fp $n | head -n 1; done; "
-      "xenstore-ls -fp /local/domain/0/backend | grep /{0}/; xenstore-ls -fp /libxl/{0}",
-      id));
-  EXPECT_THAT(nodes, HasSubstr("linstub/guest"));
+  const std::string nodes =
+      dom0(base::format("xenstore-ls -fp /local/domain | grep -E "
+                        "'^/local/domain/{}(/(linstub[^ ]*|target|vm|name|device))? = '; "
+                        "xenstore-ls -fp /local/domain/0/backend | grep '/{}[ /]'; "
+                        "xenstore-ls -fp /libxl | grep '^/libxl/{}[ /]'",
+                        id, id, id));
+  EXPECT_THAT(nodes, HasSubstr("/linstub/guest = "));
+  EXPECT_THAT(nodes, HasSubstr("/backend/vbd/"));
+  EXPECT_THAT(nodes, HasSubstr("/libxl/" + id + "/device/vbd"));
   std::istringstream lines(nodes);
   for (std::string line; std::getline(lines, line);) {
     // "/path = "value"   (n0,r7)": the first is the owner, who may do all.
