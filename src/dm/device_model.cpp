@@ -112,7 +112,8 @@ Result<> DeviceModel::open_parts() {
        .saver = *saver_,
        .monitors = monitors},
       {.happened = [this](Event event, const std::string &why) { happened(event, why); },
-       .busy = [this] { return saver_->busy() || media_->busy() || renaming_; }}));
+       .busy = [this] { return saver_->busy() || media_->busy() || renaming_; },
+       .can_be_replaced = [this] { return pci_ ? pci_->can_be_replaced() : Result<>(); }}));
   commands_ = std::make_unique<Commands>(life_, link_, *services_, *saver_, *media_);
   return {};
 }
@@ -137,16 +138,21 @@ Monitor::Owner DeviceModel::monitors_owner() {
               return done(std::unexpected(std::move(devices).error()));
             (*devices)->attach(arguments, std::move(done));
           },
+      .taken =
+          [this](const std::string &id) {
+            if (pci_)
+              pci_->taken(id);
+          },
       .give_back =
           [this](const std::string &id) {
             if (pci_)
               pci_->give_back(id);
           },
-      .when_none_leaving =
-          [this](std::function<void()> settled) {
+      .settle =
+          [this](const std::string &listed, pci::PciDevices::Done then) {
             if (pci_)
-              return pci_->when_none_leaving(std::move(settled));
-            settled();
+              return pci_->settle(listed, std::move(then));
+            then({});
           }};
 }
 

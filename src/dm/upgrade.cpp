@@ -49,6 +49,7 @@ void Upgrade::asked(const run::UpgradeRequest &request) {
 Result<> Upgrade::prepare(const run::UpgradeRequest &request) {
   if (context_.life.phase != Phase::serving || owner_.busy())
     return base::fail("the device model is busy ({}): try again", phase_text(context_.life));
+  TRY(owner_.can_be_replaced());
   const plan::Plan &plan = context_.plan;
   std::string directory = request.image.empty() ? plan.settings.image : request.image;
   std::string xen = TRY(context_.control.release());

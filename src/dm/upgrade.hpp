@@ -39,6 +39,8 @@ public:
   struct Owner {
     std::function<void(Event event, const std::string &why)> happened;
     std::function<bool()> busy; // with something that must not be cut short
+    // Fails if the guest has something that the next stub domain would not have.
+    std::function<base::Result<>()> can_be_replaced;
   };
 
   // Listens for requests. All in the context must outlive it.

@@ -163,6 +163,23 @@ bool Control::can_have_pci(DomId domid) {
          errno != EOPNOTSUPP;
 }
 
+base::Result<> Control::quarantine(const PciAddress &address) {
+  // As the hypercall has it: domain, bus, device and function in one number.
+  const uint32_t sbdf = uint32_t{address.domain} << 16 | uint32_t{address.bus} << 8 |
+                        uint32_t{address.device} << 3 | address.function;
+  if (xc_assign_device(handle_.get(), DOMID_IO, sbdf, XEN_DOMCTL_DEV_RDM_RELAXED) == 0)
+    return {};
+  const int code = errno;
+  std::string_view why = "Xen refuses to take it out of dom0's reach";
+  if (code == EOPNOTSUPP || code == ENOSYS)
+    why = "Xen uses no IOMMU on this host, so nothing would keep its DMA out of dom0's memory";
+  else if (code == EBUSY)
+    why = "to Xen it is another domain's already";
+  else if (code == ENODEV)
+    why = "Xen knows no such device, or no IOMMU is in charge of it";
+  return base::fail_errno(code, "PCI device {} cannot be quarantined: {}", text(address), why);
+}
+
 base::Result<> Control::ports(DomId domid, uint32_t first, uint32_t count,
                               PermissionChange change) {
   if (xc_domain_ioport_permission(handle_.get(), number(domid), first, count,

@@ -5,6 +5,7 @@
 #include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
+#include "xen/pci_address.hpp"
 #include "xen/uuid.hpp"
 
 #include <cstdint>
@@ -70,6 +71,16 @@ public:
   // Whether PCI devices can be passed through to the domain: the host has an IOMMU, and the domain
   // was made for it.
   bool can_have_pci(DomId domid);
+
+  // Takes a PCI device out of dom0's IOMMU context: from then on none of its DMA reaches memory
+  // until Xen assigns it to a domain. It is given to DOMID_IO, as `xl pci-assignable-add` does it.
+  // One that is there already stays there. Xen's sources (4.20): drivers/passthrough/pci.c,
+  // device_assigned() and assign_device(), takes a device from dom0 or from DOMID_IO only, and
+  // notes that this one, when a domain ends or gives it up, goes back to DOMID_IO
+  // (deassign_device()), even with iommu=no-quarantine; a later assignment to a guest takes it from
+  // there. libxl_pci.c, libxl__device_pci_assignable_add(), says why the flag has to be "relaxed".
+  // Code EBUSY for a device that is some domain's now, EOPNOTSUPP without an IOMMU.
+  base::Result<> quarantine(const PciAddress &address);
 
   // Permissions for what a passed-through device has: I/O ports, pages of memory, an interrupt.
   base::Result<> ports(DomId domid, uint32_t first, uint32_t count, PermissionChange change);

@@ -151,8 +151,9 @@ TEST_F(MonitorSocketTest, ASocketThatLibxlListensOnIsUsedAndLeftInItsPlace) {
                      .on_ready = [&] { ready_there++; },
                      .on_broken = [](const std::string &) {},
                      .attach = [](const std::string &, const auto &) {},
+                     .taken = [](const std::string &) {},
                      .give_back = [](const std::string &) {},
-                     .when_none_leaving = [](const auto &) {}})
+                     .settle = [](const std::string &, const auto &) {}})
           .value();
   await_qemu();
   monitors->disconnect();

@@ -202,8 +202,9 @@ protected:
             .on_ready = [this] { qemu_answers = true; },
             .on_broken = [this](const std::string &why) { broken.push_back(why); },
             .attach = [](const std::string &, const auto &done) { done({}); },
+            .taken = [](const std::string &) {},
             .give_back = [](const std::string &) {},
-            .when_none_leaving = [](const auto &then) { then(); }};
+            .settle = [](const std::string &, const auto &then) { then({}); }};
   }
 };
 

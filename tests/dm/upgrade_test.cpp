@@ -78,7 +78,8 @@ protected:
                              .monitors = *monitors},
                             {.happened = [this](Event event,
                                                 const std::string &why) { happened(event, why); },
-                             .busy = [this] { return busy; }})
+                             .busy = [this] { return busy; },
+                             .can_be_replaced = [this] { return can_be_replaced; }})
                   .value();
   }
 
@@ -134,6 +135,7 @@ protected:
   fake::Directory image;
   plan::Plan plan;
   bool busy = false;
+  base::Result<> can_be_replaced;
   std::vector<Event> upgrade_events;
   std::string last_error;
   Saver saver{saver_context(), [](const std::string &) {}};
@@ -146,6 +148,11 @@ TEST_F(UpgradeTest, IsRefusedWhileTheDeviceModelIsBusy) {
   busy = false;
   life.phase = Phase::booting;
   EXPECT_EQ(refusal(), "the device model is busy (booting): try again");
+}
+
+TEST_F(UpgradeTest, IsRefusedForAGuestWhosePciDevicesTheNextStubDomainWouldNotHave) {
+  can_be_replaced = base::fail("the guest has PCI device 0000:00:10.0");
+  EXPECT_EQ(refusal(), "the guest has PCI device 0000:00:10.0");
 }
 
 TEST_F(UpgradeTest, IsRefusedWithoutAnImageForThisXen) {

@@ -149,6 +149,34 @@ TEST_F(ControlTest, KnowsWhetherADomainCanHavePciDevices) {
   EXPECT_FALSE(control.can_have_pci(guest));
 }
 
+TEST_F(ControlTest, QuarantinesAPciDeviceOfDom0) {
+  const PciAddress device{.domain = 1, .bus = 2, .device = 3, .function = 4};
+  constexpr uint32_t sbdf = 0x1021c;
+  constexpr uint32_t quarantine = 0x7ff1; // DOMID_IO
+  ASSERT_TRUE(control.quarantine(device));
+  EXPECT_EQ(xen.pci_owners[sbdf], quarantine);
+  ASSERT_TRUE(control.quarantine(device)); // it may be there already
+  EXPECT_THAT(xen.calls, ElementsAre("assign 32753 0x1021c 1", "assign 32753 0x1021c 1"));
+  xen.pci_owners[sbdf] = 5;
+  auto busy = control.quarantine(device);
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().code(), EBUSY);
+  EXPECT_THAT(busy.error().message(),
+              HasSubstr("PCI device 0001:02:03.4 cannot be quarantined: to Xen it is another"));
+  EXPECT_EQ(xen.pci_owners[sbdf], 5U);
+}
+
+TEST_F(ControlTest, SaysWhyXenDoesNotQuarantineAPciDevice) {
+  xen.has_iommu = false;
+  EXPECT_THAT(control.quarantine({}).error().message(), HasSubstr("no IOMMU on this host"));
+  xen.has_iommu = true;
+  xen.fail("assign", ENODEV);
+  EXPECT_THAT(control.quarantine({}).error().message(), HasSubstr("no such device"));
+  xen.fail("assign", EPERM);
+  EXPECT_THAT(control.quarantine({}).error().message(), HasSubstr("Operation not permitted"));
+  EXPECT_TRUE(xen.pci_owners.empty());
+}
+
 TEST_F(ControlTest, MakesADomainAnothersDeviceModelAndKnowsXensRelease) {
   xen.domains[6] = {};
   ASSERT_TRUE(control.set_target(DomId{6}, guest));
