@@ -48,15 +48,23 @@ base::Result<> set_kernel_options(Settings &settings, std::string_view value) {
   return {};
 }
 
+base::Result<> set_portable_state(Settings &settings, std::string_view value) {
+  if (value != "yes" && value != "no")
+    return base::fail("\"{}\" is neither yes nor no", value);
+  settings.saved_form = value == "yes" ? disk::SavedForm::plain : disk::SavedForm::marked;
+  return {};
+}
+
 struct Key {
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 4> keys{{
+constexpr std::array<Key, 5> keys{{
     {"image", set_image},
     {"memory", set_memory},
     {"log-level", set_log_level},
     {"kernel-options", set_kernel_options},
+    {"portable-state", set_portable_state},
 }};
 
 std::string known_keys() {
@@ -72,7 +80,9 @@ base::Result<std::string> text_of(const toml::node &node) {
     return *text;
   if (auto number = node.value_exact<int64_t>())
     return std::to_string(*number);
-  return base::fail("it is neither a string nor a number");
+  if (auto flag = node.value_exact<bool>())
+    return *flag ? "yes" : "no";
+  return base::fail("it is neither a string nor a number, true or false");
 }
 
 } // namespace

@@ -22,16 +22,26 @@ TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
   auto done = set_all(settings, "memroy=96");
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message(), HasSubstr("memroy"));
-  EXPECT_THAT(done.error().message(), HasSubstr("image, memory, log-level, kernel-options"));
+  EXPECT_THAT(done.error().message(), HasSubstr("image, memory, log-level, kernel-options, portable-state"));
 }
 
 TEST(Settings, RefuseBadValuesWithAReason) {
   Settings settings;
   for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999",
-                          "log-level=loud", "image=relative", "memory", "nothing"}) {
+                          "log-level=loud", "image=relative", "memory", "nothing", "portable-state",
+                          "portable-state=maybe", "portable-state=1"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
   EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 32 MiB"));
+}
+
+TEST(Settings, LetNoQemuInDom0ReadAStateUnlessSomebodySaysSo) {
+  Settings settings;
+  EXPECT_EQ(settings.saved_form, disk::SavedForm::marked);
+  ASSERT_TRUE(set_all(settings, "portable-state=yes"));
+  EXPECT_EQ(settings.saved_form, disk::SavedForm::plain);
+  ASSERT_TRUE(set_all(settings, "portable-state=no"));
+  EXPECT_EQ(settings.saved_form, disk::SavedForm::marked);
 }
 
 class SettingsFile : public testing::Test {
@@ -48,6 +58,12 @@ TEST_F(SettingsFile, IsTomlWithTheSameKeys) {
   ASSERT_TRUE(settings) << settings.error().message();
   EXPECT_EQ(settings->memory, 80);
   EXPECT_EQ(settings->log_level, base::LogLevel::error);
+}
+
+TEST_F(SettingsFile, TakesTrueAndFalseForYesAndNo) {
+  EXPECT_EQ(load("portable-state = true\n")->saved_form, disk::SavedForm::plain);
+  EXPECT_EQ(load("portable-state = \"yes\"\n")->saved_form, disk::SavedForm::plain);
+  EXPECT_EQ(load("portable-state = false\n")->saved_form, disk::SavedForm::marked);
 }
 
 TEST_F(SettingsFile, MayBeAbsent) {
