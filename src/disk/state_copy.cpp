@@ -50,8 +50,8 @@ Result<> StateCopy::begin() {
 }
 
 Result<> StateCopy::copy_slice() {
-  auto part = std::span(buffer_).first(
-      std::min<uint64_t>(buffer_.size(), record_->length - copied_));
+  auto part =
+      std::span(buffer_).first(std::min<uint64_t>(buffer_.size(), record_->length - copied_));
   const size_t got = TRY(read_at(file_.fd(), part, wire::state_offset + copied_)
                              .transform_error(base::doing("the state disk")));
   if (got != part.size())

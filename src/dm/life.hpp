@@ -19,8 +19,8 @@
 // from the same state (Attempt::fallback); when that fails too, the guest crashes.
 //
 // A reset (linstub upgrade --reset) is for a stub domain that may be the guest's: nothing is asked
-// of it. The guest shuts down for a reboot, and then all ends; whoever made the guest makes it anew,
-// with a device model of its own.
+// of it. The guest shuts down for a reboot, and then all ends; whoever made the guest makes it
+// anew, with a device model of its own.
 #pragma once
 
 #include <array>

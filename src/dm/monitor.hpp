@@ -31,8 +31,8 @@ public:
     std::function<void(const qmp::Command &command, base::Fd received, Answer answer)> execute;
     // It is about to be asked that; arguments are JSON, as in qmp::Command.
     std::function<void(std::string_view command, std::string_view arguments)> before_qemu;
-    std::function<void()> on_ready;                            // QEMU has greeted
-    std::function<void(const std::string &why)> on_broken;     // QEMU breaks the protocol
+    std::function<void()> on_ready;                        // QEMU has greeted
+    std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
     // PCI devices (pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments; after
     // it has let go of the one with that id; and to be told when none is on its way back.
     std::function<void(const std::string &arguments, std::function<void(base::Result<>)> done)>

@@ -113,7 +113,8 @@ Result<> Saver::save_for_upgrade(Deadline deadline, Saved done) {
                      [this, done = std::move(done)](Result<SavedState> state) {
                        if (was_abandoned(state))
                          return;
-                       auto length = state.transform([](const SavedState &saved) { return saved.length; });
+                       auto length =
+                           state.transform([](const SavedState &saved) { return saved.length; });
                        if (state)
                          state_.emplace(std::move(state->file));
                        else if (context_.link.stub())

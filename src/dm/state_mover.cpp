@@ -9,8 +9,9 @@
 namespace linstub::dm {
 namespace {
 
-// Between the sign of a save and the request: a live migration copies the guest's memory first.
-constexpr base::Milliseconds expectation_timeout{900'000};
+// Between the sign of a save and the request. A live migration copies the guest's memory first, and
+// may take longer: then the disk is plugged again when the state is asked for.
+constexpr base::Milliseconds expectation_timeout{60'000};
 
 } // namespace
 
@@ -24,9 +25,8 @@ void StateMover::expect(const StateSave::Context &context, StateSave::Ready read
       base::log_warning("prepare a save: {}", plugging.error().message());
       return ready();
     }
-    expectation_ =
-        loop_.at(base::Deadline::after(expectation_timeout),
-                 [this, stub = context.stub] { stop_expecting(stub); });
+    expectation_ = loop_.at(base::Deadline::after(expectation_timeout),
+                            [this, stub = context.stub] { stop_expecting(stub); });
   }
   ready_.push_back(std::move(ready));
 }

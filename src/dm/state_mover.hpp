@@ -16,7 +16,7 @@ public:
   // A save, or the detaching after it, is under way.
   [[nodiscard]] bool busy() const { return wanted_ || detaching_; }
 
-  // A save will come: plugs the disk, and takes it away again if none comes for a long time.
+  // A save will come: plugs the disk, and takes it away again if none comes within a minute.
   // `ready` is called, now or later, when a save would begin at once, or there is no hope of that.
   // Does nothing else while busy().
   void expect(const StateSave::Context &context, StateSave::Ready ready);

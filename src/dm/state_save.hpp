@@ -87,7 +87,7 @@ private:
   bool committed_ = false;
   bool replied_ = false;
   Target target_;
-  std::unique_ptr<disk::StateCopy> copy_; // of file_
+  std::unique_ptr<disk::StateCopy> copy_;                 // of file_
   std::shared_ptr<int> alive_ = std::make_shared<int>(0); // for a reply that comes too late
   base::EventLoop::Handle deadline_;
   base::EventLoop::Handle finish_;

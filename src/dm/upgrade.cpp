@@ -202,9 +202,6 @@ void Upgrade::await_shutdown(Deadline deadline) {
     tell("the guest waits for its device model: it is crashed");
     base::log_failure(context_.control.crash(guest));
   }
-  // It does nothing any more, however long its removal takes.
-  if (const auto &stub = context_.link.stub())
-    base::log_failure(context_.control.pause(*stub), base::LogLevel::warning);
   owner_.happened(Event::guest_reset, {});
 }
 
@@ -236,7 +233,7 @@ void Upgrade::tell_reset() {
     auto left = context_.control.info(*stub);
     if (left && *left && !(*left)->dying)
       return refuse(base::format("guest {} has shut down, but its stub domain could not be "
-                                 "removed, and is paused: xl destroy {}",
+                                 "removed: xl destroy {}",
                                  context_.plan.name, *stub));
   }
   std::string text = base::format(

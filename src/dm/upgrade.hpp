@@ -59,7 +59,7 @@ public:
   void resume_guest();
 
   // Has the guest shut down for a reboot; or, if that waits for its device model, crashes it. Then
-  // holds the stub domain, and tells guest_reset.
+  // tells guest_reset.
   base::Result<> reset_guest();
 
   // To whoever asked.

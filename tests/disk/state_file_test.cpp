@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The file behind a state disk.
-#include "disk/state_file.hpp"
 #include "disk/saved_state.hpp"
+#include "disk/state_file.hpp"
 #include "disk/state_files.hpp"
 #include "wire/state_record.hpp"
 

@@ -26,12 +26,8 @@ protected:
         answers.taker());
   }
   // libxl's first and last command of a save, for an HVM guest.
-  void begin_migration() {
-    saver.before_command("xen-set-global-dirty-log", R"({"enable":true})");
-  }
-  void end_migration() {
-    saver.before_command("xen-set-global-dirty-log", R"({"enable":false})");
-  }
+  void begin_migration() { saver.before_command("xen-set-global-dirty-log", R"({"enable":true})"); }
+  void end_migration() { saver.before_command("xen-set-global-dirty-log", R"({"enable":false})"); }
   void await_question() {
     until([this] { return stub.was_asked("xen-save-devices-state"); });
   }

@@ -22,9 +22,9 @@ void read_header(std::span<const std::byte> data) {
   auto size = size_of_header(data);
   if (!size)
     return;
-  const bool has_header = data.size() >= saved_state_header_size &&
-                          std::ranges::equal(data.first(saved_state_header_size),
-                                             saved_state_header());
+  const bool has_header =
+      data.size() >= saved_state_header_size &&
+      std::ranges::equal(data.first(saved_state_header_size), saved_state_header());
   if (*size != (has_header ? saved_state_header_size : 0))
     __builtin_trap();
   // What is taken for QEMU's own does not begin as ours do.

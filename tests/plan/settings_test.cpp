@@ -22,7 +22,8 @@ TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
   auto done = set_all(settings, "memroy=96");
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message(), HasSubstr("memroy"));
-  EXPECT_THAT(done.error().message(), HasSubstr("image, memory, log-level, kernel-options, portable-state"));
+  EXPECT_THAT(done.error().message(),
+              HasSubstr("image, memory, log-level, kernel-options, portable-state"));
 }
 
 TEST(Settings, RefuseBadValuesWithAReason) {

@@ -18,7 +18,8 @@ TEST(ControlSocketLines, ComeBackAsTheyWere) {
   ASSERT_TRUE(request);
   EXPECT_EQ(request->image, "/a \"b\"");
   EXPECT_EQ(request->kind, UpgradeRequest::Kind::upgrade);
-  request = decode_request(encode(UpgradeRequest{.kind = UpgradeRequest::Kind::reset, .image = {}}));
+  request =
+      decode_request(encode(UpgradeRequest{.kind = UpgradeRequest::Kind::reset, .image = {}}));
   ASSERT_TRUE(request);
   EXPECT_EQ(request->kind, UpgradeRequest::Kind::reset);
   for (Kind kind : {Kind::progress, Kind::done, Kind::error}) {
