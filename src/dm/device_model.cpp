@@ -96,7 +96,8 @@ Result<> DeviceModel::open_parts() {
                                                   .life = life_,
                                                   .link = link_,
                                                   .monitors = monitors,
-                                                  .stubdom = stubdom_},
+                                                  .stubdom = stubdom_,
+                                                  .form = plan_.settings.saved_form},
                                    [this](const std::string &why) {
                                      last_error_ = why;
                                      tell_status();
@@ -125,9 +126,9 @@ Monitor::Owner DeviceModel::monitors_owner() {
             commands_->execute(command, std::move(received), answer);
           },
       .before_qemu =
-          [this](std::string_view command) {
+          [this](std::string_view command, std::string_view arguments) {
             link_.wake();
-            saver_->before_command(command);
+            saver_->before_command(command, arguments);
           },
       .on_ready = [this] { happened(Event::monitor_ready); },
       .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
@@ -226,6 +227,11 @@ void DeviceModel::perform(Action action) {
     return upgrade_->tell_done(*link_.stub(), image_);
   case Action::tell_not_upgraded:
     return upgrade_->tell_failed(last_error_);
+  case Action::reset_guest:
+    done = upgrade_->reset_guest();
+    break;
+  case Action::tell_reset:
+    return upgrade_->tell_reset();
   case Action::finish:
     return loop_.stop();
   }
@@ -398,7 +404,6 @@ Result<> DeviceModel::look_at_domains() {
     happened(Event::guest_gone);
     return {};
   }
-  saver_->guest_is_suspended(guest->shutdown == xen::shutdown_suspend);
   return counts_stub_domain(life_.phase) ? link_.look_whether_it_lives() : Result<>();
 }
 

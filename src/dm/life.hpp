@@ -20,6 +20,9 @@
 //
 // A stub domain that is not gone is removed again, without an end: nothing is made beside it, and
 // the keeper is not dismissed before. An upgrade does not wait for that: its guest crashes.
+// A reset (linstub upgrade --reset) is for a stub domain that may be the guest's: nothing is asked
+// of it. The guest shuts down for a reboot, and then all ends; whoever made the guest makes it
+// anew, with a device model of its own.
 #pragma once
 
 #include <array>
@@ -57,6 +60,7 @@ struct Life {
   Attempt attempt = Attempt::first;
   bool qemu_runs = false;     // QEMU has said so; from the start, if it is to wait for "cont"
   bool monitor_ready = false; // QEMU has greeted
+  bool reset_asked = false;   // and whoever asked waits to be told the end
   Outcome outcome = Outcome::success;
 
   bool operator==(const Life &) const = default;
@@ -73,6 +77,8 @@ enum class Event : uint8_t {
   guest_gone,    // the guest's domain has ended
   end_asked,     // SIGTERM, SIGHUP, SIGINT
   upgrade_asked, // linstub upgrade
+  reset_asked,   // linstub upgrade --reset
+  guest_reset,   // the guest has shut down for that
   state_saved,   // upgrade: QEMU's state is in dom0
   save_failed,   // upgrade: it is not, and QEMU is as it was
   removed,       // the stub domain is proved to be gone
@@ -81,8 +87,9 @@ enum class Event : uint8_t {
 constexpr std::array all_events{Event::created,       Event::creation_failed, Event::qemu_runs,
                                 Event::monitor_ready, Event::deadline,        Event::stub_failed,
                                 Event::stub_gone,     Event::guest_gone,      Event::end_asked,
-                                Event::upgrade_asked, Event::state_saved,     Event::save_failed,
-                                Event::removed,       Event::not_removed};
+                                Event::upgrade_asked, Event::reset_asked,     Event::guest_reset,
+                                Event::state_saved,   Event::save_failed,     Event::removed,
+                                Event::not_removed};
 
 enum class Action : uint8_t {
   follow_stub_domain, // watch its state, connect the channel
@@ -97,8 +104,10 @@ enum class Action : uint8_t {
   create_fallback,    // one of the old image, from the same state
   resume_guest,       // upgrade: unpause the guest
   resume_qemu,        // it had been told to stop
+  reset_guest,        // have it shut down, for a reboot
   tell_upgraded,      // whoever asked: it is done
   tell_not_upgraded,  // or not, and the guest runs on as before
+  tell_reset,         // whoever asked for it: it is done
   finish,
 };
 
@@ -108,6 +117,9 @@ enum class Action : uint8_t {
 constexpr bool is_starting(Phase phase) {
   return phase == Phase::creating || phase == Phase::booting;
 }
+
+// All is being removed, or has been.
+constexpr bool is_over(Phase phase) { return phase == Phase::ending || phase == Phase::ended; }
 
 // What the stub domain that there is says and does counts. Later it is being removed.
 constexpr bool counts_stub_domain(Phase phase) {

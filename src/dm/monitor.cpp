@@ -61,7 +61,7 @@ void Monitor::disconnect() {
 
 base::Result<> Monitor::ask(std::string_view name, std::string_view arguments,
                             qmp::ClientSession::Done done) {
-  owner_.before_qemu(name);
+  owner_.before_qemu(name, arguments);
   TRY(qemu_->execute(name, arguments, std::move(done)));
   flush();
   return {};

@@ -30,9 +30,10 @@ public:
     // A command that linstub-dm itself does. `received` is a descriptor that came with it, if one
     // did.
     std::function<void(const qmp::Command &command, base::Fd received, Answer answer)> execute;
-    std::function<void(std::string_view command)> before_qemu; // it is about to be asked that
-    std::function<void()> on_ready;                            // QEMU has greeted
-    std::function<void(const std::string &why)> on_broken;     // QEMU breaks the protocol
+    // It is about to be asked that; arguments are JSON, as in qmp::Command.
+    std::function<void(std::string_view command, std::string_view arguments)> before_qemu;
+    std::function<void()> on_ready;                        // QEMU has greeted
+    std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
     // PCI devices (pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments; after
     // it has done so, or has let go of the one with that id; and before its list of them is passed
     // on.

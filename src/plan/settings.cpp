@@ -96,16 +96,24 @@ base::Result<> set_max_event_channels(Settings &settings, std::string_view value
 
 constexpr std::string_view limits_table = "limits";
 
+base::Result<> set_portable_state(Settings &settings, std::string_view value) {
+  if (value != "yes" && value != "no")
+    return base::fail("\"{}\" is neither yes nor no", value);
+  settings.saved_form = value == "yes" ? disk::SavedForm::plain : disk::SavedForm::marked;
+  return {};
+}
+
 struct Key {
   std::string_view table; // in the file; empty: in none
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 9> keys{{
+constexpr std::array<Key, 10> keys{{
     {"", "image", set_image},
     {"", "memory", set_memory},
     {"", "log-level", set_log_level},
     {"", "kernel-options", set_kernel_options},
+    {"", "portable-state", set_portable_state},
     {limits_table, "cpu-weight", set_cpu_weight},
     {limits_table, "cpu-cap", set_cpu_cap},
     {limits_table, "max-grant-frames", set_max_grant_frames},
@@ -126,7 +134,9 @@ base::Result<std::string> text_of(const toml::node &node) {
     return *text;
   if (auto number = node.value_exact<int64_t>())
     return std::to_string(*number);
-  return base::fail("it is neither a string nor a number");
+  if (auto flag = node.value_exact<bool>())
+    return *flag ? "yes" : "no";
+  return base::fail("it is neither a string nor a number, true or false");
 }
 
 // All keys of one table; the file's own are in the table without a name.

@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "disk/saved_state.hpp"
 #include "xen/limits.hpp"
 
 #include <cstdint>
@@ -23,6 +24,9 @@ struct Settings {
   base::LogLevel log_level = base::LogLevel::info;
   std::string kernel_options; // added to the stub domain's kernel command line
   xen::DomainLimits limits;   // of the stub domain
+  // portable-state: whether a QEMU in dom0 can read the states that are saved. They are what a
+  // guest that owns its stub domain wants them to be.
+  disk::SavedForm saved_form = disk::SavedForm::marked;
 };
 
 constexpr const char *settings_file = LINSTUB_SETTINGS_FILE;

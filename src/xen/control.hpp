@@ -29,8 +29,6 @@ struct DomainInfo {
   uint64_t memory = 0;             // bytes that it has now
 };
 
-constexpr uint8_t shutdown_suspend = 2;
-
 // What is done to a permission of a domain.
 enum class PermissionChange : uint8_t { revoke, grant };
 
@@ -52,9 +50,15 @@ public:
   // is for when that does not. No error if the domain is gone.
   base::Result<> destroy(DomId domid);
 
-  // Makes the domain crash, so that the toolstack does what on_crash says. No error if the domain
-  // is gone or has shut down already.
+  // Makes the domain crash, at once, so that the toolstack does what on_crash says. No error if the
+  // domain is gone or has shut down already.
   base::Result<> crash(DomId domid);
+
+  // Has the domain shut down for a reboot, so that the toolstack does what on_reboot says. Xen lets
+  // that wait until each virtual CPU has had its answer of the device model, so with one that does
+  // not answer it never comes about: look at info(), and crash() it then. No error if the domain is
+  // gone or has shut down already.
+  base::Result<> reboot(DomId domid);
 
   // Each pause holds the domain until one unpause more than before has come.
   base::Result<> pause(DomId domid);
@@ -91,6 +95,7 @@ public:
   base::Result<std::string> release();
 
 private:
+  base::Result<bool> runs(DomId domid); // it is there, and has not shut down
   struct Close {
     void operator()(xc_interface_core *handle) const;
   };

@@ -116,7 +116,12 @@ int xc_domain_destroy(xc_interface *, uint32_t domid) {
 int xc_domain_shutdown(xc_interface *, uint32_t domid, int reason) {
   if (the_xen().note("shutdown", domid, format("{}", reason)) != 0)
     return -1;
-  the_xen().domains.at(domid).shutdown = static_cast<unsigned>(reason);
+  auto &domain = the_xen().domains.at(domid);
+  if (domain.shutdown)
+    return 0; // the first one counts
+  domain.shutdown = static_cast<unsigned>(reason);
+  if (reason == SHUTDOWN_crash) // which waits for nobody
+    domain.looks_until_suspended = 0;
   return 0;
 }
 

@@ -22,13 +22,15 @@ TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
   auto done = set_all(settings, "memroy=96");
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message(), HasSubstr("memroy"));
-  EXPECT_THAT(done.error().message(), HasSubstr("image, memory, log-level, kernel-options"));
+  EXPECT_THAT(done.error().message(),
+              HasSubstr("image, memory, log-level, kernel-options, portable-state"));
 }
 
 TEST(Settings, RefuseBadValuesWithAReason) {
   Settings settings;
   for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999",
-                          "log-level=loud", "image=relative", "memory", "nothing"}) {
+                          "log-level=loud", "image=relative", "memory", "nothing", "portable-state",
+                          "portable-state=maybe", "portable-state=1"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
   EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 32 MiB"));
@@ -64,6 +66,15 @@ TEST(Settings, RefuseLimitsThatCannotBe) {
   EXPECT_EQ(settings.limits, xen::DomainLimits{});
 }
 
+TEST(Settings, LetNoQemuInDom0ReadAStateUnlessSomebodySaysSo) {
+  Settings settings;
+  EXPECT_EQ(settings.saved_form, disk::SavedForm::marked);
+  ASSERT_TRUE(set_all(settings, "portable-state=yes"));
+  EXPECT_EQ(settings.saved_form, disk::SavedForm::plain);
+  ASSERT_TRUE(set_all(settings, "portable-state=no"));
+  EXPECT_EQ(settings.saved_form, disk::SavedForm::marked);
+}
+
 class SettingsFile : public testing::Test {
 protected:
   base::Result<Settings> load(std::string_view text) {
@@ -94,6 +105,12 @@ TEST_F(SettingsFile, HasTheLimitsInATableOfTheirOwn) {
   EXPECT_THAT(load("[limit]\ncpu-weight = 1\n").error().message(), HasSubstr("limit"));
   EXPECT_THAT(load("limits = 5\n").error().message(), HasSubstr("limits"));
   EXPECT_THAT(load("[limits.limits]\ncpu-weight = 1\n").error().message(), HasSubstr("limits"));
+}
+
+TEST_F(SettingsFile, TakesTrueAndFalseForYesAndNo) {
+  EXPECT_EQ(load("portable-state = true\n")->saved_form, disk::SavedForm::plain);
+  EXPECT_EQ(load("portable-state = \"yes\"\n")->saved_form, disk::SavedForm::plain);
+  EXPECT_EQ(load("portable-state = false\n")->saved_form, disk::SavedForm::marked);
 }
 
 TEST_F(SettingsFile, MayBeAbsent) {

@@ -73,6 +73,27 @@ TEST_F(ControlTest, CrashesOnlyADomainThatRuns) {
   EXPECT_EQ(xen.calls.size(), 1U);
 }
 
+// Its device model does not answer, so its own suspend, or a reboot, is never complete.
+TEST_F(ControlTest, CrashesADomainWhoseShutdownWaitsForItsDeviceModel) {
+  xen.domains[5] = {.shutdown = suspend, .looks_until_suspended = 1'000'000'000};
+  ASSERT_TRUE(control.crash(guest));
+  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 3", "resume 5", "shutdown 5 3"));
+  EXPECT_EQ(control.info(guest).value()->shutdown, crash);
+}
+
+TEST_F(ControlTest, RebootsOnlyADomainThatRuns) {
+  xen.domains[5] = {};
+  ASSERT_TRUE(control.reboot(guest));
+  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 1"));
+  ASSERT_TRUE(control.reboot(guest)); // has shut down
+  xen.domains.clear();
+  ASSERT_TRUE(control.reboot(guest));
+  EXPECT_EQ(xen.calls.size(), 1U);
+  xen.domains[5] = {};
+  xen.fail("shutdown", EPERM);
+  EXPECT_EQ(control.reboot(guest).error().message(), "reboot domain 5: Operation not permitted");
+}
+
 TEST_F(ControlTest, PausingADomainThatHasGoneIsNoError) {
   EXPECT_TRUE(control.pause(guest));
   xen.domains[5] = {};
