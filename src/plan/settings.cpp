@@ -2,6 +2,7 @@
 #include "plan/settings.hpp"
 
 #include "base/fd.hpp"
+#include "disk/disk_size.hpp"
 #include "wire/options.hpp"
 #include "xen/domid.hpp"
 
@@ -48,15 +49,21 @@ base::Result<> set_kernel_options(Settings &settings, std::string_view value) {
   return {};
 }
 
+base::Result<> set_largest_disk(Settings &settings, std::string_view value) {
+  settings.largest_disk = TRY(disk::parse_size(value));
+  return {};
+}
+
 struct Key {
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 4> keys{{
+constexpr std::array<Key, 5> keys{{
     {"image", set_image},
     {"memory", set_memory},
     {"log-level", set_log_level},
     {"kernel-options", set_kernel_options},
+    {"largest-disk", set_largest_disk},
 }};
 
 std::string known_keys() {
