@@ -33,10 +33,11 @@ Result<> check_size(std::optional<uint64_t> recorded, uint64_t asked, uint64_t l
                 "-n {} -v SIZE on the file, with the SIZE that you have given it (such as 20G)",
                 size_text(asked), size_text(*recorded), size_attribute);
   if (!recorded && asked > largest)
-    return fail("its header says that the disk has {}, which its guest can have written, and the "
-                "setting largest-disk allows {}. If it is meant to be so large, say so: setfattr -n "
-                "{} -v SIZE on the file, with the SIZE that you have given it (such as 20G)",
-                size_text(asked), size_text(largest), size_attribute);
+    return fail(
+        "its header says that the disk has {}, which its guest can have written, and the "
+        "setting largest-disk allows {}. If it is meant to be so large, say so: setfattr -n "
+        "{} -v SIZE on the file, with the SIZE that you have given it (such as 20G)",
+        size_text(asked), size_text(largest), size_attribute);
   return {};
 }
 

@@ -26,7 +26,8 @@ constexpr std::array<Unit, 4> units{{
 base::Result<uint64_t> parse_size(std::string_view text) {
   const std::string_view whole = text;
   unsigned shift = 0;
-  const auto *unit = text.empty() ? units.end() : std::ranges::find(units, text.back(), &Unit::letter);
+  const auto *unit =
+      text.empty() ? units.end() : std::ranges::find(units, text.back(), &Unit::letter);
   if (unit != units.end()) {
     shift = unit->shift;
     text.remove_suffix(1);

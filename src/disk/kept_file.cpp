@@ -15,9 +15,7 @@ base::Result<KeptFile> KeptFile::keep(const base::Fd &file) {
   return KeptFile(std::move(own));
 }
 
-std::string KeptFile::path() const {
-  return base::format("/proc/{}/fd/{}", ::getpid(), fd_.get());
-}
+std::string KeptFile::path() const { return base::format("/proc/{}/fd/{}", ::getpid(), fd_.get()); }
 
 std::string KeptFile::name() const {
   std::error_code error;

@@ -37,12 +37,13 @@ Number field(Bytes bytes, size_t at) {
 // An administrator who is told to make such an image whole would copy a file of dom0's, that the
 // guest has chosen, into the guest's disk.
 std::unexpected<base::Error> names_another_file(std::string_view what) {
-  return fail("it is refused, because it names {}. A stub domain has no file but the image, and the "
-              "name is the guest's choice, since its QEMU writes the header: do not trust it, and "
-              "do not convert, flatten or mount the image in dom0, for that would copy the named "
-              "file of dom0 into the guest. If you have made the image like this yourself, make it "
-              "again from your own files: one that stands alone",
-              what);
+  return fail(
+      "it is refused, because it names {}. A stub domain has no file but the image, and the "
+      "name is the guest's choice, since its QEMU writes the header: do not trust it, and "
+      "do not convert, flatten or mount the image in dom0, for that would copy the named "
+      "file of dom0 into the guest. If you have made the image like this yourself, make it "
+      "again from your own files: one that stands alone",
+      what);
 }
 
 Result<> check_features(uint64_t features) {
@@ -64,7 +65,8 @@ Result<Qcow2Header> parse_qcow2(Bytes bytes) {
   if (field<uint64_t>(bytes, backing_file_at) != 0)
     return names_another_file("a backing file");
   if (field<uint32_t>(bytes, encryption_at) != 0)
-    return fail("it is encrypted, which is not served: its key would have to be in the stub domain");
+    return fail(
+        "it is encrypted, which is not served: its key would have to be in the stub domain");
   if (version == 3)
     TRY(check_features(field<uint64_t>(bytes, incompatible_at)));
   const auto cluster_bits = field<uint32_t>(bytes, cluster_bits_at);

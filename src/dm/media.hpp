@@ -6,12 +6,12 @@
 //     blockdev-change-medium, of a file that dom0 has passed with add-fd
 //           ─► a disk is plugged ─► linstub-init has it ─► QEMU takes it ─► answer
 //
-// The plan follows, so that the next stub domain of the guest has the same media: the very files that
-// were passed, which are held open as long as they are in a drive. No path is looked up again.
+// The plan follows, so that the next stub domain of the guest has the same media: the very files
+// that were passed, which are held open as long as they are in a drive. No path is looked up again.
 //
-// Who asked has an answer in time, whatever the stub domain does. If QEMU is silent, the answer is that
-// it failed; but QEMU may take the medium yet, so its disk stays plugged, until QEMU says what it has
-// done, or goes. Then the plan follows that.
+// Who asked has an answer in time, whatever the stub domain does. If QEMU is silent, the answer is
+// that it failed; but QEMU may take the medium yet, so its disk stays plugged, until QEMU says what
+// it has done, or goes. Then the plan follows that.
 #pragma once
 
 #include "base/deadline.hpp"

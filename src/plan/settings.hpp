@@ -19,7 +19,7 @@ struct Settings {
   std::string image = LINSTUB_IMAGE_DIRECTORY; // directory of kernel, ramdisk and manifest.json
   uint32_t memory = 56;                        // MiB of the stub domain
   base::LogLevel log_level = base::LogLevel::info;
-  std::string kernel_options; // added to the stub domain's kernel command line
+  std::string kernel_options;                // added to the stub domain's kernel command line
   uint64_t largest_disk = uint64_t{2} << 40; // bytes: see disk/disk_image.hpp
 };
 

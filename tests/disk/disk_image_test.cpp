@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "disk/disk_image.hpp"
-
 #include "disk/disk_size.hpp"
-#include "fake/size_record.hpp"
 #include "disk/qcow2_header.hpp"
+#include "fake/size_record.hpp"
 #include "run/directory.hpp"
 
 #include <fcntl.h>
@@ -32,8 +31,7 @@ protected:
   void header(uint64_t size) const {
     const std::string text = TestHeader(size).text();
     base::Fd file = base::open_file(path, O_RDWR | O_CREAT).value();
-    ASSERT_EQ(::pwrite(file.get(), text.data(), text.size(), 0),
-              static_cast<ssize_t>(text.size()));
+    ASSERT_EQ(::pwrite(file.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
   }
   [[nodiscard]] std::string refusal(Disk disk = {}) const {
     auto prepared = prepare(std::move(disk));
@@ -105,7 +103,8 @@ TEST_F(DiskImage, ThatShrinksKeepsItsLengthAndItsRecord) {
 
 TEST_F(DiskImage, MayNotAskForMoreThanTheHostAllowsWithoutARecord) {
   header(largest + 1);
-  EXPECT_THAT(refusal(), AllOf(HasSubstr("largest-disk"), HasSubstr("2 TiB"), HasSubstr("setfattr")));
+  EXPECT_THAT(refusal(),
+              AllOf(HasSubstr("largest-disk"), HasSubstr("2 TiB"), HasSubstr("setfattr")));
   EXPECT_EQ(length(), TestHeader().text().size());
   EXPECT_EQ(record(), 0U);
   set_record(largest + gibibyte);
@@ -115,8 +114,8 @@ TEST_F(DiskImage, MayNotAskForMoreThanTheHostAllowsWithoutARecord) {
   EXPECT_TRUE(prepare()) << refusal();
 }
 
-// It is long enough as it is; what its guest asks for later must still have something to be compared
-// with.
+// It is long enough as it is; what its guest asks for later must still have something to be
+// compared with.
 TEST_F(DiskImage, ThatIsLongEnoughHasItsSizePutOnRecordToo) {
   ASSERT_EQ(::truncate(path.c_str(), static_cast<off_t>(30 * gibibyte)), 0);
   ASSERT_TRUE(prepare()) << refusal();
@@ -126,9 +125,9 @@ TEST_F(DiskImage, ThatIsLongEnoughHasItsSizePutOnRecordToo) {
 
 TEST_F(DiskImage, IsNeverMadeLongerWhereNothingCanBePutOnRecord) {
   fake::size_records().refuses = EOPNOTSUPP;
-  EXPECT_THAT(refusal(), AllOf(HasSubstr("not supported"),
-                               HasSubstr("truncate -s " +
-                                         std::to_string(file_size_for(20 * gibibyte)))));
+  EXPECT_THAT(refusal(),
+              AllOf(HasSubstr("not supported"),
+                    HasSubstr("truncate -s " + std::to_string(file_size_for(20 * gibibyte)))));
   EXPECT_EQ(length(), TestHeader().text().size());
   ASSERT_EQ(::truncate(path.c_str(), static_cast<off_t>(file_size_for(20 * gibibyte))), 0);
   EXPECT_TRUE(prepare()) << refusal();

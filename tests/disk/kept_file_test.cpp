@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "disk/kept_file.hpp"
-
 #include "run/directory.hpp"
 
 #include <fcntl.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "disk/qcow2.hpp"
-
 #include "disk/qcow2_header.hpp"
 
 #include <gmock/gmock.h>
@@ -29,10 +28,11 @@ TEST(Qcow2, IsRefusedWhenItsHeaderIsOdd) {
   EXPECT_THAT(TestHeader(~uint64_t{0}).refusal(), HasSubstr("18446744073709551615"));
 }
 
-// The name of the file is the guest's: to make the image whole would bring that file into the guest.
+// The name of the file is the guest's: to make the image whole would bring that file into the
+// guest.
 TEST(Qcow2, ThatNamesAnotherFileIsRefusedWithAWarning) {
-  const auto warns = AllOf(HasSubstr("do not convert, flatten or mount"), HasSubstr("guest's choice"),
-                           Not(HasSubstr("qemu-img")));
+  const auto warns = AllOf(HasSubstr("do not convert, flatten or mount"),
+                           HasSubstr("guest's choice"), Not(HasSubstr("qemu-img")));
   EXPECT_THAT(TestHeader().put<uint64_t>(8, 512).refusal(),
               AllOf(HasSubstr("a backing file"), warns));
   EXPECT_THAT(TestHeader().put<uint64_t>(72, 4).refusal(),

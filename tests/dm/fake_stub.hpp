@@ -61,9 +61,10 @@ public:
   }
   void finish_with_error(const std::string &command, std::string_view text) {
     ASSERT_TRUE(left_.contains(command)) << "nobody has asked for " << command;
-    say_in(wire::Service::qmp,
-           base::format("{{\"error\":{{\"class\":\"GenericError\",\"desc\":\"{}\"}},\"id\":{}}}\r\n",
-                        text, left_[command]));
+    say_in(
+        wire::Service::qmp,
+        base::format("{{\"error\":{{\"class\":\"GenericError\",\"desc\":\"{}\"}},\"id\":{}}}\r\n",
+                     text, left_[command]));
     left_.erase(command);
   }
   void greet() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The header of a qcow2 image: what is accepted stands alone, and has a size that can be counted with.
+// The header of a qcow2 image: what is accepted stands alone, and has a size that can be counted
+// with.
 #include "disk/disk_image.hpp"
 #include "disk/qcow2.hpp"
 
@@ -8,7 +9,8 @@
 
 namespace {
 
-uint64_t number_at(const std::array<std::byte, linstub::disk::qcow2_header_size> &bytes, size_t at) {
+uint64_t number_at(const std::array<std::byte, linstub::disk::qcow2_header_size> &bytes,
+                   size_t at) {
   uint64_t number = 0;
   for (size_t i = 0; i < sizeof(number); i++)
     number = number << 8 | std::to_integer<uint64_t>(bytes.at(at + i));
@@ -29,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (number_at(bytes, backing_file) != 0 || header->virtual_size > largest_qcow2)
     __builtin_trap();
   const uint64_t file = file_size_for(header->virtual_size);
-  if (file <= header->virtual_size || file > header->virtual_size + header->virtual_size / 8 + (32 << 20))
+  if (file <= header->virtual_size ||
+      file > header->virtual_size + header->virtual_size / 8 + (32 << 20))
     __builtin_trap();
   return 0;
 }

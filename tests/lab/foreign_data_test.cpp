@@ -9,8 +9,8 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// Writes a disk with the superblock of an md array in one file, and one with the label of a physical
-// volume of LVM in another.
+// Writes a disk with the superblock of an md array in one file, and one with the label of a
+// physical volume of LVM in another.
 constexpr const char *forge = R"(python3 - <<'END'
 import struct, zlib
 size = 8 << 20
@@ -38,7 +38,8 @@ END)";
 // Shell: the loop devices over a file that are marked as Linstub's, or those that are not.
 std::string loops(const std::string &file, const char *marked) {
   return base::format(
-      "mark=$(grep -o 'sizelimit}}==\"[0-9]*' /usr/lib/udev/rules.d/05-linstub.rules | tr -cd 0-9); "
+      "mark=$(grep -o 'sizelimit}}==\"[0-9]*' /usr/lib/udev/rules.d/05-linstub.rules | tr -cd "
+      "0-9); "
       "[ -n \"$mark\" ] && for d in /sys/block/loop*/loop; do "
       "[ \"$(cat $d/backing_file 2>/dev/null)\" = {} ] && "
       "[ \"$(cat $d/sizelimit)\" {} \"$mark\" ] && basename $(dirname $d); done; true",

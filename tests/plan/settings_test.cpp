@@ -30,8 +30,9 @@ TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
 
 TEST(Settings, RefuseBadValuesWithAReason) {
   Settings settings;
-  for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999",
-                          "log-level=loud", "image=relative", "largest-disk=0", "largest-disk=big", "memory", "nothing"}) {
+  for (const char *bad :
+       {"memory=8", "memory=-1", "memory=lots", "memory=99999999", "log-level=loud",
+        "image=relative", "largest-disk=0", "largest-disk=big", "memory", "nothing"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
   EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 32 MiB"));
