@@ -20,6 +20,14 @@ constexpr Milliseconds start_timeout{48'000};
 
 constexpr const char *name_token = "name";
 
+// Each change in xenstore below the stub domain's directory is an event, and costs some reads of
+// it. So many events are taken at once, and so often is looked.
+constexpr int most_events = 64;
+constexpr Milliseconds between_looks{50};
+
+// So often is the status told how long the event loop was held, if that has changed.
+constexpr Milliseconds between_turns{5'000};
+
 } // namespace
 
 DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, manifest::Image image,
@@ -30,7 +38,8 @@ DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, manifest::Image
       guest_(*plan_.guest), stubdom_(loop),
       link_(loop, xenstore_, control_, guest_,
             {.happened = [this](Event event, const std::string &why) { happened(event, why); },
-             .on_channel = [this](Channel &channel) { return services_->connect(channel); }}) {
+             .on_channel = [this](Channel &channel) { return services_->connect(channel); }}),
+      looks_(loop, between_looks, [this] { look(); }) {
   // With -S QEMU says "running" only when libxl lets it go on.
   life_.qemu_runs = plan_.start == plan::Start::paused;
 }
@@ -67,6 +76,7 @@ Result<> DeviceModel::prepare() {
   TRY(xenstore_.watch(xen::domain_path(guest_) + "/name", name_token));
   xenstore_watch_ =
       TRY(loop_.watch(xenstore_.fd(), EPOLLIN, [this](uint32_t) { xenstore_ready(); }));
+  tell_turns();
   return create_stub_domain();
 }
 
@@ -337,19 +347,21 @@ void DeviceModel::crash_guest() {
 // --- What is noticed in xenstore -----------------------------------------------------------------
 
 void DeviceModel::xenstore_ready() {
-  bool words = false;
-  bool domains = false;
-  bool name = false;
-  for (;;) {
+  for (int i = 0; i < most_events; i++) {
     auto event = xenstore_.next_event();
     if (!event)
       return happened(Event::stub_failed, event.error().message());
     if (!*event)
       break;
-    words = words || (*event)->token == StubLink::words_token;
-    domains = domains || (*event)->token == StubLink::life_token;
-    name = name || (*event)->token == name_token;
+    changed_.words = changed_.words || (*event)->token == StubLink::words_token;
+    changed_.domains = changed_.domains || (*event)->token == StubLink::life_token;
+    changed_.name = changed_.name || (*event)->token == name_token;
   }
+  looks_.ask();
+}
+
+void DeviceModel::look() {
+  const auto [words, domains, name] = std::exchange(changed_, {});
   // What the stub domain has said comes before that it has gone: it may say why.
   Result<> looked;
   if (words || domains)
@@ -403,9 +415,16 @@ Result<> DeviceModel::look_at_name() {
   return {};
 }
 
+void DeviceModel::tell_turns() {
+  if (loop_.longest_turn() != status_.longest_turn)
+    tell_status();
+  turns_timer_ = loop_.at(Deadline::after(between_turns), [this] { tell_turns(); });
+}
+
 void DeviceModel::tell_status() {
   status_.phase = phase_text(life_);
   status_.error = last_error_;
+  status_.longest_turn = loop_.longest_turn();
   base::log_failure(run::write_status(status_), base::LogLevel::warning);
 }
 

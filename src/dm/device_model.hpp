@@ -11,6 +11,7 @@
 #include "dm/keeper.hpp"
 #include "dm/life.hpp"
 #include "dm/media.hpp"
+#include "dm/paced.hpp"
 #include "dm/saver.hpp"
 #include "dm/stub_link.hpp"
 #include "dm/stubdom.hpp"
@@ -63,12 +64,14 @@ private:
 
   // What is noticed in xenstore.
   void xenstore_ready();
+  void look();
   base::Result<> look_at_stub_domain();
   base::Result<> look_at_domains();
   base::Result<> look_at_name();
 
   void state_arrived();
   void tell_status();
+  void tell_turns();
 
   base::EventLoop &loop_;
   plan::Plan plan_;
@@ -86,6 +89,11 @@ private:
   bool creating_ = false;  // linstub-stubdom is at it
   bool remove_after_creation_ = false;
   bool renaming_ = false;
+  struct Changed {
+    bool words = false;   // what the stub domain says
+    bool domains = false; // which domains there are
+    bool name = false;    // of the guest
+  } changed_;             // in xenstore, and not looked at yet
 
   // Each part comes after those that it refers to, and goes before them.
   Stubdom stubdom_;
@@ -101,6 +109,8 @@ private:
   base::EventLoop::Handle xenstore_watch_;
   base::EventLoop::Handle keeper_watch_;
   base::EventLoop::Handle start_deadline_;
+  base::EventLoop::Handle turns_timer_;
+  Paced looks_;
 };
 
 } // namespace linstub::dm
