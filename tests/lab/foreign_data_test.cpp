@@ -89,5 +89,41 @@ TEST_F(ForeignData, OfAGuestsDisksIsNotReadByUdev) {
   }
 }
 
+// Without QEMU: the second disk is refused, after the first has been looked at.
+TEST_F(ForeignData, InAQcow2HeaderIsBelievedOnce) {
+  auto write_header = [this](const std::string &name, const std::string &size, int backing_file) {
+    dom0(base::format("python3 -c 'import os, struct; "
+                      "f = os.open(\"/run/lab-t-{}.qcow2\", os.O_RDWR | os.O_CREAT); "
+                      "os.pwrite(f, struct.pack(\">4sIQIIQ72x\", b\"QFI\\xfb\", 3, {}, 0, 16, "
+                      "{}), 0)'",
+                      name, backing_file, size));
+  };
+  auto refusal = [this](const std::string &disks) {
+    auto guest = GuestRun::create(host(),
+                                  {.name = "t-header",
+                                   .disk = "",
+                                   .direct_boot = true,
+                                   .options = without_nic,
+                                   .extra = {base::format("disk = [ {} ]", disks)}},
+                                  seconds(200));
+    return guest ? "it has started" : guest.error().message();
+  };
+  const std::string first = "\"format=qcow2,vdev=hda,access=rw,target=/run/lab-t-one.qcow2\"";
+  const std::string second = "\"format=qcow2,vdev=hdb,access=rw,target=/run/lab-t-two.qcow2\"";
+  const std::string look = "python3 -c 'import os; p = \"/run/lab-t-one.qcow2\"; "
+                           "print(os.getxattr(p, \"user.linstub.size\").decode(), "
+                           "os.stat(p).st_size, os.stat(p).st_blocks < 64)'";
+  // 1 GiB, and room for the tables of its clusters.
+  const std::string as_recorded = "1073741824 1157627904 True";
+
+  write_header("one", "1 << 30", 0);
+  write_header("two", "1 << 30", 512);
+  EXPECT_THAT(refusal(first + ", " + second), HasSubstr("do not convert"));
+  EXPECT_EQ(dom0(look), as_recorded);
+  write_header("one", "1 << 46", 0);
+  EXPECT_THAT(refusal(first), HasSubstr("setfattr -n user.linstub.size"));
+  EXPECT_EQ(dom0(look), as_recorded);
+}
+
 } // namespace
 } // namespace linstub::lab
