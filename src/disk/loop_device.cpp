@@ -23,6 +23,7 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access) 
     base::Fd device = TRY(base::open_file(path, flags));
     loop_config config{};
     config.fd = static_cast<uint32_t>(backing.get());
+    config.info.lo_sizelimit = loop_mark;
     config.info.lo_flags = access == LoopAccess::read_only ? LO_FLAGS_READ_ONLY : 0;
     auto name = std::span(config.info.lo_file_name);
     file.copy(reinterpret_cast<char *>(name.data()), name.size() - 1);

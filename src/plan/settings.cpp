@@ -2,6 +2,7 @@
 #include "plan/settings.hpp"
 
 #include "base/fd.hpp"
+#include "disk/disk_size.hpp"
 #include "wire/options.hpp"
 #include "xen/domid.hpp"
 
@@ -103,17 +104,23 @@ base::Result<> set_portable_state(Settings &settings, std::string_view value) {
   return {};
 }
 
+base::Result<> set_largest_disk(Settings &settings, std::string_view value) {
+  settings.largest_disk = TRY(disk::parse_size(value));
+  return {};
+}
+
 struct Key {
   std::string_view table; // in the file; empty: in none
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 10> keys{{
+constexpr std::array<Key, 11> keys{{
     {"", "image", set_image},
     {"", "memory", set_memory},
     {"", "log-level", set_log_level},
     {"", "kernel-options", set_kernel_options},
     {"", "portable-state", set_portable_state},
+    {"", "largest-disk", set_largest_disk},
     {limits_table, "cpu-weight", set_cpu_weight},
     {limits_table, "cpu-cap", set_cpu_cap},
     {limits_table, "max-grant-frames", set_max_grant_frames},

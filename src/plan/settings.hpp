@@ -27,6 +27,7 @@ struct Settings {
   // portable-state: whether a QEMU in dom0 can read the states that are saved. They are what a
   // guest that owns its stub domain wants them to be.
   disk::SavedForm saved_form = disk::SavedForm::marked;
+  uint64_t largest_disk = uint64_t{2} << 40; // bytes: see disk/disk_image.hpp
 };
 
 constexpr const char *settings_file = LINSTUB_SETTINGS_FILE;

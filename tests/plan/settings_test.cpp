@@ -15,6 +15,9 @@ TEST(Settings, AreSetByKey) {
   EXPECT_EQ(settings.memory, 96);
   EXPECT_EQ(settings.log_level, base::LogLevel::debug);
   EXPECT_EQ(settings.image, "/image");
+  EXPECT_EQ(settings.largest_disk, uint64_t{2} << 40);
+  ASSERT_TRUE(set_all(settings, "largest-disk=500G"));
+  EXPECT_EQ(settings.largest_disk, uint64_t{500} << 30);
 }
 
 TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
@@ -29,7 +32,7 @@ TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
 TEST(Settings, RefuseBadValuesWithAReason) {
   Settings settings;
   for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999",
-                          "log-level=loud", "image=relative", "memory", "nothing", "portable-state",
+                          "log-level=loud", "image=relative", "largest-disk=0", "largest-disk=big", "memory", "nothing", "portable-state",
                           "portable-state=maybe", "portable-state=1"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
