@@ -84,12 +84,11 @@ enum class Event : uint8_t {
   removed,       // the stub domain is proved to be gone
   not_removed,   // it is not, in spite of all that was tried
 };
-constexpr std::array all_events{Event::created,       Event::creation_failed, Event::qemu_runs,
-                                Event::monitor_ready, Event::deadline,        Event::stub_failed,
-                                Event::stub_gone,     Event::guest_gone,      Event::end_asked,
-                                Event::upgrade_asked, Event::reset_asked,     Event::guest_reset,
-                                Event::state_saved,   Event::save_failed,     Event::removed,
-                                Event::not_removed};
+constexpr std::array all_events{
+    Event::created,     Event::creation_failed, Event::qemu_runs,   Event::monitor_ready,
+    Event::deadline,    Event::stub_failed,     Event::stub_gone,   Event::guest_gone,
+    Event::end_asked,   Event::upgrade_asked,   Event::reset_asked, Event::guest_reset,
+    Event::state_saved, Event::save_failed,     Event::removed,     Event::not_removed};
 
 enum class Action : uint8_t {
   follow_stub_domain, // watch its state, connect the channel

@@ -29,7 +29,9 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access) 
   std::error_code error;
   auto opened =
       std::filesystem::read_symlink(base::format("/proc/self/fd/{}", backing.get()), error);
-  fake::loops().push_back({.device = device, .file = opened.string(), .access = access,
+  fake::loops().push_back({.device = device,
+                           .file = opened.string(),
+                           .access = access,
                            .use = static_cast<uint64_t>(made)});
   return device;
 }
