@@ -6,6 +6,8 @@
 
 #include "base/event_loop.hpp"
 #include "dm/channel.hpp"
+#include "dm/log_budget.hpp"
+#include "dm/paced_credit.hpp"
 #include "plan/plan.hpp"
 #include "qmp/policy.hpp"
 #include "qmp/session.hpp"
@@ -28,9 +30,10 @@ public:
     // A command that linstub-dm itself does. `received` is a descriptor that came with it, if one
     // did.
     std::function<void(const qmp::Command &command, base::Fd received, Answer answer)> execute;
-    std::function<void(std::string_view command)> before_qemu; // it is about to be asked that
-    std::function<void()> on_ready;                            // QEMU has greeted
-    std::function<void(const std::string &why)> on_broken;     // QEMU breaks the protocol
+    // It is about to be asked that; arguments are JSON, as in qmp::Command.
+    std::function<void(std::string_view command, std::string_view arguments)> before_qemu;
+    std::function<void()> on_ready;                        // QEMU has greeted
+    std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
     // PCI devices (pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments; after
     // it has done so, or has let go of the one with that id; and before its list of them is passed
     // on.
@@ -85,6 +88,8 @@ private:
   Channel *channel_ = nullptr;
   wire::StreamId stream_ = 0;
   std::string to_qemu_;
+  LogBudget log_budget_; // of QEMU's events
+  PacedCredit credit_;
 };
 
 } // namespace linstub::dm

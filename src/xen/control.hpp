@@ -6,11 +6,13 @@
 #include "base/result.hpp"
 #include "xen/domid.hpp"
 #include "xen/pci_address.hpp"
+#include "xen/uuid.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 struct xc_interface_core;
 
@@ -18,13 +20,14 @@ namespace linstub::xen {
 
 struct DomainInfo {
   DomId domid{};
+  Uuid uuid{};
+  // All that was its own has been given back. What is left of it is memory that others map, until
+  // they let go of it; it never runs again.
   bool dying = false;
   bool paused = false;             // by the toolstack
   std::optional<uint8_t> shutdown; // why it has shut down: SHUTDOWN_* of Xen's public/sched.h
   uint64_t memory = 0;             // bytes that it has now
 };
-
-constexpr uint8_t shutdown_suspend = 2;
 
 // What is done to a permission of a domain.
 enum class PermissionChange : uint8_t { revoke, grant };
@@ -39,9 +42,23 @@ public:
   // Nothing if there is no such domain.
   base::Result<std::optional<DomainInfo>> info(DomId domid);
 
-  // Makes the domain crash, so that the toolstack does what on_crash says. No error if the domain
-  // is gone or has shut down already.
+  // All domains that there are, dom0 among them.
+  base::Result<std::vector<DomainInfo>> domains();
+
+  // Ends a domain at once: nothing of it runs any more, and what it has is given back. Its devices
+  // and its nodes in xenstore are left to the caller: Toolstack::destroy() does all of it, and this
+  // is for when that does not. No error if the domain is gone.
+  base::Result<> destroy(DomId domid);
+
+  // Makes the domain crash, at once, so that the toolstack does what on_crash says. No error if the
+  // domain is gone or has shut down already.
   base::Result<> crash(DomId domid);
+
+  // Has the domain shut down for a reboot, so that the toolstack does what on_reboot says. Xen lets
+  // that wait until each virtual CPU has had its answer of the device model, so with one that does
+  // not answer it never comes about: look at info(), and crash() it then. No error if the domain is
+  // gone or has shut down already.
+  base::Result<> reboot(DomId domid);
 
   // Each pause holds the domain until one unpause more than before has come.
   base::Result<> pause(DomId domid);
@@ -78,6 +95,7 @@ public:
   base::Result<std::string> release();
 
 private:
+  base::Result<bool> runs(DomId domid); // it is there, and has not shut down
   struct Close {
     void operator()(xc_interface_core *handle) const;
   };

@@ -123,7 +123,8 @@ private:
                     answer("{}");
                   executed.push_back({command, std::move(received), std::move(answer)});
                 },
-            .before_qemu = [this](std::string_view command) { before_qemu.emplace_back(command); },
+            .before_qemu = [this](std::string_view command,
+                                  std::string_view) { before_qemu.emplace_back(command); },
             .on_ready = [this] { ready++; },
             .on_broken = [this](const std::string &why) { broken.push_back(why); },
             .attach =

@@ -147,7 +147,7 @@ TEST_F(MonitorSocketTest, ASocketThatLibxlListensOnIsUsedAndLeftInItsPlace) {
   auto second =
       Monitor::open(*loop, {{.path = {}, .fd = listener.release()}},
                     {.execute = [](const qmp::Command &, base::Fd, const Monitor::Answer &) {},
-                     .before_qemu = [](std::string_view) {},
+                     .before_qemu = [](std::string_view, std::string_view) {},
                      .on_ready = [&] { ready_there++; },
                      .on_broken = [](const std::string &) {},
                      .attach = [](const std::string &, const auto &) {},

@@ -9,6 +9,7 @@
 //     auto control = xen::Control::open().value();
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -27,6 +28,8 @@ public:
     uint64_t pages = 0;
     // It waits for its device model: a suspend is complete after so many looks only.
     unsigned looks_until_suspended = 0;
+    std::array<uint8_t, 16> uuid{};
+    unsigned destructions_survived = 0; // it goes with the next one
   };
 
   Xen();

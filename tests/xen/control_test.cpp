@@ -42,6 +42,25 @@ TEST_F(ControlTest, KnowsWhatADomainIsLike) {
             "get information about domain 5: Operation not permitted");
 }
 
+TEST_F(ControlTest, KnowsAllDomainsByTheirUuids) {
+  for (uint32_t domid = 0; domid < 150; domid++) // more than it asks for at a time
+    xen.domains[2 * domid].uuid = {static_cast<uint8_t>(domid)};
+  auto all = control.domains().value();
+  ASSERT_EQ(all.size(), 150U);
+  EXPECT_EQ(all.back().domid, DomId{298});
+  EXPECT_EQ(all.back().uuid, Uuid{149});
+  EXPECT_EQ(control.info(DomId{298}).value()->uuid, Uuid{149});
+}
+
+TEST_F(ControlTest, DestroysADomainAndOneThatHasGoneIsNoError) {
+  xen.domains[5] = {};
+  xen.fail("destroy", EPERM);
+  EXPECT_EQ(control.destroy(guest).error().message(), "destroy domain 5: Operation not permitted");
+  EXPECT_TRUE(control.destroy(guest));
+  EXPECT_TRUE(xen.domains.empty());
+  EXPECT_TRUE(control.destroy(guest));
+}
+
 TEST_F(ControlTest, CrashesOnlyADomainThatRuns) {
   xen.domains[5] = {};
   ASSERT_TRUE(control.crash(guest));
@@ -52,6 +71,27 @@ TEST_F(ControlTest, CrashesOnlyADomainThatRuns) {
   xen.domains.clear();
   ASSERT_TRUE(control.crash(guest));
   EXPECT_EQ(xen.calls.size(), 1U);
+}
+
+// Its device model does not answer, so its own suspend, or a reboot, is never complete.
+TEST_F(ControlTest, CrashesADomainWhoseShutdownWaitsForItsDeviceModel) {
+  xen.domains[5] = {.shutdown = suspend, .looks_until_suspended = 1'000'000'000};
+  ASSERT_TRUE(control.crash(guest));
+  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 3", "resume 5", "shutdown 5 3"));
+  EXPECT_EQ(control.info(guest).value()->shutdown, crash);
+}
+
+TEST_F(ControlTest, RebootsOnlyADomainThatRuns) {
+  xen.domains[5] = {};
+  ASSERT_TRUE(control.reboot(guest));
+  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 1"));
+  ASSERT_TRUE(control.reboot(guest)); // has shut down
+  xen.domains.clear();
+  ASSERT_TRUE(control.reboot(guest));
+  EXPECT_EQ(xen.calls.size(), 1U);
+  xen.domains[5] = {};
+  xen.fail("shutdown", EPERM);
+  EXPECT_EQ(control.reboot(guest).error().message(), "reboot domain 5: Operation not permitted");
 }
 
 TEST_F(ControlTest, PausingADomainThatHasGoneIsNoError) {
