@@ -4,6 +4,7 @@
 #include "base/fd.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 
@@ -32,6 +33,20 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access) 
       return base::fail_errno(errno, "make {} the loop device of {}", path, file);
   }
   return base::fail("find a free loop device: each one was taken by somebody else");
+}
+
+base::Result<std::optional<uint64_t>> loop_use(const std::string &device) {
+  base::Fd fd = TRY(base::open_file(device, O_RDONLY));
+  loop_info64 file{};
+  uint64_t sequence = 0;
+  if (::ioctl(fd.get(), LOOP_GET_STATUS64, &file) != 0) {
+    if (errno == ENXIO)
+      return std::nullopt;
+    return base::fail_errno(errno, "look at {}", device);
+  }
+  if (::ioctl(fd.get(), BLKGETDISKSEQ, &sequence) != 0)
+    return base::fail_errno(errno, "ask which disk {} is", device);
+  return sequence;
 }
 
 base::Result<> remove_loop(const std::string &device) {

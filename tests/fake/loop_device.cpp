@@ -29,8 +29,19 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access) 
   std::error_code error;
   auto opened =
       std::filesystem::read_symlink(base::format("/proc/self/fd/{}", backing.get()), error);
-  fake::loops().push_back({.device = device, .file = opened.string(), .access = access});
+  fake::loops().push_back({.device = device,
+                           .file = opened.string(),
+                           .access = access,
+                           .use = static_cast<uint64_t>(made)});
   return device;
+}
+
+base::Result<std::optional<uint64_t>> loop_use(const std::string &device) {
+  for (const fake::Loop &loop : fake::loops()) {
+    if (loop.device == device)
+      return loop.use;
+  }
+  return std::nullopt;
 }
 
 base::Result<> remove_loop(const std::string &device) {

@@ -13,6 +13,7 @@ struct Loop {
   std::string device;
   std::string file; // what the path that was given leads to
   disk::LoopAccess access{};
+  uint64_t use = 0;
 };
 
 // Those that there are, in the order in which they were made.
