@@ -6,6 +6,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace linstub::dm {
@@ -17,6 +18,11 @@ using base::Result;
 
 // libxl waits for 60 s in all; what is left is for removing the stub domain and for saying why.
 constexpr Milliseconds start_timeout{48'000};
+
+// Between one attempt to remove a stub domain and the next: twice as long each time, up to the
+// second.
+constexpr Milliseconds first_removal_pause{2'000};
+constexpr Milliseconds longest_removal_pause{60'000};
 
 constexpr const char *name_token = "name";
 
@@ -34,8 +40,8 @@ DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, manifest::Image
                          xen::Control control, xen::Xenstore xenstore, Keeper keeper,
                          run::Status &status)
     : loop_(loop), plan_(std::move(plan)), image_(std::move(image)), control_(std::move(control)),
-      xenstore_(std::move(xenstore)), keeper_(std::move(keeper)), status_(status),
-      guest_(*plan_.guest), stubdom_(loop),
+      xenstore_(std::move(xenstore)), keeper_(loop, *plan_.guest, std::move(keeper)),
+      status_(status), guest_(*plan_.guest), stubdom_(loop),
       link_(loop, xenstore_, control_, guest_,
             {.happened = [this](Event event, const std::string &why) { happened(event, why); },
              .on_channel = [this](Channel &channel) { return services_->connect(channel); }}),
@@ -54,8 +60,9 @@ Result<> DeviceModel::run(plan::Plan plan, manifest::Image image, xen::Control c
   Result<> served = model.prepare();
   if (served)
     served = loop->run();
-  model.keeper_watch_.reset();
-  model.keeper_.dismiss();
+  // Else there is a stub domain, perhaps: the keeper looks as soon as this process has ended.
+  if (model.life_.phase == Phase::ended || !model.made_any_)
+    model.keeper_.dismiss();
   if (served && model.life_.outcome == Outcome::failure)
     return base::fail("{}", model.cause_);
   return served;
@@ -67,7 +74,7 @@ Result<> DeviceModel::prepare() {
     base::log_info("asked to end by signal {}", signal);
     happened(Event::end_asked);
   }));
-  TRY(keep_keeper());
+  TRY(keeper_.keep());
   TRY(open_parts());
   if (plan_.incoming >= 0)
     TRY(saver_->take(base::Fd(plan_.incoming))
@@ -89,7 +96,8 @@ Result<> DeviceModel::open_parts() {
                                                   .life = life_,
                                                   .link = link_,
                                                   .monitors = monitors,
-                                                  .stubdom = stubdom_},
+                                                  .stubdom = stubdom_,
+                                                  .form = plan_.settings.saved_form},
                                    [this](const std::string &why) {
                                      last_error_ = why;
                                      tell_status();
@@ -105,22 +113,9 @@ Result<> DeviceModel::open_parts() {
        .saver = *saver_,
        .monitors = monitors},
       {.happened = [this](Event event, const std::string &why) { happened(event, why); },
-       .busy = [this] { return saver_->busy() || media_->busy() || renaming_; }}));
+       .busy = [this] { return saver_->busy() || media_->busy() || renaming_; },
+       .can_be_replaced = [this] { return pci_ ? pci_->can_be_replaced() : Result<>(); }}));
   commands_ = std::make_unique<Commands>(life_, link_, *services_, *saver_, *media_);
-  return {};
-}
-
-// A keeper that is gone, whoever ended it, is replaced.
-Result<> DeviceModel::keep_keeper() {
-  keeper_watch_ = TRY(loop_.watch(keeper_.pidfd().get(), EPOLLIN, [this](uint32_t) {
-    base::log_warning("the keeper has ended: starting another one");
-    keeper_watch_.reset();
-    auto keeper = Keeper::start(guest_, stubdom_program);
-    if (!keeper)
-      return base::log_failure(keeper);
-    keeper_ = std::move(*keeper);
-    base::log_failure(keep_keeper());
-  }));
   return {};
 }
 
@@ -131,9 +126,9 @@ Monitor::Owner DeviceModel::monitors_owner() {
             commands_->execute(command, std::move(received), answer);
           },
       .before_qemu =
-          [this](std::string_view command) {
+          [this](std::string_view command, std::string_view arguments) {
             link_.wake();
-            saver_->before_command(command);
+            saver_->before_command(command, arguments);
           },
       .on_ready = [this] { happened(Event::monitor_ready); },
       .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
@@ -144,16 +139,21 @@ Monitor::Owner DeviceModel::monitors_owner() {
               return done(std::unexpected(std::move(devices).error()));
             (*devices)->attach(arguments, std::move(done));
           },
+      .taken =
+          [this](const std::string &id) {
+            if (pci_)
+              pci_->taken(id);
+          },
       .give_back =
           [this](const std::string &id) {
             if (pci_)
               pci_->give_back(id);
           },
-      .when_none_leaving =
-          [this](std::function<void()> settled) {
+      .settle =
+          [this](const std::string &listed, pci::PciDevices::Done then) {
             if (pci_)
-              return pci_->when_none_leaving(std::move(settled));
-            settled();
+              return pci_->settle(listed, std::move(then));
+            then({});
           }};
 }
 
@@ -201,6 +201,8 @@ void DeviceModel::perform(Action action) {
     return crash_guest();
   case Action::remove_stub_domain:
     return remove_stub_domain();
+  case Action::remove_again:
+    return remove_again();
   case Action::save_state:
     done = upgrade_->save_state();
     if_not = Event::save_failed;
@@ -225,6 +227,11 @@ void DeviceModel::perform(Action action) {
     return upgrade_->tell_done(*link_.stub(), image_);
   case Action::tell_not_upgraded:
     return upgrade_->tell_failed(last_error_);
+  case Action::reset_guest:
+    done = upgrade_->reset_guest();
+    break;
+  case Action::tell_reset:
+    return upgrade_->tell_reset();
   case Action::finish:
     return loop_.stop();
   }
@@ -250,6 +257,7 @@ Result<> DeviceModel::create_stub_domain() {
                           start_timeout.count() / 1000, link_.last_words(plan_.name)));
   });
   creating_ = true;
+  made_any_ = true;
   stubdom_.create(description, keeper_.pipe(),
                   [this](const Result<xen::DomId> &stub) { created(stub); });
   tell_status();
@@ -322,9 +330,16 @@ void DeviceModel::remove_stub_domain() {
     return media_->when_idle([this] { remove_stub_domain(); });
   stubdom_.destroy(guest_, [this](const Result<> &removed) {
     if (!removed)
-      base::log_error("remove the stub domain: {}", removed.error().message());
+      return happened(Event::not_removed,
+                      base::format("remove the stub domain: {}", removed.error().message()));
+    removal_pause_ = {};
     happened(Event::removed);
   });
+}
+
+void DeviceModel::remove_again() {
+  removal_pause_ = std::clamp(2 * removal_pause_, first_removal_pause, longest_removal_pause);
+  next_removal_ = loop_.at(Deadline::after(removal_pause_), [this] { remove_stub_domain(); });
 }
 
 Result<> DeviceModel::create_next() {
@@ -389,7 +404,6 @@ Result<> DeviceModel::look_at_domains() {
     happened(Event::guest_gone);
     return {};
   }
-  saver_->guest_is_suspended(guest->shutdown == xen::shutdown_suspend);
   return counts_stub_domain(life_.phase) ? link_.look_whether_it_lives() : Result<>();
 }
 

@@ -8,7 +8,7 @@
 #include "disk/copied_file.hpp"
 #include "dm/commands.hpp"
 #include "dm/guest_services.hpp"
-#include "dm/keeper.hpp"
+#include "dm/kept_keeper.hpp"
 #include "dm/life.hpp"
 #include "dm/media.hpp"
 #include "dm/paced.hpp"
@@ -33,7 +33,8 @@ namespace linstub::dm {
 class DeviceModel {
 public:
   // Serves the guest to its end. An error is the sentence that says why the stub domain could not
-  // start or has failed; then nothing is left of it.
+  // start or has failed. Nothing is left of the stub domain then; if this cannot be said, since the
+  // event loop itself has failed, the keeper sees to it.
   static base::Result<> run(plan::Plan plan, manifest::Image image, xen::Control control,
                             run::Status &status);
   DeviceModel(const DeviceModel &) = delete;
@@ -44,7 +45,6 @@ private:
               xen::Xenstore xenstore, Keeper keeper, run::Status &status);
   base::Result<> prepare();
   base::Result<> open_parts();
-  base::Result<> keep_keeper();
   Monitor::Owner monitors_owner();
   base::Result<pci::PciDevices *> pci();
 
@@ -58,6 +58,7 @@ private:
   base::Result<> announce();
   void forget_stub_domain();
   void remove_stub_domain();
+  void remove_again();
   base::Result<> create_next();
   void resume_guest();
   void crash_guest();
@@ -80,13 +81,14 @@ private:
   plan::Taps taps_ = plan::Taps::libxl;
   xen::Control control_;
   xen::Xenstore xenstore_;
-  Keeper keeper_;
+  KeptKeeper keeper_;
   run::Status &status_;
   xen::DomId guest_;
   Life life_;
   std::string cause_;      // why it ends
   std::string last_error_; // what went wrong last
   bool creating_ = false;  // linstub-stubdom is at it
+  bool made_any_ = false;  // it has been asked to make a stub domain
   bool remove_after_creation_ = false;
   bool renaming_ = false;
   struct Changed {
@@ -107,8 +109,9 @@ private:
 
   base::EventLoop::Handle signals_;
   base::EventLoop::Handle xenstore_watch_;
-  base::EventLoop::Handle keeper_watch_;
   base::EventLoop::Handle start_deadline_;
+  base::EventLoop::Handle next_removal_;
+  base::Milliseconds removal_pause_{0}; // before the attempt that is next
   base::EventLoop::Handle turns_timer_;
   Paced looks_;
 };

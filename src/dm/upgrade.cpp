@@ -17,6 +17,11 @@ using std::chrono::duration_cast;
 // Nobody but the guest waits for these.
 constexpr Milliseconds save_timeout{20'000};
 constexpr Milliseconds pause_timeout{2'000};
+constexpr Milliseconds shutdown_timeout{2'000};
+// A guest that waits for its device model is waited for in turns of the event loop, and in each of
+// them no longer than this.
+constexpr Milliseconds pause_try{30};
+constexpr Milliseconds between_looks{20};
 constexpr Milliseconds retirement_timeout{10'000};
 
 // The end in dom0 of a stream that carries nothing.
@@ -39,16 +44,26 @@ Result<std::unique_ptr<Upgrade>> Upgrade::open(Context context, Owner owner) {
 }
 
 void Upgrade::asked(const run::UpgradeRequest &request) {
+  if (request.kind == run::UpgradeRequest::Kind::reset) {
+    if (is_over(context_.life.phase) || !guest_has_run(context_.life))
+      return refuse(base::format("there is no guest that could be reset: its device model is {}",
+                                 phase_text(context_.life)));
+    return owner_.happened(Event::reset_asked, {});
+  }
   if (auto ready = prepare(request); !ready)
-    return requests_->say(
-        {.kind = run::ControlReply::Kind::error, .text = ready.error().message()});
+    return refuse(ready.error().message());
   owner_.happened(Event::upgrade_asked, {});
+}
+
+void Upgrade::refuse(std::string why) {
+  requests_->say({.kind = run::ControlReply::Kind::error, .text = std::move(why)});
 }
 
 // All that can be known to fail fails here, before the guest notices anything.
 Result<> Upgrade::prepare(const run::UpgradeRequest &request) {
-  if (context_.life.phase != Phase::serving || owner_.busy())
+  if (context_.life.phase != Phase::serving || context_.life.reset_asked || owner_.busy())
     return base::fail("the device model is busy ({}): try again", phase_text(context_.life));
+  TRY(owner_.can_be_replaced());
   const plan::Plan &plan = context_.plan;
   std::string directory = request.image.empty() ? plan.settings.image : request.image;
   std::string xen = TRY(context_.control.release());
@@ -64,21 +79,34 @@ Result<> Upgrade::prepare(const run::UpgradeRequest &request) {
 
 Result<> Upgrade::save_state() {
   context_.saver.prepare_for_upgrade([this] {
-    if (context_.life.phase != Phase::saving)
+    if (context_.life.phase != Phase::saving || context_.life.reset_asked)
       return;
-    if (auto saving = hold_and_save(); !saving)
-      owner_.happened(Event::save_failed, saving.error().message());
+    tell("pausing the guest and saving the state of its device model");
+    held_since_ = base::Clock::now();
+    hold_and_save(Deadline::after(pause_timeout));
   });
   return {};
 }
 
-Result<> Upgrade::hold_and_save() {
-  tell("pausing the guest and saving the state of its device model");
-  held_since_ = base::Clock::now();
-  const xen::DomId guest = *context_.plan.guest;
-  TRY(context_.control.pause_between_requests(guest, Deadline::after(pause_timeout)));
-  held_ = true;
-  TRY(context_.xenstore.resumed(guest));
+void Upgrade::hold_and_save(Deadline deadline) {
+  auto paused =
+      context_.control.pause_between_requests(*context_.plan.guest, Deadline::after(pause_try));
+  if (!paused && paused.error().code() == ETIMEDOUT && !deadline.passed()) {
+    look_ = context_.loop.at(Deadline::after(between_looks), [this, deadline] {
+      if (context_.life.phase == Phase::saving)
+        hold_and_save(deadline);
+    });
+    return;
+  }
+  held_ = paused.has_value();
+  if (paused)
+    paused = ask_for_state();
+  if (!paused)
+    owner_.happened(Event::save_failed, paused.error().message());
+}
+
+Result<> Upgrade::ask_for_state() {
+  TRY(context_.xenstore.resumed(*context_.plan.guest));
   // What the guest has left with QEMU without waiting for it (buffered requests) is in QEMU's event
   // queue; the first answer says that QEMU has been through that once, so that "stop" finds it
   // done.
@@ -150,6 +178,34 @@ void Upgrade::resume_guest() {
   base::log_failure(context_.control.unpause(*context_.plan.guest));
 }
 
+Result<> Upgrade::reset_guest() {
+  tell("shutting the guest down");
+  TRY(context_.control.reboot(*context_.plan.guest));
+  await_shutdown(Deadline::after(shutdown_timeout));
+  return {};
+}
+
+// Nothing here depends on the stub domain: a QEMU that leaves a request of the guest's unanswered
+// keeps it from shutting down, and so for two seconds at most.
+void Upgrade::await_shutdown(Deadline deadline) {
+  const xen::DomId guest = *context_.plan.guest;
+  auto now = context_.control.info(guest);
+  const bool runs = now && *now && !(*now)->dying && !(*now)->shutdown;
+  if (runs && !deadline.passed()) {
+    look_ = context_.loop.at(Deadline::after(between_looks), [this, deadline] {
+      if (!is_over(context_.life.phase))
+        await_shutdown(deadline);
+    });
+    return;
+  }
+  if (runs) {
+    crashed_ = true;
+    tell("the guest waits for its device model: it is crashed");
+    base::log_failure(context_.control.crash(guest));
+  }
+  owner_.happened(Event::guest_reset, {});
+}
+
 void Upgrade::tell_done(xen::DomId stub, const manifest::Image &image) {
   auto held = duration_cast<Milliseconds>(base::Clock::now() - held_since_).count();
   forget_images();
@@ -170,6 +226,25 @@ void Upgrade::tell_failed(const std::string &why) {
   else if (context_.life.outcome == Outcome::failure)
     text += "; it has crashed, since it has no device model any more";
   requests_->say({.kind = run::ControlReply::Kind::error, .text = std::move(text)});
+}
+
+void Upgrade::tell_reset() {
+  forget_images();
+  if (const auto &stub = context_.link.stub()) {
+    auto left = context_.control.info(*stub);
+    if (left && *left && !(*left)->dying)
+      return refuse(base::format("guest {} has shut down, but its stub domain could not be "
+                                 "removed: xl destroy {}",
+                                 context_.plan.name, *stub));
+  }
+  std::string text = base::format(
+      "guest {} {}, and its stub domain is removed: whether both are made anew, {} in the guest's "
+      "configuration decides",
+      context_.plan.name,
+      crashed_ ? "did not shut down and was crashed" : "has shut down for a reboot",
+      crashed_ ? "on_crash" : "on_reboot");
+  base::log_info("{}", text);
+  requests_->say({.kind = run::ControlReply::Kind::done, .text = std::move(text)});
 }
 
 void Upgrade::tell(std::string progress) { requests_->say({.text = std::move(progress)}); }

@@ -3,6 +3,7 @@
 // decided in life.cpp; the methods below stand in the order in which they are called:
 //
 //     asked ─► save_state ─► retire_qemu ─► take_image ─► resume_guest ─► tell_done or tell_failed
+//     asked ─► reset_guest ─► tell_reset
 #pragma once
 
 #include "base/event_loop.hpp"
@@ -39,6 +40,8 @@ public:
   struct Owner {
     std::function<void(Event event, const std::string &why)> happened;
     std::function<bool()> busy; // with something that must not be cut short
+    // Fails if the guest has something that the next stub domain would not have.
+    std::function<base::Result<>()> can_be_replaced;
   };
 
   // Listens for requests. All in the context must outlive it.
@@ -57,9 +60,14 @@ public:
   // The guest runs again, if it was paused.
   void resume_guest();
 
+  // Has the guest shut down for a reboot; or, if that waits for its device model, crashes it. Then
+  // tells guest_reset.
+  base::Result<> reset_guest();
+
   // To whoever asked.
   void tell_done(xen::DomId stub, const manifest::Image &image);
   void tell_failed(const std::string &why);
+  void tell_reset();
 
   // The stub domain is going: no wait for it counts any more.
   void stop_waiting() { deadline_.reset(); }
@@ -68,8 +76,11 @@ private:
   Upgrade(Context context, Owner owner) : context_(context), owner_(std::move(owner)) {}
 
   void asked(const run::UpgradeRequest &request);
+  void refuse(std::string why);
   base::Result<> prepare(const run::UpgradeRequest &request);
-  base::Result<> hold_and_save();
+  void hold_and_save(base::Deadline deadline);
+  base::Result<> ask_for_state();
+  void await_shutdown(base::Deadline deadline);
   void ask_in_turn(std::vector<std::string> commands, const std::function<void()> &then);
   void save();
   void saved(base::Result<uint64_t> length);
@@ -84,6 +95,8 @@ private:
   bool held_ = false; // the guest is paused, by us
   base::Clock::time_point held_since_;
   base::EventLoop::Handle deadline_; // of QEMU's answer, or of its end
+  base::EventLoop::Handle look_;     // the next one at the guest
+  bool crashed_ = false;             // the guest, since it could not shut down
 };
 
 } // namespace linstub::dm

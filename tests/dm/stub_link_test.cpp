@@ -127,6 +127,7 @@ TEST_F(StubLinkTest, ItsEndIsToldHoweverItComes) {
   EXPECT_THAT(events, IsEmpty());
 
   store.write("/libxl/6/device/vbd/51712/frontend", home + "/device/vbd/51712");
+  store.write("/libxl/6/device/vbd/51712/backend", "/local/domain/0/backend/vbd/6/51712");
   ASSERT_TRUE(link.look_whether_it_lives());
   domain.pauses = 0;
   domain.shutdown = 0;
