@@ -82,7 +82,7 @@ protected:
     until([&] { return answers.texts.size() == number; });
   }
   void await_end() {
-    until([this] { return !media.busy(); });
+    until([this] { return !media.busy() && !hasty.busy(); });
   }
 
   fake::Directory directory;
