@@ -68,11 +68,12 @@ Victims victims_of(const stub::Settings &settings) {
   return victims;
 }
 
-// Operations of the toolstack. Four of them are a device model's as well, on its own guest:
-// interrupts of passed-through devices, and their memory and ports.
+// Operations of the toolstack. Some of them are a device model's as well, on its own guest:
+// interrupts of passed-through devices, their memory and ports, and a look at the guest.
 bool is_device_models(uint32_t command) {
   return command == XEN_DOMCTL_bind_pt_irq || command == XEN_DOMCTL_unbind_pt_irq ||
-         command == XEN_DOMCTL_memory_mapping || command == XEN_DOMCTL_ioport_mapping;
+         command == XEN_DOMCTL_getdomaininfo || command == XEN_DOMCTL_memory_mapping ||
+         command == XEN_DOMCTL_ioport_mapping;
 }
 
 void try_domctl(Hypercalls &hypercalls, const Victims &victims, Tries &tries) {
@@ -87,10 +88,9 @@ void try_domctl(Hypercalls &hypercalls, const Victims &victims, Tries &tries) {
   for (uint32_t command = 1; command <= XEN_DOMCTL_set_llc_colors; command++) {
     for (xen::DomId domid : victims.others)
       attempt(domid, command);
-    if (!is_device_models(command)) {
+    if (!is_device_models(command))
       attempt(victims.guest, command);
-      attempt(victims.self, command);
-    }
+    attempt(victims.self, command);
   }
 }
 
@@ -159,9 +159,12 @@ void try_memory(Hypercalls &hypercalls, const Victims &victims, Tries &tries) {
     reservation.extent_start.p = frames.data();
     reservation.nr_extents = 1;
     reservation.domid = id;
-    operation("increase_reservation", domid, XENMEM_increase_reservation, &reservation);
-    operation("decrease_reservation", domid, XENMEM_decrease_reservation, &reservation);
-    operation("populate_physmap", domid, XENMEM_populate_physmap, &reservation);
+    // These return for how many pages it was done: none is a refusal.
+    for (uint64_t command :
+         {XENMEM_increase_reservation, XENMEM_decrease_reservation, XENMEM_populate_physmap}) {
+      const long pages = hypercalls.call(__HYPERVISOR_memory_op, command, &reservation);
+      tries.add(base::format("reservation {}", command), domid, pages == 0 ? -1 : pages);
+    }
     operation("claim_pages", domid, XENMEM_claim_pages, &reservation);
     domid_t asked = id;
     operation("current_reservation", domid, XENMEM_current_reservation, &asked);
