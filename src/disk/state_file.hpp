@@ -21,6 +21,9 @@ public:
   // One with all that can be read from `source`, QEMU's bytes: for a stub domain to restore from.
   static base::Result<StateFile> fill(xen::DomId guest, const base::Fd &source);
 
+  // One that somebody else has made, by its descriptor: it does not go with this object.
+  static StateFile of(base::Fd fd) { return {{}, std::move(fd)}; }
+
   StateFile(StateFile &&other) noexcept
       : path_(std::exchange(other.path_, {})), fd_(std::move(other.fd_)) {}
   StateFile &operator=(StateFile &&) = delete;

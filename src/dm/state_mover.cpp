@@ -2,7 +2,6 @@
 #include "dm/state_mover.hpp"
 
 #include "base/log.hpp"
-#include "wire/state_record.hpp"
 
 #include <utility>
 
@@ -25,9 +24,9 @@ void StateMover::expect(const StateSave::Context &context, StateSave::Ready read
       return ready();
     }
     expectation_ =
-        loop_.at(base::Deadline::after(expectation_timeout), [this, stub = context.stub] {
+        loop_.at(base::Deadline::after(expectation_timeout), [this] {
           save_.reset();
-          detach(stub, [this] { tell_ready(); });
+          detach([this] { tell_ready(); });
         });
   }
   ready_.push_back(std::move(ready));
@@ -36,9 +35,7 @@ void StateMover::expect(const StateSave::Context &context, StateSave::Ready read
 base::Result<> StateMover::plug(const StateSave::Context &context) {
   save_ = TRY(StateSave::start(
       context, [this] { tell_ready(); },
-      [this, stub = context.stub](base::Result<disk::StateFile> state) {
-        plugged(stub, std::move(state));
-      }));
+      [this](base::Result<disk::StateFile> state) { plugged(std::move(state)); }));
   return {};
 }
 
@@ -55,7 +52,7 @@ base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
 }
 
 // What a save has come to, or the preparation of one.
-void StateMover::plugged(xen::DomId stub, base::Result<disk::StateFile> state) {
+void StateMover::plugged(base::Result<disk::StateFile> state) {
   save_.reset();
   expectation_.reset();
   if (auto wanted = std::exchange(wanted_, {})) {
@@ -65,7 +62,7 @@ void StateMover::plugged(xen::DomId stub, base::Result<disk::StateFile> state) {
   }
   // It was only expected, and cannot be: a save that does come begins from the start.
   base::log_warning("prepare a save: {}", state ? "nobody has asked" : state.error().message());
-  detach(stub, [this] { tell_ready(); });
+  detach([this] { tell_ready(); });
 }
 
 void StateMover::tell_ready() {
@@ -73,16 +70,14 @@ void StateMover::tell_ready() {
     ready();
 }
 
-void StateMover::detach(xen::DomId stub, const std::function<void()> &done) {
+void StateMover::detach(const std::function<void()> &done) {
   detaching_ = true;
-  stubdom_.detach(stub, wire::state_disk,
-                  [this, done](const base::Result<> &result) { detached(result, done); });
+  host_.unplug_state([this, done](const base::Result<> &result) { detached(result, done); });
 }
 
-void StateMover::finish_restore(xen::DomId stub, uint32_t memory) {
+void StateMover::finish_restore() {
   detaching_ = true;
-  stubdom_.finish_restore(stub, memory,
-                          [this](const base::Result<> &result) { detached(result, [] {}); });
+  host_.finish_restore([this](const base::Result<> &result) { detached(result, [] {}); });
 }
 
 void StateMover::detached(const base::Result<> &result, const std::function<void()> &done) {

@@ -2,8 +2,8 @@
 // StateMover: saves of a stub domain's QEMU, one at a time, and the state disk's coming and going.
 #pragma once
 
+#include "broker/host.hpp"
 #include "dm/state_save.hpp"
-#include "dm/stubdom.hpp"
 #include "dm/waiters.hpp"
 
 namespace linstub::dm {
@@ -11,7 +11,7 @@ namespace linstub::dm {
 class StateMover {
 public:
   // Both must outlive it.
-  StateMover(base::EventLoop &loop, Stubdom &stubdom) : loop_(loop), stubdom_(stubdom) {}
+  StateMover(base::EventLoop &loop, broker::Host &host) : loop_(loop), host_(host) {}
 
   // A save, or the detaching after it, is under way.
   [[nodiscard]] bool busy() const { return wanted_ || detaching_; }
@@ -30,10 +30,10 @@ public:
   // Takes the state disk away from a stub domain, used or not; none being there is no error. `done`
   // is called when it has gone, or cannot be made to go, which is logged. Nothing else can be done
   // meanwhile.
-  void detach(xen::DomId stub, const std::function<void()> &done);
+  void detach(const std::function<void()> &done);
 
-  // The same after a restore, which has left the stub domain with more than `memory` MiB.
-  void finish_restore(xen::DomId stub, uint32_t memory);
+  // The same after a restore, which has also left the stub domain with more memory than it needs.
+  void finish_restore();
 
   // The stub domain is going, and the disk with it: who waits for a save is told that it failed. A
   // disk on its way out is waited for with when_idle().
@@ -44,13 +44,13 @@ public:
 
 private:
   base::Result<> plug(const StateSave::Context &context);
-  void plugged(xen::DomId stub, base::Result<disk::StateFile> state);
+  void plugged(base::Result<disk::StateFile> state);
   void tell_ready();
   void detached(const base::Result<> &result, const std::function<void()> &done);
   void tell_idle();
 
   base::EventLoop &loop_;
-  Stubdom &stubdom_;
+  broker::Host &host_;
   std::unique_ptr<StateSave> save_; // asked for, if wanted_; else expected
   StateSave::Done wanted_;
   std::vector<StateSave::Ready> ready_; // who expects, until told

@@ -2,7 +2,6 @@
 #include "dm/state_save.hpp"
 
 #include "base/log.hpp"
-#include "disk/disk_plug.hpp"
 #include "wire/state_record.hpp"
 
 namespace linstub::dm {
@@ -14,13 +13,20 @@ constexpr uint32_t window = 16; // bytes: one is all that comes
 } // namespace
 
 base::Result<std::unique_ptr<StateSave>> StateSave::start(Context context, Ready ready, Done done) {
-  disk::StateFile file = TRY(disk::StateFile::make(context.guest));
-  std::unique_ptr<StateSave> save(
-      new StateSave(context, std::move(file), std::move(ready), std::move(done)));
+  std::unique_ptr<StateSave> save(new StateSave(context, std::move(ready), std::move(done)));
   save->stream_ = TRY(context.channel.open(wire::Service::save, 0, window, *save));
-  TRY(disk::plug_disk(context.xenstore, context.stub,
-                      {.path = save->file_.path(), .vdev = wire::state_disk}, LINSTUB_HOTPLUG));
+  context.host.plug_state([raw = save.get(), alive = std::weak_ptr(save->alive_)](auto file) {
+    if (!alive.expired())
+      raw->plugged(std::move(file));
+  });
   return save;
+}
+
+void StateSave::plugged(base::Result<base::Fd> file) {
+  if (!file)
+    return finish(std::unexpected(std::move(file).error()));
+  file_.emplace(disk::StateFile::of(std::move(*file)));
+  ask_if_ready();
 }
 
 void StateSave::save(SaveFor purpose, base::Deadline deadline) {
@@ -28,7 +34,7 @@ void StateSave::save(SaveFor purpose, base::Deadline deadline) {
   deadline_ = context_.loop.at(deadline, [this] {
     finish(base::fail("the stub domain has not saved QEMU's state in time"));
   });
-  if (accepted_)
+  if (ready())
     ask();
 }
 
@@ -39,7 +45,12 @@ StateSave::~StateSave() {
 
 void StateSave::on_accept() {
   accepted_ = true;
-  purpose_ ? ask() : ready_();
+  ask_if_ready();
+}
+
+void StateSave::ask_if_ready() {
+  if (ready())
+    purpose_ ? ask() : ready_();
 }
 
 void StateSave::ask() {
@@ -67,7 +78,7 @@ void StateSave::replied(const qmp::Reply &reply) {
 }
 
 void StateSave::on_data(std::span<const std::byte> bytes) {
-  if (committed_ || bytes.size() != 1 || bytes[0] != wire::committed)
+  if (committed_ || !file_ || bytes.size() != 1 || bytes[0] != wire::committed)
     return finish(base::fail("the stub domain breaks the protocol of saving"));
   committed_ = true;
   finish_if_complete();
@@ -93,7 +104,7 @@ void StateSave::finish(base::Result<> result) {
   // Not from here: a stream or a reply may be in the middle of its call.
   finish_ = context_.loop.soon([this, result = std::move(result), done = std::exchange(done_, {})] {
     auto call = done;
-    result ? call(std::move(file_)) : call(std::unexpected(result.error()));
+    result ? call(std::move(*file_)) : call(std::unexpected(result.error()));
   });
 }
 

@@ -2,7 +2,6 @@
 #include "dm/upgrade.hpp"
 
 #include "base/log.hpp"
-#include "disk/copied_file.hpp"
 
 #include <utility>
 
@@ -12,11 +11,9 @@ namespace {
 using base::Deadline;
 using base::Milliseconds;
 using base::Result;
-using std::chrono::duration_cast;
 
 // Nobody but the guest waits for these.
 constexpr Milliseconds save_timeout{20'000};
-constexpr Milliseconds pause_timeout{2'000};
 constexpr Milliseconds retirement_timeout{10'000};
 
 // The end in dom0 of a stream that carries nothing.
@@ -30,60 +27,35 @@ Nobody nobody;
 
 } // namespace
 
-Result<std::unique_ptr<Upgrade>> Upgrade::open(Context context, Owner owner) {
-  std::unique_ptr<Upgrade> upgrade(new Upgrade(context, std::move(owner)));
-  upgrade->requests_ = TRY(run::ControlSocket::open(
-      context.loop, *context.plan.guest,
-      [raw = upgrade.get()](const run::UpgradeRequest &request) { raw->asked(request); }));
-  return upgrade;
-}
-
-void Upgrade::asked(const run::UpgradeRequest &request) {
-  if (auto ready = prepare(request); !ready)
-    return requests_->say(
-        {.kind = run::ControlReply::Kind::error, .text = ready.error().message()});
-  owner_.happened(Event::upgrade_asked, {});
-}
-
-// All that can be known to fail fails here, before the guest notices anything.
-Result<> Upgrade::prepare(const run::UpgradeRequest &request) {
+void Upgrade::asked() {
   if (context_.life.phase != Phase::serving || owner_.busy())
-    return base::fail("the device model is busy ({}): try again", phase_text(context_.life));
-  const plan::Plan &plan = context_.plan;
-  std::string directory = request.image.empty() ? plan.settings.image : request.image;
-  std::string xen = TRY(context_.control.release());
-  next_image_.emplace(TRY(manifest::check_image(directory, xen)));
-  for (const plan::CopiedFile &file : plan.files)
-    TRY(disk::CopiedFile::prepare(file.disk.path, *plan.guest, file.disk.vdev + "-check")
-            .transform_error(base::doing("the guest boots directly, and its files are needed")));
-  auto guest = TRY(context_.control.info(*plan.guest));
-  if (!guest || guest->dying || guest->shutdown)
-    return base::fail("the guest does not run");
-  return {};
+    return context_.host.tell_upgrade(
+        {.kind = run::ControlReply::Kind::error,
+         .text = base::format("the device model is busy ({}): try again",
+                              phase_text(context_.life))});
+  owner_.happened(Event::upgrade_asked, {});
 }
 
 Result<> Upgrade::save_state() {
   context_.saver.prepare_for_upgrade([this] {
-    if (context_.life.phase != Phase::saving)
-      return;
-    if (auto saving = hold_and_save(); !saving)
-      owner_.happened(Event::save_failed, saving.error().message());
+    if (context_.life.phase == Phase::saving)
+      hold_and_save();
   });
   return {};
 }
 
-Result<> Upgrade::hold_and_save() {
+void Upgrade::hold_and_save() {
   tell("pausing the guest and saving the state of its device model");
-  held_since_ = base::Clock::now();
-  const xen::DomId guest = *context_.plan.guest;
-  TRY(context_.control.pause_between_requests(guest, Deadline::after(pause_timeout)));
-  held_ = true;
-  TRY(context_.xenstore.resumed(guest));
-  // What the guest has left with QEMU without waiting for it (buffered requests) is in QEMU's event
-  // queue; the first answer says that QEMU has been through that once, so that "stop" finds it
-  // done.
-  ask_in_turn({"query-status", "stop"}, [this] { save(); });
-  return {};
+  context_.host.hold_guest([this](const Result<> &held) {
+    if (context_.life.phase != Phase::saving)
+      return;
+    if (!held)
+      return owner_.happened(Event::save_failed, held.error().message());
+    // What the guest has left with QEMU without waiting for it (buffered requests) is in QEMU's
+    // event queue; the first answer says that QEMU has been through that once, so that "stop" finds
+    // it done.
+    ask_in_turn({"query-status", "stop"}, [this] { save(); });
+  });
 }
 
 // Each command when the one before has been answered; a refusal ends the upgrade.
@@ -135,48 +107,22 @@ Result<> Upgrade::retire_qemu() {
   return {};
 }
 
-manifest::Image Upgrade::take_image(manifest::Image former, const std::string &why) {
-  if (context_.life.attempt == Attempt::fallback) {
-    tell(base::format("the new stub domain has failed ({}); going back to the old image", why));
-    return std::move(*previous_image_);
-  }
-  previous_image_.emplace(std::move(former));
-  return std::move(*next_image_);
-}
-
-void Upgrade::resume_guest() {
-  if (!std::exchange(held_, false))
-    return;
-  base::log_failure(context_.control.unpause(*context_.plan.guest));
-}
-
-void Upgrade::tell_done(xen::DomId stub, const manifest::Image &image) {
-  auto held = duration_cast<Milliseconds>(base::Clock::now() - held_since_).count();
-  forget_images();
-  std::string text = base::format("guest {} is served by stub domain {} with image {} of Linstub "
-                                  "{}; it was held for {} ms",
-                                  context_.plan.name, std::to_string(xen::number(stub)),
-                                  image.directory, image.identity.version, held);
-  base::log_info("{}", text);
-  requests_->say({.kind = run::ControlReply::Kind::done, .text = std::move(text)});
+void Upgrade::tell_fallback(const std::string &why) {
+  tell(base::format("the new stub domain has failed ({}); going back to the old image", why));
 }
 
 void Upgrade::tell_failed(const std::string &why) {
-  forget_images();
-  std::string text = base::format("guest {} was not upgraded: {}", context_.plan.name,
+  std::string text = base::format("guest {} was not upgraded: {}", context_.name,
                                   why.empty() ? "it has ended" : why);
   if (context_.life.phase == Phase::serving)
     text += "; it runs on, with the image that it had";
   else if (context_.life.outcome == Outcome::failure)
     text += "; it has crashed, since it has no device model any more";
-  requests_->say({.kind = run::ControlReply::Kind::error, .text = std::move(text)});
+  context_.host.tell_upgrade({.kind = run::ControlReply::Kind::error, .text = std::move(text)});
 }
 
-void Upgrade::tell(std::string progress) { requests_->say({.text = std::move(progress)}); }
-
-void Upgrade::forget_images() {
-  previous_image_.reset();
-  next_image_.reset();
+void Upgrade::tell(std::string progress) {
+  context_.host.tell_upgrade({.text = std::move(progress)});
 }
 
 } // namespace linstub::dm

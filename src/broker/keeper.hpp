@@ -12,7 +12,7 @@
 #include "base/result.hpp"
 #include "xen/domid.hpp"
 
-namespace linstub::dm {
+namespace linstub::broker {
 
 class Keeper {
 public:
@@ -37,4 +37,4 @@ private:
   base::Fd pidfd_;
 };
 
-} // namespace linstub::dm
+} // namespace linstub::broker

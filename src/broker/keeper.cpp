@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "dm/keeper.hpp"
+#include "broker/keeper.hpp"
 
 #include <linux/close_range.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 #include <array>
 
-namespace linstub::dm {
+namespace linstub::broker {
 namespace {
 
 constexpr char dismissed = 'd';
@@ -60,4 +60,4 @@ void Keeper::dismiss() {
   pipe_.reset();
 }
 
-} // namespace linstub::dm
+} // namespace linstub::broker
