@@ -3,11 +3,23 @@
 
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 namespace linstub::base {
+namespace {
+
+std::chrono::microseconds cpu_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  using namespace std::chrono;
+  return duration_cast<microseconds>(seconds(time.tv_sec) + nanoseconds(time.tv_nsec));
+}
+
+} // namespace
 
 void EventLoop::Handle::reset() {
   if (EventLoop *loop = std::exchange(loop_, nullptr))
@@ -105,6 +117,8 @@ Result<> EventLoop::turn(Deadline deadline) {
       ::epoll_wait(epoll_.get(), events.data(), events.size(), static_cast<int>(left.count()));
   if (count < 0 && errno != EINTR)
     return fail_errno(errno, "wait for events");
+  const auto begin = Clock::now();
+  const auto cpu = cpu_time();
   for (int i = 0; i < count; i++) {
     const epoll_event &event = events.at(static_cast<size_t>(i));
     const uint64_t id = event.data.u64; // a copy: the kernel's struct is packed
@@ -116,6 +130,9 @@ Result<> EventLoop::turn(Deadline deadline) {
     (*ready)(event.events);
   }
   expire();
+  const auto time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+  longest_ = {.time = std::max(longest_.time, time),
+              .cpu = std::max(longest_.cpu, cpu_time() - cpu)};
   return {};
 }
 

@@ -11,6 +11,7 @@
 
 #include <sys/epoll.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -85,6 +86,16 @@ public:
 
   void stop() { stopped_ = true; }
 
+  // The longest turn so far: all callbacks between two waits, in which nobody else is served. By
+  // the clock, and by the time of the CPU that it took.
+  struct Turn {
+    std::chrono::microseconds time{};
+    std::chrono::microseconds cpu{};
+
+    bool operator==(const Turn &) const = default;
+  };
+  [[nodiscard]] const Turn &longest_turn() const { return longest_; }
+
 private:
   struct Entry {
     int fd = -1;                  // -1 for a timer
@@ -103,6 +114,7 @@ private:
   std::map<std::pair<Clock::time_point, uint64_t>, Expired> timers_;
   std::map<uint64_t, Clock::time_point> timer_times_;
   bool stopped_ = false;
+  Turn longest_;
 };
 
 } // namespace linstub::base

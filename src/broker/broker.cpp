@@ -18,6 +18,11 @@ using base::Result;
 
 constexpr Milliseconds pause_timeout{2'000};
 
+// Each change in xenstore below the stub domain's directory is an event, and costs some reads of
+// it. So many events are taken at once, and so often is looked.
+constexpr int most_events = 64;
+constexpr Milliseconds between_looks{50};
+
 constexpr const char *name_token = "name";
 constexpr const char *no_stub = "there is no stub domain";
 
@@ -39,7 +44,8 @@ Broker::Broker(Context context, Listener &listener)
                   },
               .gone = [this](const std::string &why) { listener_.on_stub_gone(why); }}),
       state_(context_.xenstore, stubdom_, guest_),
-      drives_(context_.xenstore, stubdom_, context_.plan) {}
+      drives_(context_.xenstore, stubdom_, context_.plan),
+      looks_(context_.loop, between_looks, [this] { look(); }) {}
 
 Result<std::unique_ptr<Broker>> Broker::open(Context context, manifest::Image image,
                                              Listener &listener) {
@@ -318,6 +324,17 @@ void Broker::write_status() {
   base::log_failure(run::write_status(context_.status), base::LogLevel::warning);
 }
 
+// That of the broker's own loop counts too: nobody is served meanwhile by either.
+void Broker::tell_turn(const base::EventLoop::Turn &turn) {
+  const base::EventLoop::Turn &own = context_.loop.longest_turn();
+  const base::EventLoop::Turn longest{.time = std::max(own.time, turn.time),
+                                      .cpu = std::max(own.cpu, turn.cpu)};
+  if (longest == context_.status.longest_turn)
+    return;
+  context_.status.longest_turn = longest;
+  write_status();
+}
+
 void Broker::tell_upgrade(const run::ControlReply &reply) { upgrades_->say(reply); }
 
 void Broker::upgrade_done() {
@@ -328,19 +345,21 @@ void Broker::upgrade_done() {
 // --- What is noticed in xenstore -----------------------------------------------------------------
 
 void Broker::xenstore_ready() {
-  bool words = false;
-  bool domains = false;
-  bool name = false;
-  for (;;) {
+  for (int i = 0; i < most_events; i++) {
     auto event = context_.xenstore.next_event();
     if (!event)
       return listener_.on_stub_failed(event.error().message());
     if (!*event)
       break;
-    words = words || (*event)->token == StubWatch::words_token;
-    domains = domains || (*event)->token == StubWatch::life_token;
-    name = name || (*event)->token == name_token;
+    changed_.words = changed_.words || (*event)->token == StubWatch::words_token;
+    changed_.domains = changed_.domains || (*event)->token == StubWatch::life_token;
+    changed_.name = changed_.name || (*event)->token == name_token;
   }
+  looks_.ask();
+}
+
+void Broker::look() {
+  const auto [words, domains, name] = std::exchange(changed_, {});
   // What the stub domain has said comes before that it has gone: it may say why.
   if (words || domains) {
     watch_.look();

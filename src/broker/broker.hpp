@@ -6,6 +6,7 @@
 #include "base/event_loop.hpp"
 #include "broker/drives.hpp"
 #include "broker/host.hpp"
+#include "broker/paced.hpp"
 #include "broker/permissions.hpp"
 #include "broker/state_disk.hpp"
 #include "broker/stub_watch.hpp"
@@ -77,6 +78,9 @@ public:
   [[nodiscard]] Stage stage() const;
   [[nodiscard]] bool is_upgrading() const { return upgrades_->under_way(); }
 
+  // How long the event loop of the other process was held.
+  void tell_turn(const base::EventLoop::Turn &turn);
+
   // While stage() is Stage::going.
   void when_removed(std::function<void()> then) { also_removed_ = std::move(then); }
 
@@ -99,6 +103,7 @@ private:
   template <class Value> bool lacks_stub(const std::function<void(base::Result<Value>)> &done);
 
   void xenstore_ready();
+  void look();
   base::Result<> look_at_guest();
   base::Result<> look_at_name();
   void write_status();
@@ -122,7 +127,13 @@ private:
   bool held_ = false;    // the guest is paused, by us
   bool has_run_ = false; // it is served, or was
   size_t tasks_ = 0;     // what has to end before a removal
+  struct Changed {
+    bool words = false;   // what the stub domain says
+    bool domains = false; // which domains there are
+    bool name = false;    // of the guest
+  } changed_;             // in xenstore, and not looked at yet
   base::EventLoop::Handle xenstore_watch_;
+  Paced looks_;
 };
 
 } // namespace linstub::broker

@@ -61,7 +61,7 @@ constexpr std::array table{
     Rule{.type = Type::tell_upgrade, .sender = model, .most_value = 2, .first = text},
     Rule{.type = Type::upgrade_done, .sender = model},
     Rule{.type = Type::finished, .sender = model, .most_value = 1, .second = text},
-    Rule{.type = Type::alive, .sender = model, .most_value = any},
+    Rule{.type = Type::alive, .sender = model, .most_value = any, .first = sizeof(Turn)},
     Rule{.type = Type::answer,
          .sender = broker,
          .answered = true,

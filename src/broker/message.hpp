@@ -53,7 +53,7 @@ enum class Type : uint16_t {
   tell_upgrade, // value: run::ControlReply::Kind; text
   upgrade_done,
   finished, // value: 1 for a failure; cause. The last one
-  alive,    // value: that of `beat`
+  alive,    // value: that of `beat`; first text: Turn
   // Events, of the broker.
   answer = 0x100, // value: see the request; the second text: the error, if there is one
   word,           // value: StubWord
@@ -92,6 +92,12 @@ struct Rule {
   uint8_t files = 0;       // that many; for an answer, at most
 };
 std::span<const Rule> rules();
+
+// The longest turn of an event loop, in microseconds, as it stands in `alive`.
+struct Turn {
+  uint32_t time = 0;
+  uint32_t cpu = 0;
+};
 
 constexpr size_t header_size = 16;
 constexpr size_t longest_text = 2048;

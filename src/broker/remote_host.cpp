@@ -179,10 +179,21 @@ void RemoteHost::handle(Message message) {
   case Type::upgrade_asked:
     return listener_->on_upgrade_asked();
   case Type::beat:
-    return send({.type = Type::alive, .value = message.value});
+    return say_alive(message.value);
   default:
     return;
   }
+}
+
+void RemoteHost::say_alive(uint32_t beat) {
+  const base::EventLoop::Turn &longest = loop_.longest_turn();
+  auto count = [](std::chrono::microseconds time) {
+    return static_cast<uint32_t>(std::min<int64_t>(time.count(), UINT32_MAX));
+  };
+  const Turn turn{.time = count(longest.time), .cpu = count(longest.cpu)};
+  send({.type = Type::alive,
+        .value = beat,
+        .first = std::string(reinterpret_cast<const char *>(&turn), sizeof turn)});
 }
 
 void RemoteHost::answered(Message answer) {

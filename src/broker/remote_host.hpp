@@ -56,6 +56,7 @@ private:
   void receive();
   void handle(Message message);
   void answered(Message answer);
+  void say_alive(uint32_t beat);
   void connect(Message message);
   void lose();
 

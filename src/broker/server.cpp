@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "xen/shared_vchan.hpp"
 
+#include <cstring>
 #include <utility>
 
 namespace linstub::broker {
@@ -47,7 +48,7 @@ void Server::expect_end() {
 
 // A process that is stopped or runs in circles serves nobody, and holds up what libxl asks for.
 void Server::beat() {
-  if (!std::exchange(alive_, false))
+  if (beats_ - answered_ > most_missed)
     return lose("it has not given a sign of life in time");
   send({.type = Type::beat, .value = ++beats_});
   if (!over_)
@@ -161,11 +162,21 @@ void Server::carry_out(Message request) {
       return finished({});
     return finished(base::fail("{}", base::printable(request.second, longest_text)));
   case Type::alive:
-    alive_ = alive_ || request.value == beats_;
-    return;
+    return alive(request);
   default:
     return;
   }
+}
+
+void Server::alive(const Message &message) {
+  if (message.value > answered_ && message.value <= beats_)
+    answered_ = message.value;
+  Turn turn;
+  if (message.first.size() != sizeof turn)
+    return;
+  std::memcpy(&turn, message.first.data(), sizeof turn);
+  broker_->tell_turn({.time = std::chrono::microseconds(turn.time),
+                      .cpu = std::chrono::microseconds(turn.cpu)});
 }
 
 // --- Its end -------------------------------------------------------------------------------------

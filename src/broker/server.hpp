@@ -27,8 +27,9 @@ public:
     run::Status &status;
     std::string stubdom_program = broker::stubdom_program;
     std::function<int()> keeper_pipe;
-    // How often the process is asked whether it is alive; it has as long to answer.
-    base::Milliseconds beat_interval{10'000};
+    // How often the process is asked whether it is alive. (On a busy host it may take its time:
+    // see most_missed.)
+    base::Milliseconds beat_interval{5'000};
     // How long it has to have the stub domain removed when it is to end.
     base::Milliseconds end_timeout{10'000};
   };
@@ -48,6 +49,9 @@ public:
   static constexpr size_t most_in_a_turn = 16;
   static constexpr size_t most_waiting = 64;
 
+  // So many questions whether it is alive may be without an answer.
+  static constexpr uint32_t most_missed = 6;
+
 private:
   Server(const Context &context, MessageSocket socket)
       : loop_(context.loop), beat_interval_(context.beat_interval),
@@ -58,6 +62,7 @@ private:
   void carry_out(Message request);
   [[nodiscard]] Facts facts() const;
   void beat();
+  void alive(const Message &message);
 
   void send(const Message &message);
   void answer(uint32_t number, base::Result<Message> answer);
@@ -88,7 +93,7 @@ private:
   base::Result<> outcome_;
   bool over_ = false;          // finished, or lost
   uint32_t beats_ = 0;
-  bool alive_ = true;          // it has answered the last one
+  uint32_t answered_ = 0; // the last of them that it has answered
   base::EventLoop::Handle watch_;
   base::EventLoop::Handle beat_timer_;
   base::EventLoop::Handle end_timer_;

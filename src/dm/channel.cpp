@@ -46,6 +46,7 @@ void Channel::leave() {
   broken_ = true;
   streams_.clear();
   watch_.reset();
+  rest_.reset();
   report_.reset();
 }
 
@@ -81,13 +82,23 @@ void Channel::on_close(wire::StreamId id, std::string_view reason) {
 
 void Channel::receive() {
   transport_->acknowledge();
+  take();
+}
+
+void Channel::take() {
   std::array<std::byte, 16384> buffer;
-  while (!broken_) {
+  for (size_t taken = 0; !broken_;) {
+    // The event that told of what is still there has been acknowledged.
+    if (taken >= channel_budget) {
+      rest_ = loop_.soon([this] { take(); });
+      break;
+    }
     auto got = transport_->read(buffer);
     if (!got)
       return broken(got.error().message());
     if (*got == 0)
       break;
+    taken += *got;
     if (auto fed = mux_.feed(std::span(buffer).first(*got)); !fed)
       return broken(fed.error().message());
   }
@@ -110,6 +121,7 @@ void Channel::broken(const std::string &why) {
     return;
   broken_ = true;
   watch_.reset();
+  rest_.reset();
   // Not from here: the caller may be in the middle of something.
   report_ = loop_.soon([this, why] { events_.on_broken(why); });
 }

@@ -14,6 +14,10 @@
 
 namespace linstub::dm {
 
+// What is taken from a stub domain in one turn of the event loop, in bytes: one that never stops
+// talking is heard piece by piece, and all else comes in between.
+constexpr size_t channel_budget = size_t{64} << 10;
+
 class Channel : private wire::Mux::Listener {
 public:
   // The end of a stream in dom0. Calls come from the event loop.
@@ -60,6 +64,7 @@ private:
   void on_close(wire::StreamId id, std::string_view reason) override;
 
   void receive();
+  void take();
   void flush();
   void broken(const std::string &why);
   Stream *find(wire::StreamId id);
@@ -71,6 +76,7 @@ private:
   std::map<wire::StreamId, Stream *> streams_;
   bool broken_ = false;
   base::EventLoop::Handle watch_;
+  base::EventLoop::Handle rest_; // of what was there when a turn's budget was used up
   base::EventLoop::Handle report_;
 };
 

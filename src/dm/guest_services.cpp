@@ -5,7 +5,7 @@ namespace linstub::dm {
 
 base::Result<std::unique_ptr<GuestServices>>
 GuestServices::open(base::EventLoop &loop, const plan::Plan &plan, Monitor::Owner owner) {
-  std::unique_ptr<GuestServices> services(new GuestServices());
+  std::unique_ptr<GuestServices> services(new GuestServices(loop));
   if (plan.vnc)
     services->vnc_ = TRY(VncServer::open(loop, *plan.vnc));
   for (const plan::SerialPort &port : plan.serial)

@@ -33,7 +33,7 @@ public:
   [[nodiscard]] std::string query_chardev() const;
 
 private:
-  GuestServices() = default;
+  explicit GuestServices(base::EventLoop &loop) : log_(loop) {}
 
   std::unique_ptr<VncServer> vnc_;
   std::vector<std::unique_ptr<SerialLine>> serial_;

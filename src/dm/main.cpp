@@ -68,7 +68,8 @@ int run_device_model(std::span<const std::string> arguments) {
                      .version = {},
                      .memory = plan->settings.memory,
                      .since = ::time(nullptr),
-                     .error = {}};
+                     .error = {},
+                     .longest_turn = {}};
   auto served = serve(*plan, status);
   if (served) {
     run::remove_status(status.guest);

@@ -10,10 +10,15 @@ namespace linstub::dm {
 namespace {
 
 constexpr uint32_t window = 64 << 10;
+// What QEMU says without end is heard at this pace, in bytes. Its longest answers have some tens of
+// KiB.
+constexpr uint64_t burst = uint64_t{1} << 20;
+constexpr uint64_t per_second = uint64_t{256} << 10;
 
 } // namespace
 
-Monitor::Monitor(base::EventLoop &loop, Owner owner) : loop_(loop), owner_(std::move(owner)) {
+Monitor::Monitor(base::EventLoop &loop, Owner owner)
+    : loop_(loop), owner_(std::move(owner)), credit_(loop, burst, per_second) {
   disconnect();
 }
 
@@ -33,6 +38,7 @@ Monitor::open(base::EventLoop &loop, const std::vector<plan::MonitorAddress> &wh
 base::Result<> Monitor::connect(Channel &channel) {
   stream_ = TRY(channel.open(wire::Service::qmp, 0, window, *this));
   channel_ = &channel;
+  credit_.start(channel, stream_);
   return {};
 }
 
@@ -40,6 +46,7 @@ void Monitor::disconnect() {
   if (channel_ != nullptr)
     channel_->close(stream_);
   channel_ = nullptr;
+  credit_.stop();
   to_qemu_.clear();
   auto former =
       std::exchange(qemu_, std::make_unique<qmp::ClientSession>(qmp::ClientSession::Listener{
@@ -69,7 +76,9 @@ void Monitor::serve(qmp::Version version) {
 }
 
 void Monitor::spread(const qmp::Event &event) {
-  base::log_debug("QEMU: event {}", event.name);
+  if (base::log_enabled(base::LogLevel::debug) &&
+      log_budget_.admits(event.name, base::Clock::now()))
+    base::log_debug("QEMU: event {}", event.name);
   if (event.name == "DEVICE_DELETED")
     owner_.give_back(qmp::data_member(event, "device").value_or(""));
   if (!qmp::passes(event))
@@ -175,8 +184,7 @@ void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const 
 
 void Monitor::on_data(std::span<const std::byte> bytes) {
   auto fed = qemu_->feed(bytes);
-  if (channel_ != nullptr)
-    channel_->consume(stream_, bytes.size());
+  credit_.consume(bytes.size());
   if (!fed)
     return owner_.on_broken(base::format("QEMU's monitor: {}", fed.error().message()));
   flush();
@@ -184,6 +192,7 @@ void Monitor::on_data(std::span<const std::byte> bytes) {
 
 void Monitor::on_close(std::string_view reason) {
   channel_ = nullptr;
+  credit_.stop();
   owner_.on_broken(
       base::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
 }

@@ -6,6 +6,8 @@
 
 #include "base/event_loop.hpp"
 #include "dm/channel.hpp"
+#include "dm/log_budget.hpp"
+#include "dm/paced_credit.hpp"
 #include "plan/plan.hpp"
 #include "qmp/session.hpp"
 
@@ -82,6 +84,8 @@ private:
   Channel *channel_ = nullptr;
   wire::StreamId stream_ = 0;
   std::string to_qemu_;
+  LogBudget log_budget_; // of QEMU's events
+  PacedCredit credit_;
 };
 
 } // namespace linstub::dm

@@ -20,6 +20,36 @@ std::string text_of(const Json &json) {
   return json.dump(compact, ' ', ascii, Json::error_handler_t::replace);
 }
 
+// In place. "\r" alone would have a terminal write over the line; QEMU's human monitor ends lines
+// with "\r\n".
+void clean(std::string &text) {
+  for (size_t i = 0; i < text.size(); i++) {
+    const char c = text[i];
+    const bool end = c == '\n' || (c == '\r' && i + 1 < text.size() && text[i + 1] == '\n');
+    if (!end && c != '\t' && (c < 0x20 || c > 0x7e))
+      text[i] = '?';
+  }
+}
+
+// All strings in it, the names of members too; it is no deeper than the splitter lets through.
+Json cleaned(Json json) {
+  if (json.is_string())
+    clean(json.get_ref<std::string &>());
+  if (json.is_array()) {
+    for (Json &element : json)
+      element = cleaned(std::move(element));
+  }
+  if (!json.is_object())
+    return json;
+  Json object = Json::object();
+  for (auto &[name, value] : json.items()) {
+    std::string shown = name;
+    clean(shown);
+    object[std::move(shown)] = cleaned(std::move(value));
+  }
+  return object;
+}
+
 base::Result<Json> parse_object(std::string_view text) {
   constexpr bool exceptions = false;
   Json json = Json::parse(text, nullptr, exceptions);
@@ -74,7 +104,7 @@ base::Result<FromQemu> parse_reply(const Json &message) {
     reply.id = id->get<uint64_t>();
   }
   if (const Json *result = member(message, "return")) {
-    reply.result = text_of(*result);
+    reply.result = text_of(cleaned(*result));
     return reply;
   }
   const Json &error = message.at("error");
@@ -203,7 +233,7 @@ base::Result<FromQemu> parse_from_qemu(std::string_view text) {
   const Json *event = member(message, "event");
   if (event == nullptr || !event->is_string() || !is_name(event->get_ref<const std::string &>()))
     return base::fail("a message that is neither greeting nor reply nor event");
-  return Event{.name = event->get<std::string>(), .text = text_of(message)};
+  return Event{.name = event->get<std::string>(), .text = text_of(cleaned(std::move(message)))};
 }
 
 base::Result<> check_shape(std::string_view result, const Shape &shape) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // QMP messages (QEMU's docs/interop/qmp-spec.rst): JSON objects one after the other, told apart
 // and parsed with bounds. What QEMU says comes from a stub domain and is hostile; what is passed on
-// is always written anew from what was parsed, never copied. JSON itself does not leave src/qmp:
-// others see names, numbers, and JSON text that is known to be well-formed.
+// is always written anew from what was parsed, never copied, and its strings are cleaned: of
+// control characters only tab and the ends of lines are left, and bytes outside ASCII become '?',
+// since clients show such text on a terminal (xl qemu-monitor-command). JSON itself does not leave
+// src/qmp: others see names, numbers, and JSON text that is known to be well-formed.
 #pragma once
 
 #include "base/result.hpp"
@@ -85,14 +87,14 @@ struct Shape {
 
 struct Reply {
   std::optional<uint64_t> id; // ours are numbers; absent if QEMU could not read the command
-  std::string result;         // JSON of "return"; empty for an error
+  std::string result;         // JSON of "return", its strings clean (below); empty for an error
   std::string error_class;    // for an error: letters only
   std::string error;          // for an error: its text. Hostile: printable ASCII, cut
   [[nodiscard]] bool failed() const { return result.empty(); }
 };
 struct Event {
   std::string name; // capital letters, digits and underscores
-  std::string text; // the whole event as JSON
+  std::string text; // the whole event as JSON, its strings clean
 };
 // The string value of a member of an event's "data", if it is there and a string.
 std::optional<std::string> data_member(const Event &event, std::string_view name);

@@ -17,14 +17,27 @@ using Json = nlohmann::json;
 
 constexpr size_t longest = 16384;
 
+using Fraction = std::chrono::duration<double, std::milli>;
+
+double milliseconds(std::chrono::microseconds time) { return Fraction(time).count(); }
+std::chrono::microseconds microseconds(double milliseconds) {
+  return std::chrono::round<std::chrono::microseconds>(Fraction(milliseconds));
+}
+
 } // namespace
 
 std::string encode(const Status &status) {
-  Json json = {{"guest", status.guest},   {"domid", xen::number(status.domid)},
-               {"pid", status.pid},       {"phase", status.phase},
-               {"image", status.image},   {"version", status.version},
-               {"memory", status.memory}, {"since", status.since},
-               {"error", status.error}};
+  Json json = {{"guest", status.guest},
+               {"domid", xen::number(status.domid)},
+               {"pid", status.pid},
+               {"phase", status.phase},
+               {"image", status.image},
+               {"version", status.version},
+               {"memory", status.memory},
+               {"since", status.since},
+               {"error", status.error},
+               {"longest-turn-ms", milliseconds(status.longest_turn.time)},
+               {"longest-turn-cpu-ms", milliseconds(status.longest_turn.cpu)}};
   if (status.stub_domain)
     json["stub-domain"] = xen::number(*status.stub_domain);
   return json.dump(-1, ' ', true, Json::error_handler_t::replace);
@@ -42,7 +55,9 @@ base::Result<Status> decode_status(std::string_view text) {
                   .version = json.at("version").get<std::string>(),
                   .memory = json.at("memory").get<uint32_t>(),
                   .since = json.at("since").get<int64_t>(),
-                  .error = json.at("error").get<std::string>()};
+                  .error = json.at("error").get<std::string>(),
+                  .longest_turn = {.time = microseconds(json.value("longest-turn-ms", 0.0)),
+                                   .cpu = microseconds(json.value("longest-turn-cpu-ms", 0.0))}};
     if (json.contains("stub-domain"))
       status.stub_domain = xen::DomId{json.at("stub-domain").get<uint16_t>()};
     return status;

@@ -4,6 +4,7 @@
 // (by its name) is started again.
 #pragma once
 
+#include "base/event_loop.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
 
@@ -27,6 +28,7 @@ struct Status {
   uint32_t memory = 0; // MiB of the stub domain
   int64_t since = 0;   // seconds of the Unix epoch
   std::string error;
+  base::EventLoop::Turn longest_turn; // of linstub-dm's event loop
 
   bool operator==(const Status &) const = default;
 };

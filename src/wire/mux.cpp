@@ -60,10 +60,13 @@ void Mux::consume(StreamId id, size_t count) {
   auto found = streams_.find(id);
   if (found == streams_.end() || found->second.closed_here || found->second.closed_there)
     return;
-  Stream &stream = found->second;
-  stream.owed += static_cast<uint32_t>(count);
-  // One credit frame for half a window, not one for every read.
-  if (stream.owed < stream.window / 2)
+  found->second.owed += static_cast<uint32_t>(count);
+  grant(id, found->second);
+}
+
+// One credit frame for half a window, not one for every read.
+void Mux::grant(StreamId id, Stream &stream) {
+  if (stream.owed == 0 || stream.owed < stream.window / 2 || output().size() > most_unread)
     return;
   stream.may_receive += stream.owed;
   push({.type = FrameType::credit, .stream = id, .length = std::exchange(stream.owed, 0)});
@@ -202,6 +205,7 @@ void Mux::push(const Header &header, std::span<const std::byte> payload) {
 std::span<const std::byte> Mux::output() const { return std::span(output_).subspan(output_sent_); }
 
 void Mux::sent(size_t count) {
+  const bool held_back = output().size() > most_unread;
   output_sent_ += count;
   if (output_sent_ == output_.size()) {
     output_.clear();
@@ -209,6 +213,12 @@ void Mux::sent(size_t count) {
   } else if (output_sent_ >= (size_t{64} << 10)) {
     output_.erase(output_.begin(), output_.begin() + static_cast<ptrdiff_t>(output_sent_));
     output_sent_ = 0;
+  }
+  if (!held_back || output().size() > most_unread)
+    return;
+  for (auto &[id, stream] : streams_) {
+    if (!stream.closed_here && !stream.closed_there)
+      grant(id, stream);
   }
 }
 

@@ -5,8 +5,9 @@
 // to the vchan. What happened is told through the Listener. Both sides use the same class.
 //
 // Memory is bounded by design: output() holds at most what the credits of its streams allow plus
-// a few control frames, since send() takes no more than the other side has granted, and a side
-// that opens more than `most_streams` streams or exceeds its credit is in breach of the protocol.
+// a few control frames. send() takes no more than the other side has granted; a side that does not
+// read what we say is granted nothing more, so it can say no more either; and one that opens more
+// than `most_streams` streams or exceeds its credit is in breach of the protocol.
 #pragma once
 
 #include "wire/frame.hpp"
@@ -18,6 +19,9 @@
 namespace linstub::wire {
 
 constexpr size_t most_streams = 32;
+
+// Of output() that the other side has not read, in bytes: above that it is granted no credit.
+constexpr size_t most_unread = size_t{64} << 10;
 
 enum class Side { dom0, stub };
 
@@ -89,6 +93,7 @@ private:
   base::Result<> handle_accept(StreamId id, Stream &stream, std::span<const std::byte> payload);
   base::Result<> handle_data(StreamId id, Stream &stream, std::span<const std::byte> payload);
   base::Result<> handle_credit(StreamId id, Stream &stream, uint32_t granted);
+  void grant(StreamId id, Stream &stream);
   void push(const Header &header, std::span<const std::byte> payload = {});
   void forget_if_closed(StreamId id);
 

@@ -21,8 +21,6 @@ extern "C" {
 namespace linstub::xen {
 namespace {
 
-constexpr size_t most_events = 4096; // queued while a request waits for its answer
-
 constexpr std::array<std::pair<Access, char>, 4> access_letters{
     {{Access::none, 'n'}, {Access::read, 'r'}, {Access::write, 'w'}, {Access::both, 'b'}}};
 
@@ -120,7 +118,7 @@ base::Result<std::string> Xenstore::answer(uint32_t request) {
     Message message = TRY(receive(deadline));
     if (message.type == XS_WATCH_EVENT) {
       std::vector<std::string> parts = split(message.body);
-      if (parts.size() >= 2 && events_.size() < most_events)
+      if (parts.size() >= 2 && !std::ranges::contains(events_, parts[1], &Event::token))
         events_.push_back({.path = std::move(parts[0]), .token = std::move(parts[1])});
       ::eventfd_write(queued_.get(), 1);
     } else if (message.request == request) {

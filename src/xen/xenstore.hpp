@@ -99,8 +99,10 @@ public:
     std::string token;
   };
 
-  // The next event, nothing if there is none now. When fd() is readable, call it until it says
-  // that there is none.
+  // The next event, nothing if there is none now. Whoever may be flooded with them takes some, and
+  // comes back: fd() stays readable. Of the events that came while a request waited for its answer
+  // there is one for each token, the first: so a flood fills no memory and displaces no other
+  // event.
   base::Result<std::optional<Event>> next_event();
 
   // Readable when there are events: for an EventLoop. Belongs to the connection.

@@ -130,5 +130,21 @@ TEST_F(Loop, EndsAtItsDeadline) {
   EXPECT_FALSE(soon_.passed());
 }
 
+TEST_F(Loop, KnowsItsLongestTurn) {
+  auto nothing = loop_->soon([] {});
+  ASSERT_TRUE(loop_->run_until(Deadline::after(Milliseconds(1))));
+  auto sleeper = loop_->soon([&] {
+    ::usleep(30'000);
+    loop_->stop();
+  });
+  ASSERT_TRUE(loop_->run_until(soon_));
+  EXPECT_GE(loop_->longest_turn().time, Milliseconds(30));
+  EXPECT_LT(loop_->longest_turn().cpu, Milliseconds(30)) << "it slept";
+  const auto longest = loop_->longest_turn().time;
+  auto short_one = loop_->soon([&] { loop_->stop(); });
+  ASSERT_TRUE(loop_->run_until(soon_));
+  EXPECT_GE(loop_->longest_turn().time, longest);
+}
+
 } // namespace
 } // namespace linstub::base

@@ -55,7 +55,8 @@ protected:
   // linstub-init says which disks QEMU can open.
   void has_disks(std::string_view names) {
     store.write(home + "/data/linstub/disks", names);
-    settle();
+    for (auto end = base::Deadline::after(base::Milliseconds(150)); !end.passed();)
+      turn(); // the broker looks now and then
   }
   void await_question() {
     until([this] { return stub.was_asked("blockdev-change-medium"); });

@@ -80,6 +80,16 @@ TEST(FromQemu, CleansTheTextOfErrors) {
   EXPECT_EQ(std::get<Reply>(*reply).error, "a?[2J");
 }
 
+TEST(FromQemu, CleansTheStringsOfResultsAndEvents) {
+  auto reply = parse_from_qemu(
+      R"({"return":{"text\u001b[2J":["a\tb\r\nc\u001b]0;x\u0007","d\re\u009b","\u00e9\r"]},"id":1})");
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(std::get<Reply>(*reply).result, R"({"text?[2J":["a\tb\r\nc?]0;x?","d?e??","???"]})");
+  auto event = parse_from_qemu(R"({"event":"STOP","data":{"device":"\u001b[31m"}})");
+  ASSERT_TRUE(event);
+  EXPECT_EQ(data_member(std::get<Event>(*event), "device"), "?[31m");
+}
+
 TEST(FromQemu, RefusesWhatIsNone) {
   EXPECT_FALSE(parse_from_qemu("{}"));
   EXPECT_FALSE(parse_from_qemu(R"({"return":{},"id":"libxl"})"));

@@ -23,7 +23,9 @@ TEST(Status, ComesBackAsItWas) {
                 .version = "1",
                 .memory = 64,
                 .since = 5,
-                .error = "e"};
+                .error = "e",
+                .longest_turn = {.time = std::chrono::microseconds(1234),
+                                 .cpu = std::chrono::microseconds(1001)}};
   EXPECT_EQ(decode_status(encode(status)), status);
   status.stub_domain.reset();
   EXPECT_EQ(decode_status(encode(status)), status);

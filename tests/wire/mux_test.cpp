@@ -209,5 +209,29 @@ TEST_F(Breach, EveryLaterCallFailsToo) {
   EXPECT_FALSE(dom0.feed({}));
 }
 
+TEST_F(Channel, ASideThatDoesNotReadIsGrantedNothingMore) {
+  deliver_all();
+  StreamId stream = open_stream(100, largest_window);
+  const std::string unread(most_unread + 1, 'x');
+  ASSERT_EQ(dom0.send(stream, as_bytes(unread)), unread.size());
+  const size_t waiting = dom0.output().size();
+  stub.send(stream, as_bytes(std::string(100, 'y')));
+  ASSERT_TRUE(deliver(stub, dom0));
+  dom0.consume(stream, 100);
+  EXPECT_EQ(dom0.output().size(), waiting);
+  stub.send(stream, as_bytes("z"));
+  EXPECT_EQ(stub.credit(stream), 0U);
+
+  ASSERT_TRUE(deliver(dom0, stub)); // it reads, and is granted what was held back
+  EXPECT_EQ(stub.credit(stream), 100U);
+}
+
+TEST_F(Channel, GrantsNothingForNothing) {
+  deliver_all();
+  StreamId stream = open_stream(1);
+  dom0.consume(stream, 0);
+  EXPECT_TRUE(dom0.output().empty());
+}
+
 } // namespace
 } // namespace linstub::wire
