@@ -62,8 +62,8 @@ Result<> Broker::prepare(manifest::Image image) {
             .transform_error(base::doing("restore the device model")));
   TRY(context_.xenstore.watch("@releaseDomain", StubWatch::life_token));
   TRY(context_.xenstore.watch(xen::domain_path(guest_) + "/name", name_token));
-  xenstore_watch_ = TRY(context_.loop.watch(context_.xenstore.fd(), EPOLLIN,
-                                            [this](uint32_t) { xenstore_ready(); }));
+  xenstore_watch_ = TRY(
+      context_.loop.watch(context_.xenstore.fd(), EPOLLIN, [this](uint32_t) { xenstore_ready(); }));
   return {};
 }
 
@@ -105,10 +105,10 @@ Result<> Broker::start_creation(Which which) {
     files_.push_back(TRY(disk::CopiedFile::prepare(file.disk.path, guest_, file.disk.vdev)
                              .transform_error(base::doing("direct boot"))));
   const manifest::Image &image = upgrades_->image();
-  plan::Description description = plan::describe(
-      plan, image, files_,
-      {.state = state_.next(),
-       .taps = which == Which::first ? plan::Taps::libxl : plan::Taps::join});
+  plan::Description description =
+      plan::describe(plan, image, files_,
+                     {.state = state_.next(),
+                      .taps = which == Which::first ? plan::Taps::libxl : plan::Taps::join});
   context_.status.memory = description.memory;
   context_.status.image = image.directory;
   context_.status.version = image.identity.version;
@@ -218,8 +218,7 @@ void Broker::finish_restore(Done finished) {
 
 // --- CD-ROM drives -------------------------------------------------------------------------------
 
-void Broker::insert_medium(Medium medium,
-                           std::function<void(Result<std::string> vdev)> plugged) {
+void Broker::insert_medium(Medium medium, std::function<void(Result<std::string> vdev)> plugged) {
   if (!lacks_stub(plugged))
     plugged(drives_.insert(*stub_, medium));
 }

@@ -100,7 +100,8 @@ private:
   base::Result<> announce_running();
   base::Result<> hold();
   Done task(Done done);
-  template <class Value> bool lacks_stub(const std::function<void(base::Result<Value>)> &done);
+  template <class Value>
+  bool lacks_stub(const std::function<void(base::Result<Value>)> &done);
 
   void xenstore_ready();
   void look();
@@ -116,9 +117,9 @@ private:
   StateDisk state_;
   Drives drives_;
   std::unique_ptr<Upgrades> upgrades_;
-  std::unique_ptr<pci::PciDevices> pci_;  // from the first one on
-  std::vector<disk::CopiedFile> files_;   // until they are attached
-  std::optional<xen::DomId> stub_;        // the one that there is, and counts
+  std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on
+  std::vector<disk::CopiedFile> files_;                   // until they are attached
+  std::optional<xen::DomId> stub_;                        // the one that there is, and counts
   std::function<void(base::Result<xen::DomId>)> created_; // who waits for the creation under way
   Done removed_;                                          // who waits for the removal
   std::function<void()> also_removed_;

@@ -60,8 +60,7 @@ public:
   // --- The stub domain ---
 
   // Makes it, when there is none.
-  virtual void create(Which which,
-                      std::function<void(base::Result<xen::DomId> stub)> created) = 0;
+  virtual void create(Which which, std::function<void(base::Result<xen::DomId> stub)> created) = 0;
   // Removes it: one that is just being made when that is over, and with disks on their way out when
   // those are gone. What it says and does is not told any more.
   virtual void remove(Done removed) = 0;

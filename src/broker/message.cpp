@@ -46,11 +46,8 @@ constexpr std::array table{
          .files = 1},
     Rule{.type = Type::end_insertion, .sender = model, .answered = true, .most_value = 1},
     Rule{.type = Type::medium_ejected, .sender = model, .answered = true, .first = name},
-    Rule{.type = Type::attach_pci,
-         .sender = model,
-         .answered = true,
-         .first = name,
-         .second = word},
+    Rule{
+        .type = Type::attach_pci, .sender = model, .answered = true, .first = name, .second = word},
     Rule{.type = Type::give_back_pci, .sender = model, .first = name},
     Rule{.type = Type::when_no_pci_leaves, .sender = model, .answered = true},
     Rule{.type = Type::announce, .sender = model},

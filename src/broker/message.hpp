@@ -39,8 +39,8 @@ enum class Type : uint16_t {
   unplug_state,
   keep_state,
   finish_restore,
-  insert_medium, // drive, format, a file. Answer's first text: the vdev
-  end_insertion, // value: Insertion
+  insert_medium,  // drive, format, a file. Answer's first text: the vdev
+  end_insertion,  // value: Insertion
   medium_ejected, // drive
   attach_pci,     // id, address
   give_back_pci,  // id

@@ -19,7 +19,7 @@ constexpr std::array all_stages{Stage::nothing, Stage::making, Stage::there, Sta
 
 struct Facts {
   Stage stage = Stage::nothing;
-  bool has_run = false;  // the guest was served, ever
+  bool has_run = false;   // the guest was served, ever
   bool upgrading = false; // somebody has asked for an upgrade and was not told the end
 };
 

@@ -14,17 +14,19 @@ using base::Result;
 Result<std::unique_ptr<Server>> Server::open(const Context &context, manifest::Image image,
                                              MessageSocket socket) {
   std::unique_ptr<Server> server(new Server(context, std::move(socket)));
-  server->broker_ = TRY(Broker::open(
-      {.loop = context.loop,
-       .control = context.control,
-       .xenstore = context.xenstore,
-       .plan = context.plan,
-       .status = context.status,
-       .stubdom_program = context.stubdom_program,
-       .keeper_pipe = context.keeper_pipe,
-       .connect = [raw = server.get()](xen::DomId stub,
-                                       const std::string &path) { return raw->connect(stub, path); }},
-      std::move(image), *server));
+  server->broker_ =
+      TRY(Broker::open({.loop = context.loop,
+                        .control = context.control,
+                        .xenstore = context.xenstore,
+                        .plan = context.plan,
+                        .status = context.status,
+                        .stubdom_program = context.stubdom_program,
+                        .keeper_pipe = context.keeper_pipe,
+                        .connect =
+                            [raw = server.get()](xen::DomId stub, const std::string &path) {
+                              return raw->connect(stub, path);
+                            }},
+                       std::move(image), *server));
   server->watch_ = TRY(context.loop.watch(server->socket_.fd().get(), EPOLLIN,
                                           [raw = server.get()](uint32_t) { raw->receive(); }));
   server->beat();
@@ -98,9 +100,8 @@ void Server::carry_out(Message request) {
   switch (request.type) {
   case Type::create:
     return broker_->create(static_cast<Which>(request.value), [this, number](const auto &stub) {
-      answer(number, stub.transform([](xen::DomId domid) {
-        return Message{.value = xen::number(domid)};
-      }));
+      answer(number,
+             stub.transform([](xen::DomId domid) { return Message{.value = xen::number(domid)}; }));
     });
   case Type::remove:
     return broker_->remove(answerer(number));
@@ -175,8 +176,8 @@ void Server::alive(const Message &message) {
   if (message.first.size() != sizeof turn)
     return;
   std::memcpy(&turn, message.first.data(), sizeof turn);
-  broker_->tell_turn({.time = std::chrono::microseconds(turn.time),
-                      .cpu = std::chrono::microseconds(turn.cpu)});
+  broker_->tell_turn(
+      {.time = std::chrono::microseconds(turn.time), .cpu = std::chrono::microseconds(turn.cpu)});
 }
 
 // --- Its end -------------------------------------------------------------------------------------

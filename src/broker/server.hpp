@@ -91,7 +91,7 @@ private:
   std::unique_ptr<Broker> broker_;
   std::set<uint32_t> waiting_; // requests without an answer yet
   base::Result<> outcome_;
-  bool over_ = false;          // finished, or lost
+  bool over_ = false; // finished, or lost
   uint32_t beats_ = 0;
   uint32_t answered_ = 0; // the last of them that it has answered
   base::EventLoop::Handle watch_;

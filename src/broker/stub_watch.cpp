@@ -72,15 +72,15 @@ void StubWatch::look_at_word(const std::string &home) {
   if (!stub_ || word_ != StubWord::failed)
     return;
   auto error = xenstore_.read_if_there(base::format("{}/{}", home, wire::error_node));
-  owner_.failed(base::format(
-      "the stub domain has failed: {}",
-      error && *error ? base::printable(**error, wire::longest_error) : "no reason"));
+  owner_.failed(
+      base::format("the stub domain has failed: {}",
+                   error && *error ? base::printable(**error, wire::longest_error) : "no reason"));
 }
 
 void StubWatch::look_at_channel(const std::string &home) {
   for (const char *node : {"ring-ref", "event-channel"}) {
-    auto value = xenstore_.read_if_there(
-        base::format("{}/{}/{}", home, wire::channel_node, node), longest_word);
+    auto value = xenstore_.read_if_there(base::format("{}/{}/{}", home, wire::channel_node, node),
+                                         longest_word);
     if (!value || !*value)
       return; // not yet
   }
@@ -95,7 +95,8 @@ Result<> StubWatch::look_whether_it_lives() {
   if (!stub || stub->dying)
     owner_.gone("the stub domain has been destroyed");
   else if (stub->shutdown)
-    owner_.gone(base::format("the stub domain has ended ({})", xen::shutdown_text(*stub->shutdown)));
+    owner_.gone(
+        base::format("the stub domain has ended ({})", xen::shutdown_text(*stub->shutdown)));
   else if (TRY(xen::is_being_destroyed(*stub_, control_, xenstore_)))
     owner_.gone("somebody destroys the stub domain");
   return {};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dm/confinement.hpp"
 
+#include "base/fd.hpp"
 #include "sys/confine.hpp"
 #include "xen/shared_vchan.hpp"
 
@@ -63,19 +64,18 @@ constexpr std::array<sys::Limit, 5> limits{{
     {RLIMIT_DATA, most_memory},
 }};
 
-// A root directory without anything in it, that nobody can write to, and no network interface.
+// A root directory without anything in it, that nobody can write to and that is mounted nowhere,
+// and no network interface. With no descriptor of a directory open there is no way back.
 Result<> leave_the_rest() {
   if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0)
     return base::fail_errno(errno, "leave dom0's mounts and network");
-  constexpr const char *place = "/tmp"; // any directory
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::mount("none", place, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-              "size=4k,mode=555") != 0 ||
-      ::chdir(place) != 0)
+  base::Fd empty(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+  if (!empty || ::fsconfig(empty.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
     return base::fail_errno(errno, "make an empty root directory");
-  // The old root lies on top of the new one then, and is taken away.
-  if (::syscall(SYS_pivot_root, ".", ".") != 0 || ::umount2(".", MNT_DETACH) != 0 ||
-      ::chdir("/") != 0)
+  constexpr unsigned attributes =
+      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  base::Fd root(::fsmount(empty.get(), FSMOUNT_CLOEXEC, attributes));
+  if (!root || ::fchdir(root.get()) != 0 || ::chroot(".") != 0)
     return base::fail_errno(errno, "go to an empty root directory");
   return {};
 }
@@ -87,8 +87,7 @@ std::span<const sys::AllowedCall> allowed_calls() { return calls; }
 Result<> confine(xen::DomId guest) {
   TRY(leave_the_rest());
   const uid_t user = first_user + xen::number(guest);
-  if (int error =
-          sys::confine({.uid = user, .gid = user, .oom_score = nullptr, .limits = limits});
+  if (int error = sys::confine({.uid = user, .gid = user, .oom_score = nullptr, .limits = limits});
       error != 0)
     return base::fail_errno(error, "become user {}", user);
   // It does not outlive the broker. (A change of user would forget that.)

@@ -32,8 +32,8 @@ public:
     std::function<void(std::string_view command)> before_qemu; // it is about to be asked that
     std::function<void()> on_ready;                            // QEMU has greeted
     std::function<void(const std::string &why)> on_broken;     // QEMU breaks the protocol
-    // PCI devices (pci/pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments; after
-    // it has let go of the one with that id; and to be told when none is on its way back.
+    // PCI devices (pci/pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments;
+    // after it has let go of the one with that id; and to be told when none is on its way back.
     std::function<void(const std::string &arguments, std::function<void(base::Result<>)> done)>
         attach;
     std::function<void(const std::string &id)> give_back;

@@ -45,34 +45,41 @@ private:
   base::EventLoop::Handle watch_;
 };
 
-} // namespace
-
-Result<> serve_guest(plan::Plan plan, manifest::Image image, xen::Control &control,
-                     run::Status &status) {
-  ::signal(SIGPIPE, SIG_IGN);
-  // Both are forks: before there is much to inherit.
-  Keeper keeper = TRY(Keeper::start(*plan.guest, broker::stubdom_program));
+Result<> serve(base::EventLoop &loop, Keepers &keepers, plan::Plan &plan, manifest::Image image,
+               xen::Control &control, run::Status &status) {
   auto [ours, theirs] = TRY(broker::MessageSocket::make_pair());
   ModelProcess model = TRY(ModelProcess::start(plan, std::move(theirs)));
-  auto loop = TRY(base::EventLoop::create());
-  Keepers keepers(*loop, *plan.guest, std::move(keeper));
+  status.model_pid = model.pid();
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
-  auto server = TRY(broker::Server::open({.loop = *loop,
+  auto server = TRY(broker::Server::open({.loop = loop,
                                           .control = control,
                                           .xenstore = xenstore,
                                           .plan = plan,
                                           .status = status,
                                           .keeper_pipe = [&] { return keepers.pipe(); }},
                                          std::move(image), std::move(ours)));
-  auto signals = TRY(loop->on_signals({SIGTERM, SIGHUP, SIGINT}, [&](int signal) {
+  auto signals = TRY(loop.on_signals({SIGTERM, SIGHUP, SIGINT}, [&](int signal) {
     base::log_info("asked to end by signal {}", signal);
     server->end_asked();
   }));
+  TRY(loop.run());
+  return server->outcome();
+}
+
+} // namespace
+
+Result<> serve_guest(plan::Plan plan, manifest::Image image, xen::Control &control,
+                     run::Status &status) {
+  ::signal(SIGPIPE, SIG_IGN);
+  // A fork, as is the device model process: before there is much to inherit.
+  Keeper keeper = TRY(Keeper::start(*plan.guest, broker::stubdom_program));
+  auto loop = TRY(base::EventLoop::create());
+  Keepers keepers(*loop, *plan.guest, std::move(keeper));
   TRY(keepers.watch());
-  Result<> served = loop->run();
+  Result<> served = serve(*loop, keepers, plan, std::move(image), control, status);
   keepers.dismiss();
   remove_sockets(plan);
-  return served ? server->outcome() : served;
+  return served;
 }
 
 } // namespace linstub::dm

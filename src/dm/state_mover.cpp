@@ -23,11 +23,10 @@ void StateMover::expect(const StateSave::Context &context, StateSave::Ready read
       base::log_warning("prepare a save: {}", plugging.error().message());
       return ready();
     }
-    expectation_ =
-        loop_.at(base::Deadline::after(expectation_timeout), [this] {
-          save_.reset();
-          detach([this] { tell_ready(); });
-        });
+    expectation_ = loop_.at(base::Deadline::after(expectation_timeout), [this] {
+      save_.reset();
+      detach([this] { tell_ready(); });
+    });
   }
   ready_.push_back(std::move(ready));
 }

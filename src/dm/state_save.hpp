@@ -69,7 +69,7 @@ private:
   void finish(base::Result<> result);
 
   Context context_;
-  std::optional<SaveFor> purpose_; // none before save()
+  std::optional<SaveFor> purpose_;      // none before save()
   std::optional<disk::StateFile> file_; // once it is plugged
   Ready ready_;
   Done done_;

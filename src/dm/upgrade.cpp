@@ -31,8 +31,8 @@ void Upgrade::asked() {
   if (context_.life.phase != Phase::serving || owner_.busy())
     return context_.host.tell_upgrade(
         {.kind = run::ControlReply::Kind::error,
-         .text = base::format("the device model is busy ({}): try again",
-                              phase_text(context_.life))});
+         .text =
+             base::format("the device model is busy ({}): try again", phase_text(context_.life))});
   owner_.happened(Event::upgrade_asked, {});
 }
 

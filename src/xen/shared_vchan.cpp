@@ -4,8 +4,9 @@
 #include "xen/xen_headers.hpp"
 #include "xen/xenstore.hpp"
 
-#include <sys/ioctl.h>
 #include <xen/sys/gntdev.h>
+
+#include <sys/ioctl.h>
 
 #include <array>
 #include <cstring>
@@ -93,7 +94,8 @@ Result<Rings> look_at(const base::Fd &grants, uint64_t control) {
   std::memcpy(copy.data(), mapped.get(), copy.size());
   vchan_interface head{};
   std::memcpy(&head, copy.data(), sizeof head);
-  Rings rings{.write_order = head.left_order, .read_order = head.right_order, .write = {}, .read = {}};
+  Rings rings{
+      .write_order = head.left_order, .read_order = head.right_order, .write = {}, .read = {}};
   for (int order : {rings.write_order, rings.read_order}) {
     if (order < small_order || order > largest_order)
       return base::fail("a ring has 2^{} bytes", order);
@@ -165,8 +167,8 @@ Result<SharedVchan> offer(DomId peer, const std::string &path) {
 } // namespace
 
 Result<SharedVchan> offer_vchan(DomId peer, const std::string &path) {
-  return offer(peer, path).transform_error(
-      base::doing("connect to the vchan of domain {} at {}", peer, path));
+  return offer(peer, path)
+      .transform_error(base::doing("connect to the vchan of domain {} at {}", peer, path));
 }
 
 namespace {
@@ -215,8 +217,8 @@ private:
     channel_.read.shr = &channel_.ring->right;
     channel_.write.order = parts.write_order;
     channel_.read.order = parts.read_order;
-    channel_.write.buffer = TRY(ring(shared.grants, parts.write_order, parts.write,
-                                     PROT_READ | PROT_WRITE, write_pages_));
+    channel_.write.buffer = TRY(
+        ring(shared.grants, parts.write_order, parts.write, PROT_READ | PROT_WRITE, write_pages_));
     channel_.read.buffer =
         TRY(ring(shared.grants, parts.read_order, parts.read, PROT_READ, read_pages_));
     channel_.event_port = parts.port;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "broker/message.hpp"
-
 #include "broker/message_socket.hpp"
 
 #include <fcntl.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "broker/permissions.hpp"
-
 #include "broker/host.hpp"
+#include "broker/permissions.hpp"
 
 #include <gmock/gmock.h>
 
@@ -19,8 +18,9 @@ TEST(Permissions, EveryRequestOfTheDeviceModelHasARowAndNoEventHas) {
     bool ever = false;
     for (Stage stage : all_stages) {
       for (bool has_run : {false, true})
-        ever = ever || verdict(rule.type, {.stage = stage, .has_run = has_run, .upgrading = true}) ==
-                           Verdict::allow;
+        ever =
+            ever || verdict(rule.type, {.stage = stage, .has_run = has_run, .upgrading = true}) ==
+                        Verdict::allow;
     }
     EXPECT_EQ(ever, rule.sender == Sender::device_model) << std::to_underlying(rule.type);
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "broker/server.hpp"
-
 #include "broker/surroundings.hpp"
 
 #include <sys/socket.h>

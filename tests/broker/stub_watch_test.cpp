@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "broker/stub_watch.hpp"
-
 #include "fake/xenctrl.hpp"
 #include "fake/xenstore.hpp"
 #include "wire/paths.hpp"
@@ -56,8 +55,8 @@ protected:
 TEST_F(StubWatchTest, TheWordsOfLinstubInitAreToldAsTheyChange) {
   for (const char *word : {"booting", "devices", "devices", "qemu", "running"})
     says(word);
-  EXPECT_THAT(words, ElementsAre(StubWord::booting, StubWord::devices, StubWord::qemu,
-                                 StubWord::running));
+  EXPECT_THAT(words,
+              ElementsAre(StubWord::booting, StubWord::devices, StubWord::qemu, StubWord::running));
   EXPECT_THAT(told, IsEmpty());
 }
 

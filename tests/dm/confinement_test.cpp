@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "dm/confinement.hpp"
-
 #include "base/fd.hpp"
+#include "dm/confinement.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -19,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <functional>
 #include <set>
 #include <string>
@@ -99,7 +99,8 @@ TEST_F(Confinement, NothingCanBeOpenedMadeOrStarted) {
       {"another ioctl", [&] { return ::ioctl(null, 0x5401, nullptr); }},
       {"memory that can be executed",
        [] {
-         void *got = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+         void *got =
+             ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
          return got == MAP_FAILED ? -1L : 0L;
        }},
       {"memory that is to be executed", [] { return ::mprotect(nullptr, 4096, PROT_EXEC); }},
@@ -147,15 +148,16 @@ TEST_F(Confinement, ItIsAUserOfItsOwnWithoutCapabilities) {
   }
   char byte = 0;
   ASSERT_EQ(::read(ready.read.get(), &byte, 1), 1);
-  const std::string status =
-      base::read_file(base::format("/proc/{}/status", pid), 65536).value();
+  const std::string status = base::read_file(base::format("/proc/{}/status", pid), 65536).value();
   const std::string user = std::to_string(first_user + 7);
-  EXPECT_THAT(status, testing::HasSubstr(base::format("Uid:\t{}\t{}\t{}\t{}\n", user, user, user, user)));
+  EXPECT_THAT(status,
+              testing::HasSubstr(base::format("Uid:\t{}\t{}\t{}\t{}\n", user, user, user, user)));
   EXPECT_THAT(status, testing::HasSubstr("Groups:\t \n"));
   for (const char *set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"})
     EXPECT_THAT(status, testing::HasSubstr(base::format("{}:\t0000000000000000\n", set)));
   EXPECT_THAT(status, testing::HasSubstr("NoNewPrivs:\t1\n"));
   EXPECT_THAT(status, testing::HasSubstr("Seccomp:\t2\n"));
+  EXPECT_TRUE(std::filesystem::is_empty(base::format("/proc/{}/root", pid)));
   const std::string network =
       base::read_file(base::format("/proc/{}/net/dev", pid), 65536).value_or("");
   EXPECT_EQ(std::ranges::count(network, ':'), 1) << "lo, which is down\n" << network;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The whole of linstub-dm for one guest but its processes: a device model, a broker, and the socket
 // between them.
-#include "dm/device_model.hpp"
-
 #include "broker/remote_host.hpp"
 #include "broker/server.hpp"
+#include "dm/device_model.hpp"
 #include "dm/fake_stub.hpp"
 #include "fake/program.hpp"
 #include "fake/turns.hpp"

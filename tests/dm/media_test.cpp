@@ -46,9 +46,7 @@ protected:
     return disk == disks.end() ? "" : disk->path;
   }
 
-  void eject(const std::string &arguments = drive) {
-    media.eject(arguments, answers.taker());
-  }
+  void eject(const std::string &arguments = drive) { media.eject(arguments, answers.taker()); }
   void change(const std::string &arguments = drive) {
     media.change(arguments, base::open_file(new_medium, O_RDONLY).value(), answers.taker());
   }

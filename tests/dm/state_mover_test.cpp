@@ -19,10 +19,7 @@ protected:
     connect();
   }
   [[nodiscard]] StateSave::Context context() {
-    return {.loop = *loop,
-            .channel = *link.channel(),
-            .monitors = *monitors,
-            .host = *host};
+    return {.loop = *loop, .channel = *link.channel(), .monitors = *monitors, .host = *host};
   }
   void expect() {
     mover.expect(context(), [this] { ready++; });

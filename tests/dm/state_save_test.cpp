@@ -21,10 +21,7 @@ protected:
   }
   base::Result<> start() {
     save = TRY(StateSave::start(
-        {.loop = *loop,
-         .channel = *link.channel(),
-         .monitors = *monitors,
-         .host = *host},
+        {.loop = *loop, .channel = *link.channel(), .monitors = *monitors, .host = *host},
         [this] { ready++; },
         [this](base::Result<disk::StateFile> state) {
           ended.push_back(state ? "saved" : state.error().message());

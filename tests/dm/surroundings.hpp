@@ -7,7 +7,6 @@
 #include "base/event_loop.hpp"
 #include "broker/broker.hpp"
 #include "disk/state_file.hpp"
-#include "fake/program.hpp"
 #include "dm/fake_stub.hpp"
 #include "dm/life.hpp"
 #include "dm/media.hpp"
@@ -16,6 +15,7 @@
 #include "dm/stub_link.hpp"
 #include "dm/upgrade.hpp"
 #include "fake/loop_device.hpp"
+#include "fake/program.hpp"
 #include "fake/xenctrl.hpp"
 #include "fake/xenstore.hpp"
 #include "wire/paths.hpp"
@@ -182,21 +182,20 @@ protected:
   plan::Plan plan{.guest = guest, .name = "sunny"};
   run::Status status{.guest = "sunny", .domid = guest};
   std::unique_ptr<broker::Broker> host =
-      broker::Broker::open({.loop = *loop,
-                            .control = control,
-                            .xenstore = xenstore,
-                            .plan = plan,
-                            .status = status,
-                            .stubdom_program = program.path(),
-                            .keeper_pipe = [] { return -1; },
-                            .connect = [this](xen::DomId stub_domain, const std::string &path)
-                                -> base::Result<> {
-                              xen::SharedVchan shared =
-                                  TRY(xen::offer_vchan(stub_domain, path));
-                              on_channel(TRY(xen::adopt_vchan(std::move(shared))));
-                              return {};
-                            }},
-                           manifest::Image{.directory = "/first"}, *this)
+      broker::Broker::open(
+          {.loop = *loop,
+           .control = control,
+           .xenstore = xenstore,
+           .plan = plan,
+           .status = status,
+           .stubdom_program = program.path(),
+           .keeper_pipe = [] { return -1; },
+           .connect = [this](xen::DomId stub_domain, const std::string &path) -> base::Result<> {
+             xen::SharedVchan shared = TRY(xen::offer_vchan(stub_domain, path));
+             on_channel(TRY(xen::adopt_vchan(std::move(shared))));
+             return {};
+           }},
+          manifest::Image{.directory = "/first"}, *this)
           .value();
 
   Life life;
@@ -219,8 +218,7 @@ protected:
   std::unique_ptr<Monitor> monitors = Monitor::open(*loop, {}, monitors_owner()).value();
 
   Saver::Context saver_context() {
-    return {
-        .loop = *loop, .host = *host, .life = life, .link = link, .monitors = *monitors};
+    return {.loop = *loop, .host = *host, .life = life, .link = link, .monitors = *monitors};
   }
 
   void on_word(broker::StubWord word) override { link.heard(word); }
@@ -228,9 +226,7 @@ protected:
     events.emplace_back(Event::stub_failed, why);
   }
   void on_qemu_runs() override { events.emplace_back(Event::qemu_runs, ""); }
-  void on_stub_gone(const std::string &why) override {
-    events.emplace_back(Event::stub_gone, why);
-  }
+  void on_stub_gone(const std::string &why) override { events.emplace_back(Event::stub_gone, why); }
   void on_channel(std::unique_ptr<xen::Transport> transport) override {
     EXPECT_TRUE(link.connect(std::move(transport)));
   }

@@ -74,9 +74,9 @@ protected:
                          .link = link,
                          .saver = saver,
                          .monitors = *monitors},
-        Upgrade::Owner{.happened = [this](Event event,
-                                          const std::string &why) { happened(event, why); },
-                       .busy = [this] { return busy; }});
+        Upgrade::Owner{
+            .happened = [this](Event event, const std::string &why) { happened(event, why); },
+            .busy = [this] { return busy; }});
     upgrade_told = upgrade.get();
   }
 

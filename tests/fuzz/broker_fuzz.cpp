@@ -28,8 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (again.size() != bytes.size() || std::memcmp(again.data(), bytes.data(), again.size()) != 0)
     std::abort();
   for (Stage stage : all_stages) {
-    Verdict verdict = permits(*message, {.stage = stage, .has_run = (data[0] & 8) != 0,
-                                         .upgrading = (data[0] & 16) != 0});
+    Verdict verdict =
+        permits(*message,
+                {.stage = stage, .has_run = (data[0] & 8) != 0, .upgrading = (data[0] & 16) != 0});
     if (sender == Sender::broker && verdict != Verdict::violation)
       std::abort();
   }
