@@ -17,6 +17,11 @@ using base::Milliseconds;
 using base::Result;
 
 constexpr Milliseconds pause_timeout{2'000};
+constexpr Milliseconds shutdown_timeout{2'000};
+// A guest that waits for its device model is waited for in turns of the event loop, and in each of
+// them no longer than this.
+constexpr Milliseconds pause_try{30};
+constexpr Milliseconds between_guest_looks{20};
 
 // Each change in xenstore below the stub domain's directory is an event, and costs some reads of
 // it. So many events are taken at once, and so often is looked.
@@ -55,8 +60,12 @@ Result<std::unique_ptr<Broker>> Broker::open(Context context, manifest::Image im
 }
 
 Result<> Broker::prepare(manifest::Image image) {
-  upgrades_ = TRY(Upgrades::open(context_.loop, context_.plan, context_.control, std::move(image),
-                                 [this] { listener_.on_upgrade_asked(); }));
+  upgrades_ = TRY(Upgrades::open(
+      context_.loop, context_.plan, context_.control, std::move(image),
+      {.upgrade = [this] { listener_.on_upgrade_asked(); },
+       .reset = [this] { listener_.on_reset_asked(); },
+       .can_be_replaced = [this] { return pci_ ? pci_->can_be_replaced() : Result<>(); },
+       .can_be_reset = [this] { return has_run_ && !removing_ && !left_; }}));
   if (context_.plan.incoming >= 0)
     TRY(state_.take(base::Fd(context_.plan.incoming))
             .transform_error(base::doing("restore the device model")));
@@ -87,7 +96,7 @@ bool Broker::lacks_stub(const std::function<void(Result<Value>)> &done) {
 // --- The stub domain -----------------------------------------------------------------------------
 
 void Broker::create(Which which, std::function<void(Result<xen::DomId> stub)> created) {
-  if (stub_ || created_ || removing_)
+  if (stub_ || created_ || removing_ || left_)
     return created(base::fail("there is a stub domain already"));
   created_ = std::move(created);
   if (auto started = start_creation(which); !started)
@@ -155,9 +164,8 @@ void Broker::remove_if_possible() {
     return;
   stubdom_.destroy(guest_, [this, tell = std::exchange(removed_, {})](const Result<> &removed) {
     removing_ = false;
-    if (!removed)
-      base::log_error("remove the stub domain: {}", removed.error().message());
-    tell(removed);
+    left_ = !removed.has_value();
+    tell(removed.transform_error(base::doing("remove the stub domain")));
     if (auto then = std::exchange(also_removed_, {}))
       then();
   });
@@ -166,6 +174,8 @@ void Broker::remove_if_possible() {
 Stage Broker::stage() const {
   if (removing_)
     return Stage::going;
+  if (left_)
+    return Stage::left;
   if (created_)
     return Stage::making;
   return stub_ ? Stage::there : Stage::nothing;
@@ -266,8 +276,13 @@ void Broker::give_back_pci(const std::string &id) {
     pci_->give_back(id);
 }
 
-void Broker::when_no_pci_leaves(std::function<void()> then) {
-  pci_ ? pci_->when_none_leaving(std::move(then)) : then();
+void Broker::pci_taken(const std::string &id) {
+  if (pci_)
+    pci_->taken(id);
+}
+
+void Broker::settle_pci(const std::vector<std::string> &listed, Done settled) {
+  pci_ ? pci_->settle(listed, std::move(settled)) : settled({});
 }
 
 // --- The guest -----------------------------------------------------------------------------------
@@ -288,20 +303,54 @@ Result<> Broker::announce_running() {
                                  "running");
 }
 
-void Broker::hold_guest(Done held) { held(hold()); }
-
-Result<> Broker::hold() {
-  if (held_)
-    return base::fail("the guest is held already");
+void Broker::hold_guest(Done held) {
+  if (held_ || look_)
+    return held(base::fail("the guest is held already"));
   upgrades_->held();
-  TRY(context_.control.pause_between_requests(guest_, Deadline::after(pause_timeout)));
-  held_ = true;
-  return context_.xenstore.resumed(guest_);
+  hold(Deadline::after(pause_timeout), held);
+}
+
+void Broker::hold(Deadline deadline, const Done &held) {
+  auto paused = context_.control.pause_between_requests(guest_, Deadline::after(pause_try));
+  if (!paused && paused.error().code() == ETIMEDOUT && !deadline.passed()) {
+    look_ = context_.loop.at(Deadline::after(between_guest_looks), [this, deadline, held] {
+      look_.reset();
+      hold(deadline, held);
+    });
+    return;
+  }
+  held_ = paused.has_value();
+  held(paused ? context_.xenstore.resumed(guest_) : paused);
 }
 
 void Broker::release_guest() {
   if (std::exchange(held_, false))
     base::log_failure(context_.control.unpause(guest_));
+}
+
+void Broker::reset_guest(std::function<void(Result<bool> crashed)> reset) {
+  look_.reset(); // who waited for the guest to be held has given up
+  if (auto begun = context_.control.reboot(guest_); !begun)
+    return reset(std::unexpected(std::move(begun).error()));
+  await_shutdown(Deadline::after(shutdown_timeout), reset);
+}
+
+// Nothing here depends on the stub domain: a QEMU that leaves a request of the guest's unanswered
+// keeps it from shutting down, and so for two seconds at most.
+void Broker::await_shutdown(Deadline deadline,
+                            const std::function<void(Result<bool> crashed)> &reset) {
+  auto now = context_.control.info(guest_);
+  const bool runs = now && *now && !(*now)->dying && !(*now)->shutdown;
+  if (runs && !deadline.passed()) {
+    look_ = context_.loop.at(Deadline::after(between_guest_looks), [this, deadline, reset] {
+      look_.reset();
+      await_shutdown(deadline, reset);
+    });
+    return;
+  }
+  if (runs)
+    base::log_failure(context_.control.crash(guest_));
+  reset(runs);
 }
 
 void Broker::crash_guest() {
@@ -381,7 +430,6 @@ Result<> Broker::look_at_guest() {
     listener_.on_guest_gone();
     return {};
   }
-  listener_.on_guest_suspended(guest->shutdown == xen::shutdown_suspend);
   return watch_.look_whether_it_lives();
 }
 

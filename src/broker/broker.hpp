@@ -63,11 +63,13 @@ public:
   void end_insertion(Insertion how, Done unplugged) override;
   void medium_ejected(const std::string &drive, Done unplugged) override;
   void attach_pci(const std::string &id, const std::string &address, Done ready) override;
+  void pci_taken(const std::string &id) override;
   void give_back_pci(const std::string &id) override;
-  void when_no_pci_leaves(std::function<void()> then) override;
+  void settle_pci(const std::vector<std::string> &listed, Done settled) override;
   void announce() override;
   void hold_guest(Done held) override;
   void release_guest() override;
+  void reset_guest(std::function<void(base::Result<bool> crashed)> reset) override;
   void crash_guest() override;
   void tell_status(std::string_view phase, const std::string &error) override;
   void tell_upgrade(const run::ControlReply &reply) override;
@@ -77,11 +79,12 @@ public:
 
   [[nodiscard]] Stage stage() const;
   [[nodiscard]] bool is_upgrading() const { return upgrades_->under_way(); }
+  [[nodiscard]] bool is_resetting() const { return upgrades_->resetting(); }
 
   // How long the event loop of the other process was held.
   void tell_turn(const base::EventLoop::Turn &turn);
 
-  // While stage() is Stage::going.
+  // Also after an error. While stage() is Stage::going.
   void when_removed(std::function<void()> then) { also_removed_ = std::move(then); }
 
   // The guest has run: one that has not is libxl's to remove when its start fails.
@@ -98,7 +101,9 @@ private:
   base::Result<pci::PciDevices *> pci();
   base::Result<> set_aside(const std::string &address);
   base::Result<> announce_running();
-  base::Result<> hold();
+  void hold(base::Deadline deadline, const Done &held);
+  void await_shutdown(base::Deadline deadline,
+                      const std::function<void(base::Result<bool> crashed)> &reset);
   Done task(Done done);
   template <class Value>
   bool lacks_stub(const std::function<void(base::Result<Value>)> &done);
@@ -124,10 +129,12 @@ private:
   Done removed_;                                          // who waits for the removal
   std::function<void()> also_removed_;
   bool removing_ = false;
+  bool left_ = false; // the last removal has failed
   bool resting_ = false; // the stub domain is paused, by us
   bool held_ = false;    // the guest is paused, by us
   bool has_run_ = false; // it is served, or was
   size_t tasks_ = 0;     // what has to end before a removal
+  base::EventLoop::Handle look_; // the next one at a guest that is waited for
   struct Changed {
     bool words = false;   // what the stub domain says
     bool domains = false; // which domains there are

@@ -7,41 +7,24 @@
 #include "plan/drives.hpp"
 #include "wire/paths.hpp"
 
-#include <sys/stat.h>
-
-#include <filesystem>
 #include <utility>
 
 namespace linstub::broker {
-namespace {
-
 using base::Result;
-
-// The path of a file that is open: the disk needs one, also when the stub domain is replaced.
-Result<std::string> path_of(const base::Fd &fd) {
-  std::error_code error;
-  std::string path =
-      std::filesystem::read_symlink(base::format("/proc/self/fd/{}", fd.get()), error).string();
-  struct stat opened{};
-  struct stat named{};
-  if (error || ::fstat(fd.get(), &opened) != 0 || ::stat(path.c_str(), &named) != 0 ||
-      opened.st_dev != named.st_dev || opened.st_ino != named.st_ino)
-    return base::fail("the file of the medium has no name any more ({})", path);
-  return path;
-}
-
-} // namespace
 
 Result<std::string> Drives::insert(xen::DomId stub, const Medium &medium) {
   if (insertion_)
     return base::fail("another medium is being inserted");
   TRY(plan::medium_of(plan_, medium.drive));
-  disk::Disk disk{.path = TRY(path_of(medium.file)),
+  disk::KeptFile file = TRY(disk::KeptFile::keep(medium.file));
+  disk::Disk disk{.path = file.path(),
                   .vdev = TRY(plan::free_disk_name(plan_, names_kept_)),
                   .format = TRY(disk::parse_format(medium.format)),
                   .mode = disk::DiskMode::read_only};
-  TRY(disk::prepare_disk(disk));
+  TRY(disk::prepare_image(file.fd(), disk, plan_.settings.largest_disk)
+          .transform_error(base::doing("disk image {}", file.name())));
   TRY(disk::plug_disk(xenstore_, stub, disk, LINSTUB_HOTPLUG));
+  files_.insert_or_assign(disk.vdev, std::move(file));
   std::string vdev = disk.vdev;
   insertion_ = Inserted{.stub = stub, .drive = medium.drive, .disk = std::move(disk)};
   return vdev;
@@ -71,7 +54,8 @@ void Drives::end_insertion(Insertion how, Done unplugged) {
   Inserted inserted = *std::exchange(insertion_, std::nullopt);
   if (how == Insertion::failed)
     return take_out(inserted.stub, inserted.disk.vdev, std::move(unplugged));
-  base::log_info("CD-ROM drive {} has {} now", inserted.drive, inserted.disk.path);
+  base::log_info("CD-ROM drive {} has {} now", inserted.drive,
+                 files_.at(inserted.disk.vdev).name());
   auto former = plan::set_medium(plan_, inserted.drive, std::move(inserted.disk));
   if (former && *former)
     return take_out(inserted.stub, **former, std::move(unplugged));
@@ -88,6 +72,7 @@ void Drives::ejected(xen::DomId stub, const std::string &drive, Done unplugged) 
 
 // A disk that does not go keeps its name.
 void Drives::take_out(xen::DomId stub, const std::string &vdev, Done unplugged) {
+  files_.erase(vdev);
   names_kept_.insert(vdev);
   stubdom_.detach(stub, vdev, [this, vdev, unplugged = std::move(unplugged)](const Result<> &gone) {
     if (gone)
@@ -97,7 +82,8 @@ void Drives::take_out(xen::DomId stub, const std::string &vdev, Done unplugged) 
 }
 
 void Drives::forget() {
-  insertion_.reset();
+  if (auto inserted = std::exchange(insertion_, std::nullopt))
+    files_.erase(inserted->disk.vdev);
   names_kept_.clear();
 }
 

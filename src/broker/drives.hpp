@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Drives: the media of the guest's CD-ROM drives, as disks of its stub domain. The plan follows, so
-// that the next stub domain has the same ones.
+// that the next stub domain has the same ones: the very files that were passed, which are held open
+// as long as they are in a drive. No path is looked up again.
 #pragma once
 
 #include "broker/host.hpp"
 #include "broker/stubdom.hpp"
 #include "disk/disk.hpp"
+#include "disk/kept_file.hpp"
 #include "plan/plan.hpp"
 #include "xen/xenstore.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -50,6 +53,7 @@ private:
   Stubdom &stubdom_;
   plan::Plan &plan_;
   std::optional<Inserted> insertion_;
+  std::map<std::string, disk::KeptFile> files_; // of disks that are plugged here, by their names
   std::set<std::string> names_kept_; // of disks that were to leave: until forget(), if they do not
 };
 

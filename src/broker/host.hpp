@@ -21,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace linstub::broker {
 
@@ -62,7 +63,8 @@ public:
   // Makes it, when there is none.
   virtual void create(Which which, std::function<void(base::Result<xen::DomId> stub)> created) = 0;
   // Removes it: one that is just being made when that is over, and with disks on their way out when
-  // those are gone. What it says and does is not told any more.
+  // those are gone. What it says and does is not told any more. An error: it is not proved to be
+  // gone, and another remove() is due.
   virtual void remove(Done removed) = 0;
   // Pauses it, and lets it go on. Both may come in vain.
   virtual void rest_stub() = 0;
@@ -88,7 +90,7 @@ public:
   virtual void insert_medium(Medium medium,
                              std::function<void(base::Result<std::string> vdev)> plugged) = 0;
   // Taken: it is the drive's medium from now on, and the one before is unplugged. Failed: it is
-  // unplugged itself.
+  // unplugged itself. It may be late, for a QEMU that is silent.
   virtual void end_insertion(Insertion how, Done unplugged) = 0;
   // QEMU has let go of the medium of that drive: it is unplugged. None is no error.
   virtual void medium_ejected(const std::string &drive, Done unplugged) = 0;
@@ -96,8 +98,10 @@ public:
   // --- PCI devices (pci/pci_devices.hpp) ---
 
   virtual void attach_pci(const std::string &id, const std::string &address, Done ready) = 0;
+  virtual void pci_taken(const std::string &id) = 0;
   virtual void give_back_pci(const std::string &id) = 0;
-  virtual void when_no_pci_leaves(std::function<void()> then) = 0;
+  // `listed` are the ids that QEMU's list has.
+  virtual void settle_pci(const std::vector<std::string> &listed, Done settled) = 0;
 
   // --- The guest ---
 
@@ -106,6 +110,8 @@ public:
   // Pauses it at a point where it waits for no answer of its device model, and lets it go on.
   virtual void hold_guest(Done held) = 0;
   virtual void release_guest() = 0;
+  // Has it shut down for a reboot, or, if that waits for its device model, crashes it.
+  virtual void reset_guest(std::function<void(base::Result<bool> crashed)> reset) = 0;
   // Nobody serves it any more: on_crash decides.
   virtual void crash_guest() = 0;
 
@@ -113,7 +119,7 @@ public:
 
   // `phase` is one of `phases`.
   virtual void tell_status(std::string_view phase, const std::string &error) = 0;
-  // To who has asked for an upgrade: a progress or an error; or that it is done.
+  // To who has asked for an upgrade or a reset: how it goes; or that the upgrade is done.
   virtual void tell_upgrade(const run::ControlReply &reply) = 0;
   virtual void upgrade_done() = 0;
 };
@@ -139,7 +145,6 @@ public:
   // --- The guest ---
 
   virtual void on_guest_gone() = 0;
-  virtual void on_guest_suspended(bool suspended) = 0;
   virtual void on_renamed(const std::string &name) = 0;
 
   // --- People ---
@@ -147,6 +152,7 @@ public:
   virtual void on_end_asked() = 0;
   // Somebody asks for an upgrade, and all but the device model is ready for it.
   virtual void on_upgrade_asked() = 0;
+  virtual void on_reset_asked() = 0;
 };
 
 } // namespace linstub::broker

@@ -48,11 +48,13 @@ constexpr std::array table{
     Rule{.type = Type::medium_ejected, .sender = model, .answered = true, .first = name},
     Rule{
         .type = Type::attach_pci, .sender = model, .answered = true, .first = name, .second = word},
+    Rule{.type = Type::pci_taken, .sender = model, .first = name},
     Rule{.type = Type::give_back_pci, .sender = model, .first = name},
-    Rule{.type = Type::when_no_pci_leaves, .sender = model, .answered = true},
+    Rule{.type = Type::settle_pci, .sender = model, .answered = true, .first = text},
     Rule{.type = Type::announce, .sender = model},
     Rule{.type = Type::hold_guest, .sender = model, .answered = true},
     Rule{.type = Type::release_guest, .sender = model},
+    Rule{.type = Type::reset_guest, .sender = model, .answered = true},
     Rule{.type = Type::crash_guest, .sender = model},
     Rule{.type = Type::tell_status, .sender = model, .most_value = 6, .second = text},
     Rule{.type = Type::tell_upgrade, .sender = model, .most_value = 2, .first = text},
@@ -73,10 +75,10 @@ constexpr std::array table{
     Rule{.type = Type::channel, .sender = broker, .first = parts, .files = 2},
     Rule{.type = Type::medium, .sender = broker, .second = text},
     Rule{.type = Type::guest_gone, .sender = broker},
-    Rule{.type = Type::guest_suspended, .sender = broker, .most_value = 1},
     Rule{.type = Type::renamed, .sender = broker, .first = name},
     Rule{.type = Type::end_asked, .sender = broker},
     Rule{.type = Type::upgrade_asked, .sender = broker},
+    Rule{.type = Type::reset_asked, .sender = broker},
     Rule{.type = Type::beat, .sender = broker, .most_value = any},
 };
 

@@ -43,11 +43,13 @@ enum class Type : uint16_t {
   end_insertion,  // value: Insertion
   medium_ejected, // drive
   attach_pci,     // id, address
+  pci_taken,      // id
   give_back_pci,  // id
-  when_no_pci_leaves,
+  settle_pci,     // ids, a line each
   announce,
   hold_guest,
   release_guest,
+  reset_guest, // answer's value: 1 if it was crashed
   crash_guest,
   tell_status,  // value: of phases; error
   tell_upgrade, // value: run::ControlReply::Kind; text
@@ -63,10 +65,10 @@ enum class Type : uint16_t {
   channel,   // first text: xen::VchanParts; its two descriptors
   medium,    // second text: the error, if there is one
   guest_gone,
-  guest_suspended, // value: 1 if it is
-  renamed,         // name
+  renamed, // name
   end_asked,
   upgrade_asked,
+  reset_asked,
   beat, // value: what `alive` has to say
 };
 

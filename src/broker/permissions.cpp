@@ -12,10 +12,10 @@ namespace {
 // Bits of Stage.
 constexpr unsigned bit(Stage stage) { return 1U << std::to_underlying(stage); }
 constexpr unsigned any =
-    bit(Stage::nothing) | bit(Stage::making) | bit(Stage::there) | bit(Stage::going);
+    bit(Stage::nothing) | bit(Stage::making) | bit(Stage::there) | bit(Stage::going) | bit(Stage::left);
 constexpr unsigned there = bit(Stage::there);
 
-enum class Needs : uint8_t { nothing, run, upgrade };
+enum class Needs : uint8_t { nothing, run, upgrade, reset };
 
 struct Row {
   Type type{};
@@ -37,11 +37,13 @@ constexpr std::array table{
     Row{Type::end_insertion, there, Needs::run},
     Row{Type::medium_ejected, there, Needs::run},
     Row{Type::attach_pci, there},
+    Row{Type::pci_taken, any},
     Row{Type::give_back_pci, any},
-    Row{Type::when_no_pci_leaves, any},
+    Row{Type::settle_pci, any},
     Row{Type::announce, there, Needs::nothing, Verdict::violation},
     Row{Type::hold_guest, there, Needs::upgrade},
     Row{Type::release_guest, any},
+    Row{Type::reset_guest, any, Needs::reset},
     Row{Type::crash_guest, any, Needs::run, Verdict::violation},
     Row{Type::tell_status, any},
     Row{Type::tell_upgrade, any},
@@ -58,6 +60,8 @@ bool meets(Needs needs, const Facts &facts) {
     return facts.has_run;
   case Needs::upgrade:
     return facts.has_run && facts.upgrading;
+  case Needs::reset:
+    return facts.has_run && facts.resetting;
   }
   return false;
 }

@@ -14,13 +14,16 @@ enum class Stage : uint8_t {
   making,
   there,
   going,
+  left, // its removal has failed, and is to be tried again
 };
-constexpr std::array all_stages{Stage::nothing, Stage::making, Stage::there, Stage::going};
+constexpr std::array all_stages{Stage::nothing, Stage::making, Stage::there, Stage::going,
+                                Stage::left};
 
 struct Facts {
   Stage stage = Stage::nothing;
   bool has_run = false;   // the guest was served, ever
   bool upgrading = false; // somebody has asked for an upgrade and was not told the end
+  bool resetting = false; // the same, for a reset
 };
 
 // An event may cross a request on its way, so what comes too late is ignored; what can never be

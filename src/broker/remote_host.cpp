@@ -99,14 +99,26 @@ void RemoteHost::give_back_pci(const std::string &id) {
   send({.type = Type::give_back_pci, .first = id});
 }
 
-void RemoteHost::when_no_pci_leaves(std::function<void()> then) {
-  ask({.type = Type::when_no_pci_leaves},
-      [then = std::move(then)](const Result<Message> &) { then(); });
+void RemoteHost::pci_taken(const std::string &id) {
+  send({.type = Type::pci_taken, .first = id});
+}
+
+void RemoteHost::settle_pci(const std::vector<std::string> &listed, Done settled) {
+  std::string ids;
+  for (const std::string &id : listed)
+    ids.append(id).append("\n");
+  ask_for({.type = Type::settle_pci, .first = std::move(ids)}, std::move(settled));
 }
 
 void RemoteHost::announce() { send({.type = Type::announce}); }
 
 void RemoteHost::hold_guest(Done held) { ask_for({.type = Type::hold_guest}, std::move(held)); }
+
+void RemoteHost::reset_guest(std::function<void(Result<bool> crashed)> reset) {
+  ask({.type = Type::reset_guest}, [reset = std::move(reset)](const Result<Message> &answer) {
+    reset(answer.transform([](const Message &message) { return message.value == 1; }));
+  });
+}
 
 void RemoteHost::release_guest() { send({.type = Type::release_guest}); }
 
@@ -170,14 +182,14 @@ void RemoteHost::handle(Message message) {
                                                        : base::fail("{}", message.second));
   case Type::guest_gone:
     return listener_->on_guest_gone();
-  case Type::guest_suspended:
-    return listener_->on_guest_suspended(message.value == 1);
   case Type::renamed:
     return listener_->on_renamed(message.first);
   case Type::end_asked:
     return listener_->on_end_asked();
   case Type::upgrade_asked:
     return listener_->on_upgrade_asked();
+  case Type::reset_asked:
+    return listener_->on_reset_asked();
   case Type::beat:
     return say_alive(message.value);
   default:

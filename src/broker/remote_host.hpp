@@ -37,11 +37,13 @@ public:
   void end_insertion(Insertion how, Done unplugged) override;
   void medium_ejected(const std::string &drive, Done unplugged) override;
   void attach_pci(const std::string &id, const std::string &address, Done ready) override;
+  void pci_taken(const std::string &id) override;
   void give_back_pci(const std::string &id) override;
-  void when_no_pci_leaves(std::function<void()> then) override;
+  void settle_pci(const std::vector<std::string> &listed, Done settled) override;
   void announce() override;
   void hold_guest(Done held) override;
   void release_guest() override;
+  void reset_guest(std::function<void(base::Result<bool> crashed)> reset) override;
   void crash_guest() override;
   void tell_status(std::string_view phase, const std::string &error) override;
   void tell_upgrade(const run::ControlReply &reply) override;

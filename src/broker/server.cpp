@@ -4,12 +4,30 @@
 #include "base/log.hpp"
 #include "xen/shared_vchan.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 namespace linstub::broker {
+namespace {
 
 using base::Result;
+
+// Between one attempt to remove a stub domain and the next: twice as long each time, up to the
+// second.
+constexpr base::Milliseconds first_pause{2'000};
+constexpr base::Milliseconds longest_pause{60'000};
+
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  for (size_t end = 0; (end = text.find('\n')) != std::string_view::npos;) {
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(end + 1);
+  }
+  return lines;
+}
+
+} // namespace
 
 Result<std::unique_ptr<Server>> Server::open(const Context &context, manifest::Image image,
                                              MessageSocket socket) {
@@ -74,7 +92,8 @@ void Server::receive() {
 Facts Server::facts() const {
   return {.stage = broker_->stage(),
           .has_run = broker_->guest_has_run(),
-          .upgrading = broker_->is_upgrading()};
+          .upgrading = broker_->is_upgrading(),
+          .resetting = broker_->is_resetting()};
 }
 
 void Server::handle(Message request) {
@@ -140,14 +159,21 @@ void Server::carry_out(Message request) {
     return broker_->attach_pci(request.first, request.second, answerer(number));
   case Type::give_back_pci:
     return broker_->give_back_pci(request.first);
-  case Type::when_no_pci_leaves:
-    return broker_->when_no_pci_leaves([this, number] { answer(number, Message{}); });
+  case Type::pci_taken:
+    return broker_->pci_taken(request.first);
+  case Type::settle_pci:
+    return broker_->settle_pci(lines_of(request.first), answerer(number));
   case Type::announce:
     return broker_->announce();
   case Type::hold_guest:
     return broker_->hold_guest(answerer(number));
   case Type::release_guest:
     return broker_->release_guest();
+  case Type::reset_guest:
+    return broker_->reset_guest([this, number](const Result<bool> &crashed) {
+      answer(number, crashed.transform(
+                         [](bool was) { return Message{.value = was ? 1U : 0U}; }));
+    });
   case Type::crash_guest:
     return broker_->crash_guest();
   case Type::tell_status:
@@ -205,8 +231,22 @@ void Server::lose(const std::string &why) {
     broker_->crash_guest();
   broker_->release_guest();
   if (broker_->stage() == Stage::going)
-    return broker_->when_removed([this] { loop_.stop(); });
-  broker_->remove([this](const Result<> &) { loop_.stop(); });
+    return broker_->when_removed([this] { remove_until_gone(); });
+  remove_until_gone();
+}
+
+// It may do what it can to stay. Nobody else would try again.
+void Server::remove_until_gone() {
+  if (broker_->stage() == Stage::nothing && removed_)
+    return loop_.stop();
+  broker_->remove([this](const Result<> &removed) {
+    removed_ = removed.has_value();
+    if (removed)
+      return loop_.stop();
+    base::log_failure(removed);
+    pause_ = std::clamp(2 * pause_, first_pause, longest_pause);
+    end_timer_ = loop_.at(base::Deadline::after(pause_), [this] { remove_until_gone(); });
+  });
 }
 
 // --- What it is told -----------------------------------------------------------------------------
@@ -268,11 +308,9 @@ void Server::on_guest_gone() {
   expect_end();
 }
 
-void Server::on_guest_suspended(bool suspended) {
-  send({.type = Type::guest_suspended, .value = suspended ? 1U : 0U});
-}
-
 void Server::on_renamed(const std::string &name) { send({.type = Type::renamed, .first = name}); }
+
+void Server::on_reset_asked() { send({.type = Type::reset_asked}); }
 
 void Server::on_upgrade_asked() { send({.type = Type::upgrade_asked}); }
 

@@ -41,6 +41,9 @@ public:
   // libxl, or somebody else, wants the guest's device model to end.
   void end_asked();
 
+  // No stub domain was made, or it is proved to be gone.
+  [[nodiscard]] bool nothing_left() const { return broker_->stage() == Stage::nothing; }
+
   // What it has come to, after the loop was stopped. An error is the sentence that says why the
   // stub domain could not start or has failed.
   [[nodiscard]] const base::Result<> &outcome() const { return outcome_; }
@@ -70,6 +73,7 @@ private:
   void finished(base::Result<> outcome);
   void lose(const std::string &why);
   void expect_end();
+  void remove_until_gone();
 
   void on_word(StubWord word) override;
   void on_stub_failed(const std::string &why) override;
@@ -79,10 +83,10 @@ private:
   base::Result<> connect(xen::DomId stub, const std::string &path);
   void on_medium(const base::Result<> &there) override;
   void on_guest_gone() override;
-  void on_guest_suspended(bool suspended) override;
   void on_renamed(const std::string &name) override;
   void on_end_asked() override { end_asked(); }
   void on_upgrade_asked() override;
+  void on_reset_asked() override;
 
   base::EventLoop &loop_;
   base::Milliseconds beat_interval_;
@@ -91,7 +95,9 @@ private:
   std::unique_ptr<Broker> broker_;
   std::set<uint32_t> waiting_; // requests without an answer yet
   base::Result<> outcome_;
-  bool over_ = false; // finished, or lost
+  bool over_ = false;           // finished, or lost
+  bool removed_ = false;        // after it was lost
+  base::Milliseconds pause_{0}; // before the attempt at a removal that is next
   uint32_t beats_ = 0;
   uint32_t answered_ = 0; // the last of them that it has answered
   base::EventLoop::Handle watch_;

@@ -14,7 +14,8 @@ using base::Result;
 // libxl waits for 60 s for a device model; what is left is for removing a stub domain that could
 // not be made, and for saying why.
 constexpr Milliseconds creation_timeout{44'000};
-constexpr Milliseconds removal_timeout{60'000};
+// Longer than the program itself takes at most (stubdom_main.cpp).
+constexpr Milliseconds removal_timeout{160'000};
 constexpr Milliseconds detach_timeout{40'000};
 constexpr Milliseconds rename_timeout{60'000};
 

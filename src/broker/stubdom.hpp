@@ -35,7 +35,8 @@ public:
   // the stub domain before there is something to find.
   void create(const plan::Description &description, int keeper_pipe, Created created);
 
-  // Removes all stub domains of the guest; that there is none is no error.
+  // Removes all stub domains of the guest; that there is none is no error. After an error there may
+  // be one still.
   void destroy(xen::DomId guest, Done done);
 
   // Unplugs a disk; that it is not there is no error.

@@ -12,9 +12,9 @@ using base::Result;
 
 Result<std::unique_ptr<Upgrades>> Upgrades::open(base::EventLoop &loop, const plan::Plan &plan,
                                                  xen::Control &control, manifest::Image image,
-                                                 std::function<void()> asked) {
+                                                 Owner owner) {
   std::unique_ptr<Upgrades> upgrades(
-      new Upgrades(plan, control, std::move(image), std::move(asked)));
+      new Upgrades(plan, control, std::move(image), std::move(owner)));
   upgrades->requests_ = TRY(run::ControlSocket::open(
       loop, *plan.guest,
       [raw = upgrades.get()](const run::UpgradeRequest &request) { raw->ask(request); }));
@@ -25,18 +25,25 @@ void Upgrades::ask(const run::UpgradeRequest &request) {
   auto refuse = [this](std::string why) {
     requests_->say({.kind = run::ControlReply::Kind::error, .text = std::move(why)});
   };
-  if (under_way_) // and who asked has hung up
+  if (request.kind == run::UpgradeRequest::Kind::reset) {
+    if (!owner_.can_be_reset())
+      return refuse("there is no guest that could be reset");
+    resetting_ = true;
+    return owner_.reset();
+  }
+  if (under_way_ || resetting_) // and who asked has hung up
     return refuse("the device model is busy (upgrading): try again");
   if (auto ready = prepare(request); !ready) {
     next_.reset();
     return refuse(ready.error().message());
   }
   under_way_ = true;
-  asked_();
+  owner_.upgrade();
 }
 
 // All that can be known to fail fails here, before the guest notices anything.
 Result<> Upgrades::prepare(const run::UpgradeRequest &request) {
+  TRY(owner_.can_be_replaced());
   std::string directory = request.image.empty() ? plan_.settings.image : request.image;
   std::string xen = TRY(control_.release());
   next_.emplace(TRY(manifest::check_image(directory, xen)));
@@ -80,6 +87,7 @@ void Upgrades::done(xen::DomId stub) {
 
 void Upgrades::forget() {
   under_way_ = false;
+  resetting_ = false;
   next_.reset();
   previous_.reset();
 }

@@ -19,17 +19,26 @@ namespace linstub::broker {
 
 class Upgrades {
 public:
-  // Calls `asked` when somebody asks for an upgrade and all that can be known to fail before the
-  // guest notices has been tried. All must outlive it.
+  struct Owner {
+    std::function<void()> upgrade; // somebody asks for one
+    std::function<void()> reset;   // or for that
+    // Fails if the guest has something that the next stub domain would not have.
+    std::function<base::Result<>()> can_be_replaced;
+    std::function<bool()> can_be_reset;
+  };
+
+  // Calls `upgrade` when somebody asks for that and all that can be known to fail before the guest
+  // notices has been tried. All must outlive it.
   static base::Result<std::unique_ptr<Upgrades>> open(base::EventLoop &loop, const plan::Plan &plan,
                                                       xen::Control &control, manifest::Image image,
-                                                      std::function<void()> asked);
+                                                      Owner owner);
 
   // The image of the stub domain that there is, or is being made.
   [[nodiscard]] const manifest::Image &image() const { return image_; }
 
   // Somebody has asked for an upgrade and was not told the end.
   [[nodiscard]] bool under_way() const { return under_way_; }
+  [[nodiscard]] bool resetting() const { return resetting_; }
 
   // The next stub domain is of the image that was asked for; or, after that has failed, of the one
   // before.
@@ -44,8 +53,8 @@ public:
 
 private:
   Upgrades(const plan::Plan &plan, xen::Control &control, manifest::Image image,
-           std::function<void()> asked)
-      : plan_(plan), control_(control), image_(std::move(image)), asked_(std::move(asked)) {}
+           Owner owner)
+      : plan_(plan), control_(control), image_(std::move(image)), owner_(std::move(owner)) {}
   void ask(const run::UpgradeRequest &request);
   base::Result<> prepare(const run::UpgradeRequest &request);
   void forget();
@@ -53,9 +62,10 @@ private:
   const plan::Plan &plan_;
   xen::Control &control_;
   manifest::Image image_;
-  std::function<void()> asked_;
+  Owner owner_;
   std::unique_ptr<run::ControlSocket> requests_;
   bool under_way_ = false;
+  bool resetting_ = false; // the same, for a reset
   std::optional<manifest::Image> next_;
   std::optional<manifest::Image> previous_;
   base::Clock::time_point held_since_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// linstub upgrade: replaces the device model of a running guest.
+// linstub upgrade: replaces the device model of a running guest, with its state or by a reset.
 #include "base/deadline.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
@@ -27,6 +27,7 @@ constexpr auto longest_upgrade = std::chrono::seconds(200);
 struct UpgradeSettings {
   std::string guest; // name or domid
   std::string image;
+  bool reset = false;
   bool json = false;
 };
 
@@ -65,15 +66,21 @@ base::Result<std::string> next_line(const base::Fd &socket, std::string &buffer,
   }
 }
 
+run::UpgradeRequest request_of(const UpgradeSettings &settings) {
+  if (settings.reset)
+    return {.kind = run::UpgradeRequest::Kind::reset, .image = {}};
+  std::error_code error;
+  return {.image = settings.image.empty()
+                       ? ""
+                       : std::filesystem::absolute(settings.image, error).string()};
+}
+
 base::Result<> upgrade(const UpgradeSettings &settings) {
   xen::DomId guest = TRY(find_guest(settings.guest));
   auto socket =
       TRY(sys::connect_unix(run::control_path(guest))
               .transform_error(base::doing("talk to linstub-dm of guest {}", settings.guest)));
-  std::error_code error;
-  std::string image =
-      settings.image.empty() ? "" : std::filesystem::absolute(settings.image, error).string();
-  TRY(base::write_all(socket, run::encode(run::UpgradeRequest{.image = image})));
+  TRY(base::write_all(socket, run::encode(request_of(settings))));
   base::Deadline deadline = base::Deadline::after(longest_upgrade);
   std::string buffer;
   for (;;) {
@@ -98,12 +105,20 @@ void add_upgrade_command(CLI::App &program) {
   auto *command = program.add_subcommand(
       "upgrade", "Replace QEMU and the stub domain under a running guest, without a reboot");
   command->add_option("domain", settings->guest, "The guest, by name or domid")->required();
-  command->add_option("--image", settings->image,
-                      "Directory of the new image; the one in the guest's settings otherwise");
+  auto *image =
+      command->add_option("--image", settings->image,
+                          "Directory of the new image; the one in the guest's settings otherwise");
+  command
+      ->add_flag("--reset", settings->reset,
+                 "Carry no state over: the guest is reset, and starts with a new stub domain")
+      ->excludes(image);
   command->add_flag("--json", settings->json, "Each line as JSON, for programs");
   command->footer("The guest is paused while its device model's state moves, and notices nothing "
                   "else. If the new\nstub domain does not come up, the guest runs on with a device "
-                  "model of the old image.");
+                  "model of the old image.\n\nThe state that moves is the former QEMU's word: if "
+                  "the guest may have taken that over, use --reset.\nThen the guest shuts down for "
+                  "a reboot, nothing is asked of its stub domain, and on_reboot in its\n"
+                  "configuration decides whether it starts again.");
   command->callback([settings] { finish(upgrade(*settings)); });
 }
 

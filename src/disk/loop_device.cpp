@@ -4,6 +4,7 @@
 #include "base/fd.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 
@@ -22,6 +23,7 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access) 
     base::Fd device = TRY(base::open_file(path, flags));
     loop_config config{};
     config.fd = static_cast<uint32_t>(backing.get());
+    config.info.lo_sizelimit = loop_mark;
     config.info.lo_flags = access == LoopAccess::read_only ? LO_FLAGS_READ_ONLY : 0;
     auto name = std::span(config.info.lo_file_name);
     file.copy(reinterpret_cast<char *>(name.data()), name.size() - 1);
@@ -31,6 +33,20 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access) 
       return base::fail_errno(errno, "make {} the loop device of {}", path, file);
   }
   return base::fail("find a free loop device: each one was taken by somebody else");
+}
+
+base::Result<std::optional<uint64_t>> loop_use(const std::string &device) {
+  base::Fd fd = TRY(base::open_file(device, O_RDONLY));
+  loop_info64 file{};
+  uint64_t sequence = 0;
+  if (::ioctl(fd.get(), LOOP_GET_STATUS64, &file) != 0) {
+    if (errno == ENXIO)
+      return std::nullopt;
+    return base::fail_errno(errno, "look at {}", device);
+  }
+  if (::ioctl(fd.get(), BLKGETDISKSEQ, &sequence) != 0)
+    return base::fail_errno(errno, "ask which disk {} is", device);
+  return sequence;
 }
 
 base::Result<> remove_loop(const std::string &device) {

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "qmp/message.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace linstub::dm {
@@ -15,6 +16,11 @@ using base::Result;
 
 // libxl waits for 60 s in all; what is left is for removing the stub domain and for saying why.
 constexpr Milliseconds start_timeout{48'000};
+
+// Between one attempt to remove a stub domain and the next: twice as long each time, up to the
+// second.
+constexpr Milliseconds first_removal_pause{2'000};
+constexpr Milliseconds longest_removal_pause{60'000};
 
 } // namespace
 
@@ -39,7 +45,12 @@ Result<> DeviceModel::open_parts() {
   Monitor &monitors = services_->monitors();
   saver_ = std::make_unique<Saver>(
       Saver::Context{
-          .loop = loop_, .host = host_, .life = life_, .link = link_, .monitors = monitors},
+          .loop = loop_,
+                     .host = host_,
+                     .life = life_,
+                     .link = link_,
+                     .monitors = monitors,
+                     .form = plan_.settings.saved_form},
       [this](const std::string &why) {
         last_error_ = why;
         host_.tell_status(phase_text(life_), last_error_);
@@ -80,17 +91,26 @@ Monitor::Owner DeviceModel::monitors_owner() {
             commands_->execute(command, std::move(received), answer);
           },
       .before_qemu =
-          [this](std::string_view command) {
+          [this](std::string_view command, std::string_view arguments) {
             link_.wake();
-            saver_->before_command(command);
+            saver_->before_command(command, arguments);
           },
       .on_ready = [this] { happened(Event::monitor_ready); },
       .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
       .attach = [this](const std::string &arguments,
                        broker::Done done) { attach_pci(arguments, std::move(done)); },
-      .give_back = [this](const std::string &id) { host_.give_back_pci(id); },
-      .when_none_leaving =
-          [this](std::function<void()> settled) { host_.when_no_pci_leaves(std::move(settled)); }};
+      .taken =
+          [this](const std::string &id) {
+            pci_taken_.insert(id);
+            host_.pci_taken(id);
+          },
+      .give_back =
+          [this](const std::string &id) {
+            pci_taken_.erase(id);
+            host_.give_back_pci(id);
+          },
+      .settle = [this](const std::string &listed,
+                       broker::Done then) { settle_pci(listed, std::move(then)); }};
 }
 
 void DeviceModel::attach_pci(const std::string &arguments, broker::Done done) {
@@ -99,6 +119,13 @@ void DeviceModel::attach_pci(const std::string &arguments, broker::Done done) {
   if (!id || !address)
     return done(base::fail("a PCI device is passed through with an id and a hostaddr"));
   host_.attach_pci(*id, *address, std::move(done));
+}
+
+// Of QEMU's list, only what the host can have given it counts.
+void DeviceModel::settle_pci(const std::string &listed, broker::Done then) {
+  std::vector<std::string> known = qmp::listed_pci_devices(listed);
+  std::erase_if(known, [this](const std::string &id) { return !pci_taken_.contains(id); });
+  host_.settle_pci(known, std::move(then));
 }
 
 // --- What has happened, and what follows ---------------------------------------------------------
@@ -135,6 +162,8 @@ void DeviceModel::perform(Action action) {
     return host_.crash_guest();
   case Action::remove_stub_domain:
     return remove_stub_domain();
+  case Action::remove_again:
+    return remove_again();
   case Action::save_state:
     done = upgrade_->save_state();
     if_not = Event::save_failed;
@@ -158,6 +187,10 @@ void DeviceModel::perform(Action action) {
     return upgrade_->tell_done();
   case Action::tell_not_upgraded:
     return upgrade_->tell_failed(last_error_);
+  case Action::reset_guest:
+    return upgrade_->reset_guest();
+  case Action::tell_reset:
+    return upgrade_->tell_reset();
   case Action::finish:
     return loop_.stop();
   }
@@ -212,7 +245,18 @@ void DeviceModel::remove_stub_domain() {
   upgrade_->stop_waiting();
   saver_->abandon();
   media_->abandon();
-  host_.remove([this](const Result<> &) { happened(Event::removed); });
+  host_.remove([this](const Result<> &removed) {
+    if (!removed)
+      return happened(Event::not_removed, removed.error().message());
+    removal_pause_ = {};
+    pci_taken_.clear();
+    happened(Event::removed);
+  });
+}
+
+void DeviceModel::remove_again() {
+  removal_pause_ = std::clamp(2 * removal_pause_, first_removal_pause, longest_removal_pause);
+  next_removal_ = loop_.at(Deadline::after(removal_pause_), [this] { remove_stub_domain(); });
 }
 
 void DeviceModel::resume_guest() {
@@ -242,12 +286,12 @@ void DeviceModel::on_medium(const Result<> &there) { media_->there(there); }
 
 void DeviceModel::on_guest_gone() { happened(Event::guest_gone); }
 
-void DeviceModel::on_guest_suspended(bool suspended) { saver_->guest_is_suspended(suspended); }
-
 void DeviceModel::on_renamed(const std::string &name) { plan_.name = name; }
 
 void DeviceModel::on_end_asked() { happened(Event::end_asked); }
 
 void DeviceModel::on_upgrade_asked() { upgrade_->asked(); }
+
+void DeviceModel::on_reset_asked() { upgrade_->reset_asked(); }
 
 } // namespace linstub::dm

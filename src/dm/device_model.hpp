@@ -17,6 +17,7 @@
 #include "plan/plan.hpp"
 
 #include <memory>
+#include <set>
 #include <string>
 
 namespace linstub::dm {
@@ -41,6 +42,7 @@ private:
   base::Result<> open_parts();
   Monitor::Owner monitors_owner();
   void attach_pci(const std::string &arguments, broker::Done done);
+  void settle_pci(const std::string &listed, broker::Done then);
 
   void happened(Event event, const std::string &why = {});
   void perform(Action action);
@@ -51,6 +53,7 @@ private:
   void announce();
   void forget_stub_domain();
   void remove_stub_domain();
+  void remove_again();
   void create_fallback();
   void resume_guest();
 
@@ -62,10 +65,10 @@ private:
   void on_channel(std::unique_ptr<xen::Transport> transport) override;
   void on_medium(const base::Result<> &there) override;
   void on_guest_gone() override;
-  void on_guest_suspended(bool suspended) override;
   void on_renamed(const std::string &name) override;
   void on_end_asked() override;
   void on_upgrade_asked() override;
+  void on_reset_asked() override;
 
   base::EventLoop &loop_;
   plan::Plan plan_;
@@ -82,7 +85,11 @@ private:
   std::unique_ptr<Upgrade> upgrade_;
   std::unique_ptr<Commands> commands_;
 
+  std::set<std::string> pci_taken_; // ids of the devices that QEMU has taken
+
   base::EventLoop::Handle start_deadline_;
+  base::EventLoop::Handle next_removal_;
+  base::Milliseconds removal_pause_{0}; // before the attempt that is next
 };
 
 } // namespace linstub::dm

@@ -50,6 +50,17 @@ Step start_failed(Life life) {
   return {life, {forget_stub_domain, remove_stub_domain}};
 }
 
+// It may do what it can to stay. Nobody else would try again.
+Step not_removed(Life life) {
+  if (life.phase == Phase::ending)
+    return {life, {remove_again}};
+  if (life.phase != Phase::removing)
+    return stay(life);
+  Step next = end(life, Outcome::failure);
+  next.actions.push_back(remove_again);
+  return next;
+}
+
 // Its QEMU has ended as it should, or does not: its state is safe in either case.
 Step retire(Life life) {
   life.phase = Phase::removing;
@@ -80,35 +91,17 @@ Step failed(Life life, Event event) {
   }
 }
 
-} // namespace
-
-std::string_view phase_text(const Life &life) {
-  switch (life.phase) {
-  case Phase::creating:
-    return "creating";
-  case Phase::booting:
-    return "booting";
-  case Phase::serving:
-    return "serving";
-  case Phase::saving:
-  case Phase::retiring:
-  case Phase::removing:
-    return "upgrading";
-  case Phase::ending:
-    return "ending";
-  case Phase::ended:
-    break;
-  }
-  return life.outcome == Outcome::success ? "ended" : "failed";
-}
-
-Step step(Life life, Event event) {
+Step follow(Life life, Event event) {
   if (life.phase == Phase::ended)
     return stay(life);
   if (life.phase == Phase::ending) {
+    if (event == Event::not_removed)
+      return not_removed(life);
     if (event != Event::removed)
       return stay(life);
     life.phase = Phase::ended;
+    if (life.reset_asked)
+      return {life, {tell_reset, finish}};
     return {life, {finish}};
   }
   switch (event) {
@@ -135,6 +128,13 @@ Step step(Life life, Event event) {
   case Event::guest_gone:
   case Event::end_asked:
     return end(life, Outcome::success);
+  case Event::reset_asked:
+    if (!guest_has_run(life))
+      return stay(life);
+    life.reset_asked = true;
+    return {life, {reset_guest}};
+  case Event::guest_reset:
+    return life.reset_asked ? end(life, Outcome::success) : stay(life);
   case Event::upgrade_asked:
     if (life.phase != Phase::serving)
       return stay(life);
@@ -152,8 +152,42 @@ Step step(Life life, Event event) {
     return {life, {resume_qemu, resume_guest, tell_not_upgraded}};
   case Event::removed:
     return life.phase == Phase::removing ? create_next(life) : stay(life);
+  case Event::not_removed:
+    return not_removed(life);
   }
   return stay(life);
+}
+
+} // namespace
+
+std::string_view phase_text(const Life &life) {
+  switch (life.phase) {
+  case Phase::creating:
+    return "creating";
+  case Phase::booting:
+    return "booting";
+  case Phase::serving:
+    return "serving";
+  case Phase::saving:
+  case Phase::retiring:
+  case Phase::removing:
+    return "upgrading";
+  case Phase::ending:
+    return "ending";
+  case Phase::ended:
+    break;
+  }
+  return life.outcome == Outcome::success ? "ended" : "failed";
+}
+
+Step step(Life life, Event event) {
+  Step next = follow(life, event);
+  // Only one can be asking: who had asked for the upgrade has left, and who has asked for a reset
+  // since then waits for the end of that.
+  if (next.next.reset_asked)
+    std::erase_if(next.actions,
+                  [](Action one) { return one == tell_upgraded || one == tell_not_upgraded; });
+  return next;
 }
 
 } // namespace linstub::dm

@@ -17,6 +17,12 @@
 //
 // When the new stub domain fails before it serves, it is removed and one of the old image is made
 // from the same state (Attempt::fallback); when that fails too, the guest crashes.
+//
+// A stub domain that is not gone is removed again, without an end: nothing is made beside it, and
+// the keeper is not dismissed before. An upgrade does not wait for that: its guest crashes.
+// A reset (linstub upgrade --reset) is for a stub domain that may be the guest's: nothing is asked
+// of it. The guest shuts down for a reboot, and then all ends; whoever made the guest makes it
+// anew, with a device model of its own.
 #pragma once
 
 #include <array>
@@ -54,6 +60,7 @@ struct Life {
   Attempt attempt = Attempt::first;
   bool qemu_runs = false;     // QEMU has said so; from the start, if it is to wait for "cont"
   bool monitor_ready = false; // QEMU has greeted
+  bool reset_asked = false;   // and whoever asked waits to be told the end
   Outcome outcome = Outcome::success;
 
   bool operator==(const Life &) const = default;
@@ -70,21 +77,25 @@ enum class Event : uint8_t {
   guest_gone,    // the guest's domain has ended
   end_asked,     // SIGTERM, SIGHUP, SIGINT
   upgrade_asked, // linstub upgrade
+  reset_asked,   // linstub upgrade --reset
+  guest_reset,   // the guest has shut down for that
   state_saved,   // upgrade: QEMU's state is in dom0
   save_failed,   // upgrade: it is not, and QEMU is as it was
-  removed,       // the stub domain is gone, or cannot be removed
+  removed,       // the stub domain is proved to be gone
+  not_removed,   // it is not, in spite of all that was tried
 };
-constexpr std::array all_events{Event::created,       Event::creation_failed, Event::qemu_runs,
-                                Event::monitor_ready, Event::deadline,        Event::stub_failed,
-                                Event::stub_gone,     Event::guest_gone,      Event::end_asked,
-                                Event::upgrade_asked, Event::state_saved,     Event::save_failed,
-                                Event::removed};
+constexpr std::array all_events{
+    Event::created,     Event::creation_failed, Event::qemu_runs,   Event::monitor_ready,
+    Event::deadline,    Event::stub_failed,     Event::stub_gone,   Event::guest_gone,
+    Event::end_asked,   Event::upgrade_asked,   Event::reset_asked, Event::guest_reset,
+    Event::state_saved, Event::save_failed,     Event::removed,     Event::not_removed};
 
 enum class Action : uint8_t {
   follow_stub_domain, // watch its state, connect the channel
   announce,           // tell libxl "running"
   crash_guest,        // nobody serves it any more: on_crash decides
   remove_stub_domain, // also one that is just being made
+  remove_again,       // the same, after a pause
   save_state,         // upgrade: pause the guest, have QEMU write its state
   retire_qemu,        // end it, so that Xen forgets it; a deadline for that
   forget_stub_domain, // its channel and all that leads there
@@ -92,8 +103,10 @@ enum class Action : uint8_t {
   create_fallback,    // one of the old image, from the same state
   resume_guest,       // upgrade: unpause the guest
   resume_qemu,        // it had been told to stop
+  reset_guest,        // have it shut down, for a reboot
   tell_upgraded,      // whoever asked: it is done
   tell_not_upgraded,  // or not, and the guest runs on as before
+  tell_reset,         // whoever asked for it: it is done
   finish,
 };
 
@@ -103,6 +116,9 @@ enum class Action : uint8_t {
 constexpr bool is_starting(Phase phase) {
   return phase == Phase::creating || phase == Phase::booting;
 }
+
+// All is being removed, or has been.
+constexpr bool is_over(Phase phase) { return phase == Phase::ending || phase == Phase::ended; }
 
 // What the stub domain that there is says and does counts. Later it is being removed.
 constexpr bool counts_stub_domain(Phase phase) {

@@ -41,7 +41,7 @@ Result<> serve(plan::Plan plan, run::Status &status) {
   manifest::Image image = TRY(manifest::check_image(plan.settings.image, xen));
   status.version = image.identity.version;
   for (const disk::Disk &disk : plan::disks_of(plan))
-    TRY(disk::prepare_disk(disk));
+    TRY(disk::prepare_disk(disk, plan.settings.largest_disk));
   return dm::serve_guest(std::move(plan), std::move(image), control, status);
 }
 

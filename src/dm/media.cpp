@@ -11,11 +11,7 @@ namespace linstub::dm {
 namespace {
 
 using base::Deadline;
-using base::Milliseconds;
 using base::Result;
-
-// libxl waits for 10 s for an answer.
-constexpr Milliseconds plug_timeout{8'000};
 
 // libxl names the drive by "id"; before QEMU 2.8 it was "device".
 std::string drive_of(const std::string &arguments) {
@@ -46,6 +42,8 @@ Result<> Media::insert(const std::string &arguments, const base::Fd &medium,
                        const Monitor::Answer &answer) {
   if (insertion_)
     return base::fail("another medium is being inserted");
+  if (undecided_ != 0)
+    return base::fail("QEMU has not yet answered whether it has taken the medium before this one");
   broker::Medium file{.drive = drive_of(arguments),
                       .format = qmp::string_member(arguments, "format").value_or("raw"),
                       .file = TRY(base::duplicate(medium))};
@@ -55,9 +53,9 @@ Result<> Media::insert(const std::string &arguments, const base::Fd &medium,
                          .format = file.format,
                          .vdev = {},
                          .answer = answer,
-                         .deadline = loop_.at(Deadline::after(plug_timeout), [this] {
+                         .deadline = loop_.at(Deadline::after(limits_.to_plug), [this] {
                            failed(base::format("the stub domain has not got it within {} s",
-                                               plug_timeout.count() / 1000));
+                                               limits_.to_plug.count() / 1000));
                          })};
   host_.insert_medium(std::move(file), [this, number](Result<std::string> vdev) {
     plugged(number, std::move(vdev));
@@ -84,18 +82,35 @@ void Media::there(const Result<> &there) {
 }
 
 void Media::ask_qemu() {
-  const Insertion &insertion = *insertion_;
   insertion_->asked = true;
-  insertion_->deadline.reset();
+  insertion_->deadline = loop_.at(Deadline::after(limits_.to_take), [this] { overdue(); });
+  const Insertion &insertion = *insertion_;
   std::string arguments =
       base::format(R"({{"id":{},"filename":"/dev/{}","format":{}}})", qmp::quoted(insertion.drive),
                    insertion.vdev, qmp::quoted(insertion.format));
-  auto sent = monitors_.ask("blockdev-change-medium", arguments, [this](const qmp::Reply &reply) {
-    if (insertion_)
-      reply.failed() ? failed(reply.error) : inserted();
-  });
+  auto sent = monitors_.ask(
+      "blockdev-change-medium", arguments,
+      [this, number = insertion.number](const qmp::Reply &reply) { answered(number, reply); });
   if (!sent)
     failed(sent.error().message());
+}
+
+void Media::answered(uint64_t number, const qmp::Reply &reply) {
+  if (insertion_ && insertion_->number == number)
+    return reply.failed() ? failed(reply.error) : inserted();
+  if (undecided_ != number)
+    return;
+  undecided_ = 0;
+  if (!reply.failed())
+    base::log_warning("QEMU has taken a medium late, after all");
+  host_.end_insertion(reply.failed() ? broker::Insertion::failed : broker::Insertion::taken,
+                      leaving());
+}
+
+// QEMU may be about to open the disk, or have it open, so it is not taken away.
+void Media::overdue() {
+  undecided_ = insertion_->number;
+  give_up(base::format("QEMU has not answered within {} s", limits_.to_take.count() / 1000));
 }
 
 void Media::inserted() {
@@ -129,6 +144,7 @@ broker::Done Media::leaving() {
 }
 
 void Media::abandon() {
+  undecided_ = 0;
   if (insertion_)
     give_up("the stub domain is going");
 }

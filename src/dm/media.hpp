@@ -5,6 +5,10 @@
 //     eject ─► QEMU lets go ─► answer; the disk is unplugged from the stub domain
 //     blockdev-change-medium, of a file that dom0 has passed with add-fd
 //           ─► a disk is plugged ─► linstub-init has it ─► QEMU takes it ─► answer
+//
+// Who asked has an answer in time, whatever the stub domain does. If QEMU is silent, the answer is
+// that it failed; but QEMU may take the medium yet, so its disk stays plugged, until QEMU says what
+// it has done, or goes.
 #pragma once
 
 #include "base/event_loop.hpp"
@@ -18,11 +22,17 @@
 
 namespace linstub::dm {
 
+// How long a medium may take. libxl waits for 10 s for an answer, others longer.
+struct MediaLimits {
+  base::Milliseconds to_plug{8'000};  // until the stub domain has it
+  base::Milliseconds to_take{10'000}; // and from then on, until QEMU has taken it
+};
+
 class Media {
 public:
   // All must outlive it.
-  Media(base::EventLoop &loop, broker::Host &host, Monitor &monitors)
-      : loop_(loop), host_(host), monitors_(monitors) {}
+  Media(base::EventLoop &loop, broker::Host &host, Monitor &monitors, MediaLimits limits = {})
+      : loop_(loop), host_(host), monitors_(monitors), limits_(limits) {}
 
   // QMP's commands eject and blockdev-change-medium, for QEMU in the stub domain. `answer` is
   // called once, now or later. `medium` is the file of dom0 to insert.
@@ -56,6 +66,8 @@ private:
                         const Monitor::Answer &answer);
   void plugged(uint64_t number, base::Result<std::string> vdev);
   void ask_qemu();
+  void answered(uint64_t number, const qmp::Reply &reply);
+  void overdue();
   void inserted();
   void failed(const std::string &why);
   void give_up(const std::string &why);
@@ -65,7 +77,9 @@ private:
   base::EventLoop &loop_;
   broker::Host &host_;
   Monitor &monitors_;
+  MediaLimits limits_;
   std::optional<Insertion> insertion_;
+  uint64_t undecided_ = 0; // the number of one that QEMU has not answered in time; 0: none
   uint64_t last_insertion_ = 0;
   size_t leaving_ = 0; // disks on their way out
   Waiters waiters_;

@@ -4,7 +4,6 @@
 #include "base/log.hpp"
 #include "dm/life.hpp"
 #include "dm/monitor_socket.hpp"
-#include "qmp/policy.hpp"
 
 namespace linstub::dm {
 namespace {
@@ -62,7 +61,7 @@ void Monitor::disconnect() {
 
 base::Result<> Monitor::ask(std::string_view name, std::string_view arguments,
                             qmp::ClientSession::Done done) {
-  owner_.before_qemu(name);
+  owner_.before_qemu(name, arguments);
   TRY(qemu_->execute(name, arguments, std::move(done)));
   flush();
   return {};
@@ -101,14 +100,10 @@ void Monitor::execute(MonitorSocket &socket, const qmp::Command &command) {
   case qmp::Action::answer:
     return owner_.execute(command, socket.take_received(), answer_to(socket, command));
   case qmp::Action::forward:
-    return forward(socket, command, rule.result);
-  case qmp::Action::after_pci:
-    return owner_.when_none_leaving([this, &socket, command, &rule, client = socket.session()] {
-      if (client.lock())
-        forward(socket, command, rule.result);
-    });
+  case qmp::Action::list_pci:
+    return forward(socket, command, rule);
   case qmp::Action::attach:
-    return attach(socket, command, rule.result);
+    return attach(socket, command, rule);
   case qmp::Action::refuse:
     base::log_warning("QMP command {}: {}", command.name, rule.why);
     bool unknown = rule.command.empty();
@@ -129,12 +124,13 @@ Monitor::Answer Monitor::answer_to(MonitorSocket &socket, const qmp::Command &co
   };
 }
 
-void Monitor::attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape) {
+void Monitor::attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Rule &rule) {
   std::string id = qmp::string_member(command.arguments, "id").value_or("");
   // What QEMU does not take, or nobody waits for any more, is given back.
   auto after = [this, id](bool succeeded, bool client_there) {
     if (!succeeded)
       return owner_.give_back(id);
+    owner_.taken(id);
     if (client_there)
       return;
     base::log_warning("who asked for device {} has given up waiting: it is removed again", id);
@@ -142,7 +138,7 @@ void Monitor::attach(MonitorSocket &socket, const qmp::Command &command, const q
                     [](const qmp::Reply &) {}); // DEVICE_DELETED gives it back
     base::log_failure(sent);
   };
-  owner_.attach(command.arguments, [this, &socket, command, shape, after, id,
+  owner_.attach(command.arguments, [this, &socket, command, &rule, after, id,
                                     client = socket.session()](const base::Result<> &ready) {
     auto session = client.lock();
     if (!session && ready)
@@ -151,17 +147,17 @@ void Monitor::attach(MonitorSocket &socket, const qmp::Command &command, const q
       return;
     if (ready) {
       // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): a std::function owns it
-      return forward(socket, command, shape, after);
+      return forward(socket, command, rule, after);
     }
     base::log_failure(ready);
     answer_to(socket, command)(std::unexpected(ready.error()));
   });
 }
 
-void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
+void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Rule &rule,
                       After after) {
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): as above
-  auto done = [&socket, command, shape, after = std::move(after), client = socket.session(),
+  auto done = [this, &socket, command, &rule, after = std::move(after), client = socket.session(),
                answer = answer_to(socket, command)](const qmp::Reply &reply) {
     auto session = client.lock();
     if (after)
@@ -172,7 +168,11 @@ void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const 
       session->fail(command, reply.error_class, reply.error);
       return socket.flush();
     }
-    auto right = qmp::check_shape(reply.result, shape);
+    auto right = qmp::check_shape(reply.result, rule.result);
+    if (right && rule.action == qmp::Action::list_pci)
+      return owner_.settle(reply.result, [answer, result = reply.result](base::Result<> settled) {
+        answer(settled.transform([&] { return result; }));
+      });
     if (right)
       return answer(reply.result);
     base::log_error("QEMU's reply to {}: {}", command.name, right.error().message());

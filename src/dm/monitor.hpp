@@ -9,6 +9,7 @@
 #include "dm/log_budget.hpp"
 #include "dm/paced_credit.hpp"
 #include "plan/plan.hpp"
+#include "qmp/policy.hpp"
 #include "qmp/session.hpp"
 
 #include <functional>
@@ -29,15 +30,18 @@ public:
     // A command that linstub-dm itself does. `received` is a descriptor that came with it, if one
     // did.
     std::function<void(const qmp::Command &command, base::Fd received, Answer answer)> execute;
-    std::function<void(std::string_view command)> before_qemu; // it is about to be asked that
-    std::function<void()> on_ready;                            // QEMU has greeted
-    std::function<void(const std::string &why)> on_broken;     // QEMU breaks the protocol
+    // It is about to be asked that; arguments are JSON, as in qmp::Command.
+    std::function<void(std::string_view command, std::string_view arguments)> before_qemu;
+    std::function<void()> on_ready;                        // QEMU has greeted
+    std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
     // PCI devices (pci/pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments;
-    // after it has let go of the one with that id; and to be told when none is on its way back.
+    // after it has done so, or has let go of the one with that id; and before its list of them is
+    // passed on.
     std::function<void(const std::string &arguments, std::function<void(base::Result<>)> done)>
         attach;
+    std::function<void(const std::string &id)> taken;
     std::function<void(const std::string &id)> give_back;
-    std::function<void(std::function<void()> then)> when_none_leaving;
+    std::function<void(const std::string &listed, std::function<void(base::Result<>)> then)> settle;
   };
   // Opens the sockets. Clients wait until QEMU has greeted.
   static base::Result<std::unique_ptr<Monitor>>
@@ -70,9 +74,9 @@ private:
   void execute(MonitorSocket &socket, const qmp::Command &command);
   static Answer answer_to(MonitorSocket &socket, const qmp::Command &command);
   using After = std::function<void(bool succeeded, bool client_there)>;
-  void forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape,
+  void forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Rule &rule,
                After after = nullptr);
-  void attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Shape &shape);
+  void attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Rule &rule);
   void flush();
 
   base::EventLoop &loop_;

@@ -15,9 +15,9 @@ using base::Result;
 // libxl gives each QMP command 10 s.
 constexpr Milliseconds save_timeout{9'000};
 
-constexpr std::string_view herald_of_save = "query-cpus-fast";
+constexpr std::string_view herald_of_save = "xen-set-global-dirty-log";
 
-bool was_abandoned(const Result<disk::StateFile> &state) {
+bool was_abandoned(const Result<SavedState> &state) {
   return !state && state.error().code() == ECANCELED;
 }
 
@@ -30,19 +30,17 @@ StateSave::Context Saver::save_context() const {
           .host = context_.host};
 }
 
-void Saver::before_command(std::string_view command) {
-  if (command == herald_of_save)
-    expect();
+bool Saver::serves() const {
+  return context_.life.phase == Phase::serving && context_.link.channel() != nullptr;
 }
 
-void Saver::guest_is_suspended(bool suspended) {
-  if (!std::exchange(suspended_, suspended) && suspended)
-    expect();
-}
-
-void Saver::expect() {
-  if (context_.life.phase == Phase::serving && context_.link.channel() != nullptr)
+void Saver::before_command(std::string_view command, std::string_view arguments) {
+  if (command != herald_of_save || !serves())
+    return;
+  if (qmp::bool_member(arguments, "enable").value_or(false))
     mover_.expect(save_context(), [] {});
+  else
+    mover_.stop_expecting();
 }
 
 void Saver::save_for_toolstack(const qmp::Command &command, const base::Fd &target,
@@ -61,35 +59,33 @@ void Saver::save_for_toolstack(const qmp::Command &command, const base::Fd &targ
 void Saver::begin_for_toolstack(SaveFor purpose, Deadline deadline,
                                 const std::shared_ptr<base::Fd> &target,
                                 const Monitor::Answer &answer) {
-  if (context_.life.phase != Phase::serving || context_.link.channel() == nullptr)
+  if (!serves())
     return answer(base::fail("{}", being_replaced));
   context_.link.wake();
-  auto started = mover_.save(save_context(), purpose, deadline, [this, target, answer](auto state) {
-    saved_for_toolstack(std::move(state), *target, answer);
-  });
+  auto started = mover_.save(
+      save_context(), purpose, deadline,
+      [this, answer](const Result<SavedState> &state) { saved_for_toolstack(state, answer); },
+      disk::StateCopy::Target{.file = std::move(*target), .form = context_.form});
   if (!started)
     answer(std::unexpected(std::move(started).error()));
 }
 
-void Saver::saved_for_toolstack(Result<disk::StateFile> state, const base::Fd &target,
-                                const Monitor::Answer &answer) {
+void Saver::saved_for_toolstack(const Result<SavedState> &state, const Monitor::Answer &answer) {
   const bool abandoned = was_abandoned(state);
-  Result<uint64_t> copied =
-      state ? state->copy_to(target) : std::unexpected(std::move(state).error());
-  if (copied) {
-    base::log_info("the state of the device model is saved: {} bytes", *copied);
+  if (state) {
+    base::log_info("the state of the device model is saved: {} bytes", state->length);
     answer("{}");
   } else {
-    base::log_error("save the state of the device model: {}", copied.error().message());
+    base::log_error("save the state of the device model: {}", state.error().message());
     if (!abandoned)
-      failed_(copied.error().message());
-    answer(std::unexpected(copied.error()));
+      failed_(state.error().message());
+    answer(std::unexpected(state.error()));
   }
   if (abandoned || !context_.link.stub())
     return;
   // The guest is suspended: so is its device model, when the disk has gone, until somebody asks
   // something of it.
-  if (copied)
+  if (state)
     context_.link.let_rest();
   mover_.detach([this, stub = context_.link.stub()] {
     if (context_.life.phase == Phase::serving && context_.link.stub() == stub)
@@ -103,12 +99,12 @@ void Saver::prepare_for_upgrade(std::function<void()> ready) {
 
 Result<> Saver::save_for_upgrade(Deadline deadline, Saved done) {
   return mover_.save(save_context(), SaveFor::elsewhere, deadline,
-                     [this, done = std::move(done)](Result<disk::StateFile> state) {
+                     [this, done = std::move(done)](Result<SavedState> state) {
                        if (was_abandoned(state))
                          return;
                        auto length =
-                           state.and_then([](const disk::StateFile &file) { return file.check(); });
-                       if (length)
+                           state.transform([](const SavedState &saved) { return saved.length; });
+                       if (state)
                          keep();
                        else if (context_.link.stub())
                          mover_.detach([] {});

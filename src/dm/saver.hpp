@@ -23,6 +23,7 @@ public:
     const Life &life;
     StubLink &link;
     Monitor &monitors;
+    disk::SavedForm form = disk::SavedForm::marked; // of what a toolstack is given
   };
 
   // All in the context must outlive it. `failed` is told why a save for the toolstack has failed.
@@ -32,11 +33,13 @@ public:
   // --- Save
   // ---------------------------------------------------------------------------------------
 
-  // A first sign of a save: prepares for one, since plugging a disk takes longer than moving the
-  // state. Signs are the command query-cpus-fast, which libxl asks at the beginning of each save
-  // and migration and seldom else, and the suspension of the guest.
-  void before_command(std::string_view command);
-  void guest_is_suspended(bool suspended);
+  // A command on its way to QEMU, which may be the sign of a save: then the disk is plugged, for
+  // that takes longer than to move the state. The sign is that QEMU shall log which pages of the
+  // guest it dirties (xen-set-global-dirty-log): libxl asks for it first in each save and migration
+  // of an HVM guest, and never else, and takes it back at the end (xg_sr_save_x86_hvm.c: setup and
+  // cleanup). It comes from dom0 only. Other signs are none: that the guest is suspended, a guest
+  // can bring about itself; and a question for its CPUs comes also of `xl list -l`.
+  void before_command(std::string_view command, std::string_view arguments);
 
   // QMP's xen-save-devices-state: `target` is the file of dom0 that libxl has passed. `answer` is
   // called once.
@@ -72,19 +75,17 @@ public:
   void abandon() { mover_.abandon(); }
 
 private:
-  void expect();
+  [[nodiscard]] bool serves() const;
   void keep();
   void begin_for_toolstack(SaveFor purpose, base::Deadline deadline,
                            const std::shared_ptr<base::Fd> &target, const Monitor::Answer &answer);
-  void saved_for_toolstack(base::Result<disk::StateFile> state, const base::Fd &target,
-                           const Monitor::Answer &answer);
+  void saved_for_toolstack(const base::Result<SavedState> &state, const Monitor::Answer &answer);
   [[nodiscard]] StateSave::Context save_context() const;
 
   Context context_;
   std::function<void(const std::string &why)> failed_;
   StateMover mover_;
-  bool suspended_ = false; // the guest
-  bool kept_ = false;      // a state for the next stub domain: until QEMU has it
+  bool kept_ = false; // a state for the next stub domain: until QEMU has it
 };
 
 } // namespace linstub::dm

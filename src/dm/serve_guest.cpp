@@ -2,7 +2,7 @@
 #include "dm/serve_guest.hpp"
 
 #include "base/log.hpp"
-#include "broker/keeper.hpp"
+#include "broker/kept_keeper.hpp"
 #include "broker/server.hpp"
 #include "dm/model_process.hpp"
 
@@ -13,40 +13,13 @@ namespace {
 
 using base::Result;
 using broker::Keeper;
+using broker::KeptKeeper;
 
-// The keeper, and its successor: one that is gone, whoever ended it, is replaced.
-class Keepers {
-public:
-  Keepers(base::EventLoop &loop, xen::DomId guest, Keeper first)
-      : loop_(loop), guest_(guest), keeper_(std::move(first)) {}
+// Whether a stub domain is left, perhaps.
+enum class Left : uint8_t { nothing, something };
 
-  Result<> watch() {
-    watch_ = TRY(loop_.watch(keeper_.pidfd().get(), EPOLLIN, [this](uint32_t) {
-      base::log_warning("the keeper has ended: starting another one");
-      watch_.reset();
-      auto next = Keeper::start(guest_, broker::stubdom_program);
-      if (!next)
-        return base::log_failure(next);
-      keeper_ = std::move(*next);
-      base::log_failure(watch());
-    }));
-    return {};
-  }
-  [[nodiscard]] int pipe() const { return keeper_.pipe(); }
-  void dismiss() {
-    watch_.reset();
-    keeper_.dismiss();
-  }
-
-private:
-  base::EventLoop &loop_;
-  xen::DomId guest_;
-  Keeper keeper_;
-  base::EventLoop::Handle watch_;
-};
-
-Result<> serve(base::EventLoop &loop, Keepers &keepers, plan::Plan &plan, manifest::Image image,
-               xen::Control &control, run::Status &status) {
+Result<> serve(base::EventLoop &loop, KeptKeeper &keeper, plan::Plan &plan, manifest::Image image,
+               xen::Control &control, run::Status &status, Left &left) {
   auto [ours, theirs] = TRY(broker::MessageSocket::make_pair());
   ModelProcess model = TRY(ModelProcess::start(plan, std::move(theirs)));
   status.model_pid = model.pid();
@@ -56,14 +29,15 @@ Result<> serve(base::EventLoop &loop, Keepers &keepers, plan::Plan &plan, manife
                                           .xenstore = xenstore,
                                           .plan = plan,
                                           .status = status,
-                                          .keeper_pipe = [&] { return keepers.pipe(); }},
+                                          .keeper_pipe = [&] { return keeper.pipe(); }},
                                          std::move(image), std::move(ours)));
   auto signals = TRY(loop.on_signals({SIGTERM, SIGHUP, SIGINT}, [&](int signal) {
     base::log_info("asked to end by signal {}", signal);
     server->end_asked();
   }));
-  TRY(loop.run());
-  return server->outcome();
+  Result<> served = loop.run();
+  left = server->nothing_left() ? Left::nothing : Left::something;
+  return served ? server->outcome() : served;
 }
 
 } // namespace
@@ -74,10 +48,12 @@ Result<> serve_guest(plan::Plan plan, manifest::Image image, xen::Control &contr
   // A fork, as is the device model process: before there is much to inherit.
   Keeper keeper = TRY(Keeper::start(*plan.guest, broker::stubdom_program));
   auto loop = TRY(base::EventLoop::create());
-  Keepers keepers(*loop, *plan.guest, std::move(keeper));
-  TRY(keepers.watch());
-  Result<> served = serve(*loop, keepers, plan, std::move(image), control, status);
-  keepers.dismiss();
+  KeptKeeper kept(*loop, *plan.guest, std::move(keeper));
+  TRY(kept.keep());
+  Left left = Left::nothing;
+  Result<> served = serve(*loop, kept, plan, std::move(image), control, status, left);
+  if (left == Left::nothing) // else the keeper looks as soon as this process has ended
+    kept.dismiss();
   remove_sockets(plan);
   return served;
 }

@@ -8,7 +8,8 @@
 namespace linstub::dm {
 namespace {
 
-// Between the first sign of a save and the request.
+// Between the sign of a save and the request. A live migration copies the guest's memory first, and
+// may take longer: then the disk is plugged again when the state is asked for.
 constexpr base::Milliseconds expectation_timeout{60'000};
 
 } // namespace
@@ -23,35 +24,42 @@ void StateMover::expect(const StateSave::Context &context, StateSave::Ready read
       base::log_warning("prepare a save: {}", plugging.error().message());
       return ready();
     }
-    expectation_ = loop_.at(base::Deadline::after(expectation_timeout), [this] {
-      save_.reset();
-      detach([this] { tell_ready(); });
-    });
+    expectation_ =
+        loop_.at(base::Deadline::after(expectation_timeout), [this] { stop_expecting(); });
   }
   ready_.push_back(std::move(ready));
+}
+
+void StateMover::stop_expecting() {
+  if (busy() || !save_)
+    return;
+  expectation_.reset();
+  save_.reset();
+  detach([this] { tell_ready(); });
 }
 
 base::Result<> StateMover::plug(const StateSave::Context &context) {
   save_ = TRY(StateSave::start(
       context, [this] { tell_ready(); },
-      [this](base::Result<disk::StateFile> state) { plugged(std::move(state)); }));
+      [this](base::Result<SavedState> state) { plugged(std::move(state)); }));
   return {};
 }
 
 base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
-                                base::Deadline deadline, StateSave::Done done) {
+                                base::Deadline deadline, StateSave::Done done,
+                                StateSave::Target target) {
   if (busy())
     return base::fail("the state of the device model is being moved already");
   if (!save_)
     TRY(plug(context));
   expectation_.reset();
   wanted_ = std::move(done);
-  save_->save(purpose, deadline);
+  save_->save(purpose, deadline, std::move(target));
   return {};
 }
 
 // What a save has come to, or the preparation of one.
-void StateMover::plugged(base::Result<disk::StateFile> state) {
+void StateMover::plugged(base::Result<SavedState> state) {
   save_.reset();
   expectation_.reset();
   if (auto wanted = std::exchange(wanted_, {})) {

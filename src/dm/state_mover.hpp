@@ -16,16 +16,19 @@ public:
   // A save, or the detaching after it, is under way.
   [[nodiscard]] bool busy() const { return wanted_ || detaching_; }
 
-  // A save is likely to come soon: plugs the disk, and takes it away again if none comes. `ready`
-  // is called, now or later, when a save would begin at once, or there is no hope of that. Does
-  // nothing else while busy().
+  // A save will come: plugs the disk, and takes it away again if none comes within a minute.
+  // `ready` is called, now or later, when a save would begin at once, or there is no hope of that.
+  // Does nothing else while busy().
   void expect(const StateSave::Context &context, StateSave::Ready ready);
+
+  // None will come: takes the disk of an expect() away from the stub domain.
+  void stop_expecting();
 
   // `done` is called once, from the event loop; the disk is plugged then, in every outcome:
   // detach() is due. If the save was abandoned, the error has code ECANCELED, `done` is called from
-  // inside abandon(), and nothing is due. Fails while busy().
+  // inside abandon(), and nothing is due. The rest as in StateSave::save(). Fails while busy().
   base::Result<> save(StateSave::Context context, SaveFor purpose, base::Deadline deadline,
-                      StateSave::Done done);
+                      StateSave::Done done, StateSave::Target target = {});
 
   // Takes the state disk away from a stub domain, used or not; none being there is no error. `done`
   // is called when it has gone, or cannot be made to go, which is logged. Nothing else can be done
@@ -44,7 +47,7 @@ public:
 
 private:
   base::Result<> plug(const StateSave::Context &context);
-  void plugged(base::Result<disk::StateFile> state);
+  void plugged(base::Result<SavedState> state);
   void tell_ready();
   void detached(const base::Result<> &result, const std::function<void()> &done);
   void tell_idle();

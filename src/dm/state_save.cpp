@@ -29,10 +29,12 @@ void StateSave::plugged(base::Result<base::Fd> file) {
   ask_if_ready();
 }
 
-void StateSave::save(SaveFor purpose, base::Deadline deadline) {
+void StateSave::save(SaveFor purpose, base::Deadline deadline, Target target) {
   purpose_ = purpose;
+  target_ = std::move(target);
   deadline_ = context_.loop.at(deadline, [this] {
-    finish(base::fail("the stub domain has not saved QEMU's state in time"));
+    finish(copy_ ? base::fail("QEMU's state could not be copied in time")
+                 : base::fail("the stub domain has not saved QEMU's state in time"));
   });
   if (ready())
     ask();
@@ -62,7 +64,7 @@ void StateSave::ask() {
                                         replied(reply);
                                     });
   if (!sent)
-    finish(sent);
+    finish(std::unexpected(std::move(sent).error()));
 }
 
 void StateSave::replied(const qmp::Reply &reply) {
@@ -74,14 +76,14 @@ void StateSave::replied(const qmp::Reply &reply) {
     return;
   }
   replied_ = true;
-  finish_if_complete();
+  copy_if_complete();
 }
 
 void StateSave::on_data(std::span<const std::byte> bytes) {
   if (committed_ || !file_ || bytes.size() != 1 || bytes[0] != wire::committed)
     return finish(base::fail("the stub domain breaks the protocol of saving"));
   committed_ = true;
-  finish_if_complete();
+  copy_if_complete();
 }
 
 void StateSave::on_close(std::string_view reason) {
@@ -91,20 +93,24 @@ void StateSave::on_close(std::string_view reason) {
                       base::printable(reason, wire::longest_reason)));
 }
 
-void StateSave::finish_if_complete() {
+void StateSave::copy_if_complete() {
   if (committed_ && replied_)
-    finish({});
+    copy_ = disk::StateCopy::start(
+        context_.loop, *file_, std::move(target_),
+        [this](base::Result<uint64_t> length) { finish(std::move(length)); });
 }
 
-void StateSave::finish(base::Result<> result) {
+void StateSave::finish(base::Result<uint64_t> length) {
   if (!done_)
     return;
   deadline_.reset();
   alive_.reset();
+  copy_.reset();
   // Not from here: a stream or a reply may be in the middle of its call.
-  finish_ = context_.loop.soon([this, result = std::move(result), done = std::exchange(done_, {})] {
+  finish_ = context_.loop.soon([this, length = std::move(length), done = std::exchange(done_, {})] {
     auto call = done;
-    result ? call(std::move(*file_)) : call(std::unexpected(result.error()));
+    length ? call(SavedState{.file = std::move(*file_), .length = *length})
+           : call(std::unexpected(length.error()));
   });
 }
 

@@ -3,14 +3,15 @@
 // disk that is plugged for it.
 //
 //     plug the disk ─► linstub-init is ready ┐
-//                                   save() ──┴─► QEMU saves ─┬► QEMU says so ──────────┬► done
-//                                                            └► the record is written ─┘
-//
+//                                   save() ──┴─► QEMU saves ─┬► QEMU says so ──────────┬► copied
+//                                                            └► the record is written ─┘    │
+//                                                                                    done ◄─┘
 // The disk can be plugged before it is known that there will be a save: it is most of the work.
 #pragma once
 
 #include "base/event_loop.hpp"
 #include "broker/host.hpp"
+#include "disk/state_copy.hpp"
 #include "disk/state_file.hpp"
 #include "dm/channel.hpp"
 #include "dm/monitor.hpp"
@@ -27,10 +28,17 @@ enum class SaveFor : uint8_t {
   snapshot,  // keeps them
 };
 
+// What a save has come to: a file whose state was found whole.
+struct SavedState {
+  disk::StateFile file;
+  uint64_t length = 0; // of QEMU's bytes
+};
+
 class StateSave final : public Channel::Stream {
 public:
   using Ready = std::function<void()>;
-  using Done = std::function<void(base::Result<disk::StateFile> state)>;
+  using Done = std::function<void(base::Result<SavedState> state)>;
+  using Target = std::optional<disk::StateCopy::Target>;
   struct Context {
     base::EventLoop &loop;
     Channel &channel;
@@ -50,8 +58,8 @@ public:
   // Whether a save would begin at once.
   [[nodiscard]] bool ready() const { return accepted_ && file_; }
 
-  // Once.
-  void save(SaveFor purpose, base::Deadline deadline);
+  // Once. The deadline is for all of it, to the last byte of the copy to `target`, if there is one.
+  void save(SaveFor purpose, base::Deadline deadline, Target target = {});
 
 private:
   StateSave(Context context, Ready ready, Done done)
@@ -65,8 +73,8 @@ private:
   void on_credit() override {}
   void on_close(std::string_view reason) override;
   void replied(const qmp::Reply &reply);
-  void finish_if_complete();
-  void finish(base::Result<> result);
+  void copy_if_complete();
+  void finish(base::Result<uint64_t> length);
 
   Context context_;
   std::optional<SaveFor> purpose_;      // none before save()
@@ -77,6 +85,8 @@ private:
   bool accepted_ = false;
   bool committed_ = false;
   bool replied_ = false;
+  Target target_;
+  std::unique_ptr<disk::StateCopy> copy_;                 // of file_
   std::shared_ptr<int> alive_ = std::make_shared<int>(0); // for a reply that comes too late
   base::EventLoop::Handle deadline_;
   base::EventLoop::Handle finish_;

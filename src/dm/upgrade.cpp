@@ -28,17 +28,26 @@ Nobody nobody;
 } // namespace
 
 void Upgrade::asked() {
-  if (context_.life.phase != Phase::serving || owner_.busy())
-    return context_.host.tell_upgrade(
-        {.kind = run::ControlReply::Kind::error,
-         .text =
-             base::format("the device model is busy ({}): try again", phase_text(context_.life))});
+  if (context_.life.phase != Phase::serving || context_.life.reset_asked || owner_.busy())
+    return refuse(
+        base::format("the device model is busy ({}): try again", phase_text(context_.life)));
   owner_.happened(Event::upgrade_asked, {});
+}
+
+void Upgrade::reset_asked() {
+  if (is_over(context_.life.phase) || !guest_has_run(context_.life))
+    return refuse(base::format("there is no guest that could be reset: its device model is {}",
+                               phase_text(context_.life)));
+  owner_.happened(Event::reset_asked, {});
+}
+
+void Upgrade::refuse(std::string why) {
+  context_.host.tell_upgrade({.kind = run::ControlReply::Kind::error, .text = std::move(why)});
 }
 
 Result<> Upgrade::save_state() {
   context_.saver.prepare_for_upgrade([this] {
-    if (context_.life.phase == Phase::saving)
+    if (context_.life.phase == Phase::saving && !context_.life.reset_asked)
       hold_and_save();
   });
   return {};
@@ -111,6 +120,30 @@ void Upgrade::tell_fallback(const std::string &why) {
   tell(base::format("the new stub domain has failed ({}); going back to the old image", why));
 }
 
+void Upgrade::reset_guest() {
+  tell("shutting the guest down");
+  context_.host.reset_guest([this](const Result<bool> &crashed) {
+    if (!crashed)
+      return owner_.happened(Event::stub_failed, crashed.error().message());
+    crashed_ = *crashed;
+    if (crashed_)
+      tell("the guest waits for its device model: it is crashed");
+    owner_.happened(Event::guest_reset, {});
+  });
+}
+
+// The stub domain is proved to be gone by now.
+void Upgrade::tell_reset() {
+  std::string text = base::format(
+      "guest {} {}, and its stub domain is removed: whether both are made anew, {} in the guest's "
+      "configuration decides",
+      context_.name,
+      crashed_ ? "did not shut down and was crashed" : "has shut down for a reboot",
+      crashed_ ? "on_crash" : "on_reboot");
+  base::log_info("{}", text);
+  context_.host.tell_upgrade({.kind = run::ControlReply::Kind::done, .text = std::move(text)});
+}
+
 void Upgrade::tell_failed(const std::string &why) {
   std::string text = base::format("guest {} was not upgraded: {}", context_.name,
                                   why.empty() ? "it has ended" : why);
@@ -118,7 +151,7 @@ void Upgrade::tell_failed(const std::string &why) {
     text += "; it runs on, with the image that it had";
   else if (context_.life.outcome == Outcome::failure)
     text += "; it has crashed, since it has no device model any more";
-  context_.host.tell_upgrade({.kind = run::ControlReply::Kind::error, .text = std::move(text)});
+  refuse(std::move(text));
 }
 
 void Upgrade::tell(std::string progress) {

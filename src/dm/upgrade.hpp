@@ -4,6 +4,7 @@
 //
 //     asked ─► save_state ─► retire_qemu ─► tell_fallback, maybe ─► resume_guest ─►
 //     tell_done or tell_failed
+//     reset_asked ─► reset_guest ─► tell_reset
 #pragma once
 
 #include "base/event_loop.hpp"
@@ -41,6 +42,8 @@ public:
   // Somebody has asked for it: tells upgrade_asked, or refuses.
   void asked();
 
+  void reset_asked();
+
   // Pauses the guest and saves QEMU's state: tells state_saved or save_failed.
   base::Result<> save_state();
 
@@ -53,24 +56,30 @@ public:
   // The guest runs again, if it was paused.
   void resume_guest() { context_.host.release_guest(); }
 
+  // Has the guest shut down for a reboot; or, if that waits for its device model, crash. Then tells
+  // guest_reset.
+  void reset_guest();
+
   // To whoever asked.
   void tell_done() { context_.host.upgrade_done(); }
   void tell_failed(const std::string &why);
+  void tell_reset();
 
   // The stub domain is going: no wait for it counts any more.
   void stop_waiting() { deadline_.reset(); }
 
 private:
   void hold_and_save();
-  void stop_and_save();
   void ask_in_turn(std::vector<std::string> commands, const std::function<void()> &then);
   void save();
   void saved(base::Result<uint64_t> length);
   void tell(std::string progress);
+  void refuse(std::string why);
 
   Context context_;
   Owner owner_;
   base::EventLoop::Handle deadline_; // of QEMU's answer, or of its end
+  bool crashed_ = false;             // the guest, since it could not shut down
 };
 
 } // namespace linstub::dm

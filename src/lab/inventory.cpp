@@ -11,7 +11,8 @@ namespace {
 // status of a guest that failed, which `linstub status` shows until the guest starts again.
 constexpr const char *script = R"(
 xl list | awk 'NR > 1 { print "domain " $1 }'
-losetup -a | sed 's/.*(\(.*\))/loop \1/'
+losetup -a | sed 's/^[^(]*(\(.*\))$/loop \1/'
+awk '{ print "mount " $2 }' /proc/mounts | grep -E '^mount (/run/|/var/lib/xen)' | grep -Ev '^mount /run/(user|credentials)/'
 ls /sys/class/net | grep -E '^(vif|tap)' | sed 's/^/interface /'
 for d in /local/domain /vm /libxl /local/domain/0/device-model \
          /local/domain/0/backend/vbd /local/domain/0/backend/vif /local/domain/0/backend/console \

@@ -15,7 +15,7 @@ namespace linstub::lab {
 class Inventory {
 public:
   // Domains, loop devices, vifs and taps, xenstore directories of domains, backends and device
-  // models, processes of guests, sockets and files below /run.
+  // models, processes of guests, sockets, files and mounts below /run.
   static base::Result<Inventory> take(const Host &host);
 
   // From the lines that take() gets: "kind what".

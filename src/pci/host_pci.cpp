@@ -3,11 +3,13 @@
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "pci/page_sharing.hpp"
 #include "xen/domid.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <climits>
@@ -20,7 +22,8 @@ using base::Result;
 
 constexpr uint64_t page = 4096;
 constexpr size_t longest_text = 4096;
-constexpr size_t registers = 7; // six base address registers and the ROM's
+constexpr size_t longest_iomem = size_t{1} << 20; // some 60 bytes for each range of each device
+constexpr size_t registers = 7;                   // six base address registers and the ROM's
 
 // Flags of a resource (Linux's ioport.h).
 constexpr uint64_t flag_ports = 0x100;
@@ -196,7 +199,20 @@ Result<HostPci> HostPciBus::find(const xen::PciAddress &address) const {
     return fail("PCI device {} is not assignable: xen-pciback does not hold it (xl "
                 "pci-assignable-add {})",
                 xen::text(address), xen::text(address));
+  TRY(check_pages(device).transform_error(base::doing("PCI device {}", xen::text(address))));
   return device;
+}
+
+Result<> HostPciBus::check_pages(const HostPci &device) const {
+  auto whole = [](const PciRange &range) {
+    return range.space != PciSpace::memory || fills_its_pages(range);
+  };
+  if (std::ranges::all_of(device.ranges, whole))
+    return {};
+  const std::string iomem = TRY(base::read_file(iomem_, longest_iomem));
+  for (const PciRange &range : device.ranges)
+    TRY(check_pages_unshared(iomem, device.address, range));
+  return {};
 }
 
 Result<PciInterrupt> HostPciBus::interrupt(const xen::PciAddress &address) const {

@@ -58,11 +58,13 @@ bool lists_pci(std::string_view list, const xen::PciAddress &address, char betwe
 
 class HostPciBus {
 public:
-  HostPciBus() : HostPciBus("/sys") {}
-  explicit HostPciBus(std::string sysfs) : sysfs_(std::move(sysfs)) {}
+  HostPciBus() : HostPciBus("/sys", "/proc/iomem") {}
+  HostPciBus(std::string sysfs, std::string iomem)
+      : sysfs_(std::move(sysfs)), iomem_(std::move(iomem)) {}
 
   // What the device has. The error says so if there is no such device, if xen-pciback does not
-  // hold it, or if it cannot be passed through.
+  // hold it, or if it cannot be passed through: one of its pages may have something else in it
+  // (page_sharing.hpp).
   [[nodiscard]] base::Result<HostPci> find(const xen::PciAddress &address) const;
 
   // What it has, whoever holds it.
@@ -86,8 +88,10 @@ private:
   [[nodiscard]] base::Result<std::string> text(const xen::PciAddress &address,
                                                std::string_view name) const;
   [[nodiscard]] std::string pciback(std::string_view name) const;
+  [[nodiscard]] base::Result<> check_pages(const HostPci &device) const;
 
   std::string sysfs_;
+  std::string iomem_;
 };
 
 } // namespace linstub::pci

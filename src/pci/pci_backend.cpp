@@ -22,9 +22,7 @@ constexpr std::array<const char *, 5> device_nodes{"state", "key", "dev", "vdev"
 
 Result<XenbusState> read_state(xen::Xenstore &xenstore, const std::string &node) {
   auto text = TRY(xenstore.read_if_there(node, 16));
-  auto state = text ? xen::parse_number(*text, std::to_underlying(xen::last_xenbus_state))
-                    : Result<uint64_t>(0);
-  return static_cast<XenbusState>(state.value_or(0));
+  return text ? xen::parse_xenbus_state(*text) : XenbusState::unknown;
 }
 
 } // namespace

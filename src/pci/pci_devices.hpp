@@ -3,6 +3,15 @@
 // attached before QEMU hears of them, given back after QEMU has let go. What libxl does to the
 // guest itself (assign the device, grant the guest its permissions) stays libxl's.
 //
+// A device is the stub domain's before it is the guest's: libxl assigns it to the guest in
+// pci_add_dm_done() (libxl_pci.c), after QEMU has taken it. So it is quarantined first
+// (Control::quarantine): one that was hidden at boot (xen-pciback.hide=) would be in dom0's IOMMU
+// context still, and the stub domain could have it write to dom0's memory. Nothing here ever takes
+// it out of quarantine, and one that comes back from a guest goes there again by itself.
+//
+// A device that does not come back is stuck: it stays the stub domain's until that one has gone.
+// Nobody is told that it was detached, and no other is attached meanwhile.
+//
 // Nothing here blocks: what takes time is followed in xenstore.
 #pragma once
 
@@ -32,22 +41,37 @@ public:
                                                         xen::DomId stub, HostPciBus bus = {});
   PciDevices(const PciDevices &) = delete;
   PciDevices &operator=(const PciDevices &) = delete;
+  // Whoever waits still is answered with an error.
+  ~PciDevices();
 
   // Makes the device of QMP's device_add (its arguments as JSON) ready for QEMU; `done` is called
   // once, now or later from the event loop. libxl gives up after 10 s, so this does before.
   void attach(const std::string &arguments, Done done);
 
+  // QEMU has taken the device with that id.
+  void taken(const std::string &id);
+
   // QEMU did not take it, or has let go of the device with that id: gives it back.
   void give_back(const std::string &id);
 
-  // Calls `call` when no device is being given back any more: now, or later from the loop.
-  void when_none_leaving(std::function<void()> call);
+  // libxl takes a device for free when QMP's query-pci does not list it any more. `listed` is
+  // QEMU's answer to that; hostile. A device that QEMU had taken and that is not in it is given
+  // back. `then` is called when none is on its way back any more, now or later from the loop: with
+  // an error as long as one is stuck.
+  void settle(const std::string &listed, Done then);
+  // The same, with the ids of the devices that are in it.
+  void settle(const std::vector<std::string> &listed, Done then);
+
+  // Fails if the guest has a device that another stub domain in place of this one would not have.
+  [[nodiscard]] base::Result<> can_be_replaced() const;
 
 private:
   struct Device {
     HostPci host;
     std::string id; // of QMP; empty while nobody has asked for it
     bool attached = false;
+    bool taken = false; // by QEMU
+    bool stuck = false; // in the stub domain, which should have given it back
   };
   struct Change {
     PciStage stage{};
@@ -77,11 +101,17 @@ private:
   base::Result<PciFacts> facts();
   base::Result<bool> allow_interrupts();
   void act(PciNext what);
+  base::Result<> quarantine();
   base::Result<> connect();
   void undo(const std::string &why);
   void overdue();
   void finish_attach(const base::Result<> &result);
   void finish_leave(bool gone);
+  void freed(const xen::PciAddress &address);
+  [[nodiscard]] bool is_leaving(const xen::PciAddress &address) const;
+  void look_at_stuck();
+  [[nodiscard]] base::Result<> none_stuck() const;
+  void refuse_requests(const base::Result<> &why);
   void next_change();
   void answer(const xen::PciAddress &address, const base::Result<> &result);
   void drop_unwanted();
@@ -97,7 +127,8 @@ private:
   std::vector<Request> requests_;
   std::deque<xen::PciAddress> leaving_; // to be given back when the change of now is over
   std::unique_ptr<Change> change_;
-  std::vector<std::function<void()>> none_leaving_; // who waits for that
+  std::vector<Done> none_leaving_; // who waits for that
+  bool going_ = false;
   base::EventLoop::Handle watch_;
   base::EventLoop::Handle unwanted_timer_;
 };

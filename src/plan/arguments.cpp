@@ -341,6 +341,7 @@ Result<Plan> translate(std::span<const std::string> arguments, const Settings &s
     context.plan.name = base::format("guest-{}", *context.plan.guest);
   TRY(name_files(context.plan));
   TRY(name_nics(context));
+  protect_cd_drives(context.plan);
   return std::move(context.plan);
 }
 

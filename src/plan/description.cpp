@@ -44,6 +44,22 @@ Nic nic_from(const Json &json) {
           .mac = json.at("mac").get<std::string>()};
 }
 
+Json to_json(const xen::DomainLimits &limits) {
+  return {{"cpu-weight", limits.cpu_weight},
+          {"cpu-cap", limits.cpu_cap},
+          {"max-grant-frames", limits.max_grant_frames},
+          {"max-maptrack-frames", limits.max_maptrack_frames},
+          {"max-event-channels", limits.max_event_channels}};
+}
+
+xen::DomainLimits limits_from(const Json &json) {
+  return {.cpu_weight = json.at("cpu-weight").get<uint32_t>(),
+          .cpu_cap = json.at("cpu-cap").get<uint32_t>(),
+          .max_grant_frames = json.at("max-grant-frames").get<uint32_t>(),
+          .max_maptrack_frames = json.at("max-maptrack-frames").get<uint32_t>(),
+          .max_event_channels = json.at("max-event-channels").get<uint32_t>()};
+}
+
 template <class Item>
 Json list_to_json(const std::vector<Item> &items) {
   Json list = Json::array();
@@ -67,6 +83,7 @@ Description description_from(const Json &json) {
           .ramdisk = json.at("ramdisk").get<std::string>(),
           .command_line = json.at("command-line").get<std::string>(),
           .memory = json.at("memory").get<uint32_t>(),
+          .limits = limits_from(json.at("limits")),
           .log_level = json.at("log-level").get<std::string>(),
           .arguments = json.at("arguments").get<std::vector<std::string>>(),
           .disks = list_from<disk::Disk>(json.at("disks"), disk_from),
@@ -84,6 +101,7 @@ std::string encode(const Description &description) {
                {"ramdisk", description.ramdisk},
                {"command-line", description.command_line},
                {"memory", description.memory},
+               {"limits", to_json(description.limits)},
                {"log-level", description.log_level},
                {"arguments", description.arguments},
                {"disks", list_to_json(description.disks)},

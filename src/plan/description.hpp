@@ -27,6 +27,7 @@ struct Description {
   std::string ramdisk; // path
   std::string command_line;
   uint32_t memory = 0; // MiB
+  xen::DomainLimits limits;
   std::string log_level;
   std::vector<std::string> arguments; // QEMU's, without argv[0]
   std::vector<disk::Disk> disks;      // those of the copied files among them

@@ -20,6 +20,9 @@ using base::Result;
 // What else a -drive says of the disk that is in it.
 constexpr std::array<std::string_view, 3> medium_keys{"format", "cache", "aio"};
 
+// What no guest may write to, whatever is said of it.
+constexpr std::array<std::string_view, 2> cd_drives{"ide-cd", "scsi-cd"};
+
 // The place, among QEMU's options, of the first with a value of that kind that is wanted.
 template <class Value, class Wanted>
 std::optional<size_t> find_value(const Plan &plan, const Wanted &wanted) {
@@ -48,6 +51,47 @@ Result<size_t> find_cd_drive(const Plan &plan, std::string_view id) {
 
 std::optional<std::string> name_of(const std::optional<disk::Disk> &disk) {
   return disk ? std::optional(disk->vdev) : std::nullopt;
+}
+
+// QEMU's two names of one option of -drive. The words for yes and no are those of its
+// qapi_bool_parse() (qapi/qapi-util.c).
+constexpr std::array<std::string_view, 2> read_only_keys{"readonly", "read-only"};
+constexpr std::array<std::string_view, 4> yes{"on", "yes", "true", "y"};
+constexpr std::array<std::string_view, 4> no{"off", "no", "false", "n"};
+
+Result<bool> says_read_only(const wire::Options &options) {
+  std::optional<bool> said;
+  for (const auto &[key, value] : options.items()) {
+    if (!std::ranges::contains(read_only_keys, key))
+      continue;
+    const bool on = std::ranges::contains(yes, value.value_or(""));
+    if (!on && !std::ranges::contains(no, value.value_or("")))
+      return fail("{}={} is neither on nor off: who may write to a disk is not guessed", key,
+                  value.value_or(""));
+    if (said.value_or(on) != on)
+      return fail("it says that the disk is read-only, and that it is not");
+    said = on;
+  }
+  return said.value_or(false);
+}
+
+// For QEMU too: it could not open the disk for writing.
+void make_read_only(Drive &drive) {
+  drive.options.remove("read-only");
+  drive.options.set("readonly", "on");
+  if (drive.disk)
+    drive.disk->mode = disk::DiskMode::read_only;
+}
+
+Result<disk::Disk> disk_of(const wire::Options &options, const std::string &path, size_t number) {
+  if (!path.starts_with('/'))
+    return fail("the image \"{}\" is not an absolute path: images over a network protocol are not "
+                "served",
+                path);
+  return disk::Disk{.path = path,
+                    .vdev = TRY(xen::disk_name(number)),
+                    .format = TRY(disk::parse_format(options.get_or("format", "raw"))),
+                    .mode = disk::DiskMode::read_write};
 }
 
 // A name that can stand in /sys/class/net: the kernel's rule, and no more.
@@ -81,20 +125,30 @@ Result<Drive> translate_drive(std::string_view value, size_t number) {
     if (item.key.starts_with("children.") || item.key.starts_with("file.") || item.key == "driver")
       return fail("\"{}\" is not served: COLO replication is not supported", item.key);
   }
+  if (options.leader())
+    return fail("\"{}\" is not key=value", *options.leader());
+  const bool read_only = TRY(says_read_only(options)) || options.get("media") == "cdrom";
   auto path = options.get("file");
   options.remove("file");
-  if (!path || path->empty())
-    return Drive{.options = std::move(options), .disk = std::nullopt};
-  if (!path->starts_with('/'))
-    return fail("the image \"{}\" is not an absolute path: images over a network protocol are not "
-                "served",
-                *path);
-  bool read_only = options.get_or("readonly", "off") == "on";
-  disk::Disk disk{.path = *path,
-                  .vdev = TRY(xen::disk_name(number)),
-                  .format = TRY(disk::parse_format(options.get_or("format", "raw"))),
-                  .mode = read_only ? disk::DiskMode::read_only : disk::DiskMode::read_write};
-  return Drive{.options = std::move(options), .disk = std::move(disk)};
+  Drive drive{.options = std::move(options), .disk = std::nullopt};
+  if (path && !path->empty())
+    drive.disk = TRY(disk_of(drive.options, *path, number));
+  if (read_only)
+    make_read_only(drive);
+  return drive;
+}
+
+void protect_cd_drives(Plan &plan) {
+  for (const QemuOption &option : plan.qemu) {
+    const auto *device = std::get_if<Device>(&option.value);
+    if (!device || !std::ranges::contains(cd_drives, device->options.get_implied("driver")))
+      continue;
+    const auto name = device->options.get("drive");
+    auto drive = find_value<Drive>(
+        plan, [&](const wire::Options &options) { return name && options.get("id") == name; });
+    if (drive)
+      make_read_only(std::get<Drive>(plan.qemu[*drive].value));
+  }
 }
 
 std::vector<disk::Disk> disks_of(const Plan &plan) {

@@ -14,8 +14,12 @@ namespace linstub::plan {
 
 constexpr size_t most_nics = 8;
 
-// `number` is how many disks there are already.
+// `number` is how many disks there are already. A disk is writable unless the option says that it
+// is read-only, in a word that QEMU knows, or that it is a CD-ROM.
 base::Result<Drive> translate_drive(std::string_view value, size_t number);
+
+// Makes the media of the plan's CD-ROM drives read-only: for when all options are in it.
+void protect_cd_drives(Plan &plan);
 
 // The disks that are in a plan's drives.
 std::vector<disk::Disk> disks_of(const Plan &plan);

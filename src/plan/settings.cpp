@@ -2,6 +2,7 @@
 #include "plan/settings.hpp"
 
 #include "base/fd.hpp"
+#include "disk/disk_size.hpp"
 #include "wire/options.hpp"
 #include "xen/domid.hpp"
 
@@ -48,15 +49,83 @@ base::Result<> set_kernel_options(Settings &settings, std::string_view value) {
   return {};
 }
 
+// A number of [limits], and what Xen, or a stub domain with one disk and one NIC, leaves of it.
+struct Limit {
+  uint32_t xen::DomainLimits::*member;
+  uint32_t least;
+  uint32_t most;
+  std::string_view what;
+};
+constexpr uint32_t percent_of_its_cpu = 100; // it has one
+
+base::Result<> set_limit(Settings &settings, std::string_view value, const Limit &limit) {
+  auto number = xen::parse_number(value, limit.most);
+  if (!number || *number < limit.least)
+    return base::fail("\"{}\" is not {} from {} to {}", value, limit.what, limit.least, limit.most);
+  settings.limits.*limit.member = static_cast<uint32_t>(*number);
+  return {};
+}
+
+base::Result<> set_cpu_weight(Settings &settings, std::string_view value) {
+  return set_limit(settings, value,
+                   {&xen::DomainLimits::cpu_weight, 1, UINT16_MAX, "a scheduler's weight"});
+}
+
+base::Result<> set_cpu_cap(Settings &settings, std::string_view value) {
+  return set_limit(
+      settings, value,
+      {&xen::DomainLimits::cpu_cap, 0, percent_of_its_cpu, "a percentage of one CPU (0: no cap)"});
+}
+
+base::Result<> set_max_grant_frames(Settings &settings, std::string_view value) {
+  return set_limit(
+      settings, value,
+      {&xen::DomainLimits::max_grant_frames, 4, 1024, "a number of pages of 512 grants"});
+}
+
+base::Result<> set_max_maptrack_frames(Settings &settings, std::string_view value) {
+  return set_limit(
+      settings, value,
+      {&xen::DomainLimits::max_maptrack_frames, 0, 1024, "a number of pages of 256 mappings"});
+}
+
+base::Result<> set_max_event_channels(Settings &settings, std::string_view value) {
+  return set_limit(
+      settings, value,
+      {&xen::DomainLimits::max_event_channels, 64, 4095, "a number of event channels"});
+}
+
+constexpr std::string_view limits_table = "limits";
+
+base::Result<> set_portable_state(Settings &settings, std::string_view value) {
+  if (value != "yes" && value != "no")
+    return base::fail("\"{}\" is neither yes nor no", value);
+  settings.saved_form = value == "yes" ? disk::SavedForm::plain : disk::SavedForm::marked;
+  return {};
+}
+
+base::Result<> set_largest_disk(Settings &settings, std::string_view value) {
+  settings.largest_disk = TRY(disk::parse_size(value));
+  return {};
+}
+
 struct Key {
+  std::string_view table; // in the file; empty: in none
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 4> keys{{
-    {"image", set_image},
-    {"memory", set_memory},
-    {"log-level", set_log_level},
-    {"kernel-options", set_kernel_options},
+constexpr std::array<Key, 11> keys{{
+    {"", "image", set_image},
+    {"", "memory", set_memory},
+    {"", "log-level", set_log_level},
+    {"", "kernel-options", set_kernel_options},
+    {"", "portable-state", set_portable_state},
+    {"", "largest-disk", set_largest_disk},
+    {limits_table, "cpu-weight", set_cpu_weight},
+    {limits_table, "cpu-cap", set_cpu_cap},
+    {limits_table, "max-grant-frames", set_max_grant_frames},
+    {limits_table, "max-maptrack-frames", set_max_maptrack_frames},
+    {limits_table, "max-event-channels", set_max_event_channels},
 }};
 
 std::string known_keys() {
@@ -72,7 +141,27 @@ base::Result<std::string> text_of(const toml::node &node) {
     return *text;
   if (auto number = node.value_exact<int64_t>())
     return std::to_string(*number);
-  return base::fail("it is neither a string nor a number");
+  if (auto flag = node.value_exact<bool>())
+    return *flag ? "yes" : "no";
+  return base::fail("it is neither a string nor a number, true or false");
+}
+
+// All keys of one table; the file's own are in the table without a name.
+base::Result<> set_table(Settings &settings, std::string_view table, const toml::table &values) {
+  for (const auto &[name, node] : values) {
+    if (table.empty() && node.is_table() && name.str() == limits_table) {
+      TRY(set_table(settings, limits_table, *node.as_table()));
+      continue;
+    }
+    const auto *key = std::ranges::find(keys, name.str(), &Key::name);
+    if (key != keys.end() && key->table != table)
+      return base::fail("setting {} belongs {}", name.str(),
+                        key->table.empty() ? std::string("in no table: put it above the first one")
+                                           : base::format("in the table [{}]", key->table));
+    std::string value = TRY(text_of(node).transform_error(base::doing("{}", name.str())));
+    TRY(set(settings, name.str(), value));
+  }
+  return {};
 }
 
 } // namespace
@@ -104,10 +193,7 @@ base::Result<Settings> load_settings(const std::string &path) {
   if (!parsed)
     return base::fail("{}, line {}: {}", path, parsed.error().source().begin.line,
                       parsed.error().description());
-  for (const auto &[name, node] : parsed.table()) {
-    std::string value = TRY(text_of(node).transform_error(base::doing("{}: {}", path, name.str())));
-    TRY(set(settings, name.str(), value).transform_error(base::doing("{}", path)));
-  }
+  TRY(set_table(settings, {}, parsed.table()).transform_error(base::doing("{}", path)));
   return settings;
 }
 

@@ -3,11 +3,14 @@
 //
 //     device_model_args_hvm = [ "-linstub", "memory=96,log-level=debug" ]
 //
-// with the same keys. Unknown keys and bad values are refused with a sentence.
+// with the same keys: those of the file's table [limits], too, without the table's name. Unknown
+// keys and bad values are refused with a sentence.
 #pragma once
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "disk/saved_state.hpp"
+#include "xen/limits.hpp"
 
 #include <cstdint>
 #include <string>
@@ -20,6 +23,11 @@ struct Settings {
   uint32_t memory = 56;                        // MiB of the stub domain
   base::LogLevel log_level = base::LogLevel::info;
   std::string kernel_options; // added to the stub domain's kernel command line
+  xen::DomainLimits limits;   // of the stub domain
+  // portable-state: whether a QEMU in dom0 can read the states that are saved. They are what a
+  // guest that owns its stub domain wants them to be.
+  disk::SavedForm saved_form = disk::SavedForm::marked;
+  uint64_t largest_disk = uint64_t{2} << 40; // bytes: see disk/disk_image.hpp
 };
 
 constexpr const char *settings_file = LINSTUB_SETTINGS_FILE;

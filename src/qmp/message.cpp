@@ -224,6 +224,25 @@ std::optional<std::string> data_member(const Event &event, std::string_view name
   return data ? string_member(text_of(*data), name) : std::nullopt;
 }
 
+std::vector<std::string> listed_pci_devices(std::string_view result) {
+  constexpr bool exceptions = false;
+  std::vector<std::string> ids;
+  const Json buses = Json::parse(result, nullptr, exceptions);
+  if (!buses.is_array())
+    return ids;
+  for (const Json &bus : buses) {
+    const Json *devices = bus.is_object() ? member(bus, "devices") : nullptr;
+    if (devices == nullptr || !devices->is_array())
+      continue;
+    for (const Json &device : *devices) {
+      const Json *id = device.is_object() ? member(device, "qdev_id") : nullptr;
+      if (id != nullptr && id->is_string())
+        ids.push_back(id->get<std::string>());
+    }
+  }
+  return ids;
+}
+
 base::Result<FromQemu> parse_from_qemu(std::string_view text) {
   Json message = TRY(parse_object(text));
   if (const Json *greeting = member(message, "QMP"))

@@ -99,6 +99,10 @@ struct Event {
 // The string value of a member of an event's "data", if it is there and a string.
 std::optional<std::string> data_member(const Event &event, std::string_view name);
 
+// The ids of the devices in a result of query-pci, as far as libxl looks (libxl_pci.c): those of
+// the buses themselves, not those behind bridges. What is malformed has none.
+std::vector<std::string> listed_pci_devices(std::string_view result);
+
 using FromQemu = std::variant<Version, Reply, Event>; // Version: of the greeting
 
 base::Result<FromQemu> parse_from_qemu(std::string_view text);

@@ -39,7 +39,7 @@ const std::vector<Rule> &table() {
        .result = {Kind::list, {{"type", Type::string}}}},
       // libxl may give a device to another domain when it is not in the answer any more.
       {.command = "query-pci",
-       .action = Action::after_pci,
+       .action = Action::list_pci,
        .result = {Kind::list, {{"bus", Type::integer}}}},
       {.command = "query-block",
        .action = Action::forward,

@@ -11,11 +11,11 @@
 namespace linstub::qmp {
 
 enum class Action {
-  answer,    // linstub-dm does it: it concerns dom0, of which QEMU in the stub domain knows nothing
-  forward,   // QEMU does it; the result must have the shape
-  after_pci, // the same, when no PCI device is being given back any more
-  attach,    // the same, when the PCI device has been attached to the stub domain
-  refuse,    // with a QMP error
+  answer,   // linstub-dm does it: it concerns dom0, of which QEMU in the stub domain knows nothing
+  forward,  // QEMU does it; the result must have the shape
+  list_pci, // the same, but answered when no PCI device is being given back any more
+  attach,   // the same, when the PCI device has been attached to the stub domain
+  refuse,   // with a QMP error
 };
 
 struct Rule {

@@ -36,14 +36,19 @@ base::Result<Json> parse_line(std::string_view line) {
 std::string control_path(xen::DomId guest) { return path_of(guest, "control"); }
 
 std::string encode(const UpgradeRequest &request) {
+  if (request.kind == UpgradeRequest::Kind::reset)
+    return line_of({{"command", "reset"}});
   return line_of({{"command", "upgrade"}, {"image", request.image}});
 }
 
 base::Result<UpgradeRequest> decode_request(std::string_view line) {
   Json json = TRY(parse_line(line));
   auto image = json.find("image");
-  if (json.value("command", Json()) != "upgrade" || image == json.end() || !image->is_string())
-    return base::fail("the only command is \"upgrade\", with an \"image\"");
+  auto command = json.value("command", Json());
+  if (command == "reset" && image == json.end())
+    return UpgradeRequest{.kind = UpgradeRequest::Kind::reset, .image = {}};
+  if (command != "upgrade" || image == json.end() || !image->is_string())
+    return base::fail("the commands are \"upgrade\", with an \"image\", and \"reset\"");
   return UpgradeRequest{.image = image->get<std::string>()};
 }
 

@@ -3,6 +3,7 @@
 // /run/linstub that only root can connect to; one client at a time; one request, lines of JSON.
 //
 //     client:       {"command": "upgrade", "image": "/path"}    image may be empty: the one in use
+//                   {"command": "reset"}
 //     linstub-dm:   {"progress": "sentence"}                    any number
 //                   {"done": "sentence"} or {"error": "sentence"}
 #pragma once
@@ -21,7 +22,10 @@ namespace linstub::run {
 std::string control_path(xen::DomId guest);
 
 struct UpgradeRequest {
-  std::string image; // a directory
+  // A reset carries no state over: the guest and its stub domain end, and the toolstack makes both
+  // anew.
+  enum class Kind : uint8_t { upgrade, reset } kind = Kind::upgrade;
+  std::string image; // a directory, for an upgrade
 };
 std::string encode(const UpgradeRequest &request);
 base::Result<UpgradeRequest> decode_request(std::string_view line);

@@ -24,7 +24,9 @@ void remove_files(xen::DomId guest) {
   std::error_code error;
   for (const auto &entry : std::filesystem::directory_iterator(directory(), error)) {
     // A guest's name may begin like that, too.
-    if (entry.path().string().starts_with(start) && entry.path().extension() != status_suffix)
+    const std::string path = entry.path().string();
+    if (path.starts_with(start) && !path.starts_with(path_of(guest, stub_record)) &&
+        entry.path().extension() != status_suffix)
       std::filesystem::remove(entry.path(), error);
   }
 }

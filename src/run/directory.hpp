@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The run directory of dom0, /run/linstub: of each guest the status (status.hpp), the socket on
-// which its linstub-dm is asked (control_socket.hpp), and the files behind its state disk and its
-// copied files (disk/). It lies in memory, only root writes there, and nothing of it outlives a
-// reboot.
+// which its linstub-dm is asked (control_socket.hpp), and the files behind its copied files
+// (disk/). It lies in memory, only root writes there, and nothing of it outlives a reboot.
 #pragma once
 
 #include "base/result.hpp"
@@ -27,7 +26,12 @@ base::Result<> make_directory();
 // The path there of what one guest has besides its status: a file or a socket.
 std::string path_of(xen::DomId guest, std::string_view label);
 
-// Removes all of that guest's that has such a path: for when its linstub-dm has died.
+// The labels of the records of its stub domains (stubdom/ownership.hpp) begin so. They stay until
+// each of those is proved to be gone.
+constexpr std::string_view stub_record = "stub-";
+
+// Removes all of that guest's that has such a path, but for those records: for when its linstub-dm
+// has died.
 void remove_files(xen::DomId guest);
 
 } // namespace linstub::run

@@ -2,17 +2,25 @@
 #include "stubdom/stub_domain.hpp"
 
 #include "base/deadline.hpp"
+#include "base/log.hpp"
+#include "base/process.hpp"
 #include "pci/pci_backend.hpp"
 #include "pci/pci_release.hpp"
 #include "run/directory.hpp"
 #include "run/status.hpp"
+#include "stubdom/ownership.hpp"
+#include "stubdom/removal.hpp"
 #include "stubdom/tap_script.hpp"
 #include "wire/frame.hpp"
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
 #include "xen/departure.hpp"
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 namespace linstub::stubdom {
 namespace {
@@ -26,6 +34,25 @@ constexpr Milliseconds other_destruction_timeout{40'000};
 constexpr Milliseconds between_looks{100};
 // The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
 constexpr uint32_t overhead = 4; // MiB
+// Between one attempt of a rescue and the next: twice as long each time, up to the second.
+constexpr Milliseconds first_pause{2'000};
+constexpr Milliseconds longest_pause{60'000};
+
+void sleep_for(Milliseconds time) {
+  ::usleep(static_cast<useconds_t>(std::chrono::microseconds(time).count()));
+}
+
+// libxl cannot be told to stop waiting; a process can be ended. This same program, with "end
+// DOMID". It ends with this one, which would be followed by another.
+Result<> destroy_by_libxl(xen::DomId domid, Deadline deadline) {
+  base::Command command{.argv = {"/proc/self/exe", "end", base::format("{}", domid)}};
+  command.before_exec = [] { return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : errno; };
+  base::Child child = TRY(base::start(command));
+  auto ended = TRY(child.wait(deadline));
+  if (!ended.success())
+    return base::fail("libxl could not ({})", ended.text());
+  return {};
+}
 
 } // namespace
 
@@ -40,12 +67,15 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
                                        const std::string &hotplug) {
   TRY(wait_for_name(description.name));
   TRY(toolstack_.make_room(description.memory + overhead));
+  const xen::Uuid uuid = TRY(announce_stub_domain(description.guest));
   xen::DomId domid = TRY(toolstack_.create(
       {.name = description.name,
+       .uuid = uuid,
        .kernel = description.kernel,
        .ramdisk = description.ramdisk,
        .command_line = description.command_line,
        .memory = description.memory,
+       .limits = description.limits,
        .nodes = {{wire::owner_node, std::to_string(xen::number(description.guest))}}}));
   auto finish = [&]() -> Result<> {
     TRY(prepare(domid, description));
@@ -55,8 +85,7 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
     return toolstack_.unpause(domid);
   };
   if (auto done = finish(); !done) {
-    pci::release_pci(control_, xenstore_, domid);
-    [[maybe_unused]] auto destroyed = toolstack_.destroy(domid); // the first error is the cause
+    base::log_failure(remove(domid)); // what is returned is the cause
     return std::unexpected(std::move(done).error());
   }
   return domid;
@@ -74,14 +103,12 @@ Result<> StubDomains::wait_for_name(const std::string &name) {
                         name, *other);
     auto old_guest = xen::parse_domid(*guest);
     // One whose guest is gone and whose device model does not end it is ours to end.
-    if (deadline.left() < name_timeout / 2 && old_guest && !TRY(control_.info(*old_guest))) {
-      pci::release_pci(control_, xenstore_, *other);
-      [[maybe_unused]] auto destroyed = toolstack_.destroy(*other);
-    }
+    if (deadline.left() < name_timeout / 2 && old_guest && !TRY(control_.info(*old_guest)))
+      base::log_failure(remove(*other), base::LogLevel::warning);
     if (deadline.passed())
       return base::fail("the stub domain {} of a former guest {} does not end: xl destroy {}", name,
                         *guest, *other);
-    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(between_looks).count()));
+    sleep_for(between_looks);
   }
   return {};
 }
@@ -155,44 +182,57 @@ Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {
       return {};
     if (deadline.passed())
       return base::fail("domain {} has the name {}", *other, name);
-    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(between_looks).count()));
+    sleep_for(between_looks);
   }
   return toolstack_.rename(stub, name);
 }
 
+Result<> StubDomains::remove(xen::DomId domid) {
+  // Before somebody else's destruction, which may not end well, takes the nodes that tell of them.
+  const Belongings belongings = TRY(Belongings::of(domid, xenstore_));
+  // Two toolstacks that destroy one domain would get in each other's way.
+  TRY(xen::await_destruction(domid, control_, xenstore_,
+                             Deadline::after(other_destruction_timeout)));
+  // libxl would take it for one of its own, and remove the guest's monitor sockets, which are
+  // linstub-dm's (libxl_domain.c, stubdom_destroy_callback).
+  TRY(xenstore_.remove(xen::domain_path(domid) + "/target"));
+  pci::release_pci(control_, xenstore_, domid);
+  return remove_domain(domid, belongings, control_, xenstore_, destroy_by_libxl);
+}
+
 Result<> StubDomains::destroy_all(xen::DomId guest) {
-  std::string number = std::to_string(xen::number(guest));
-  for (const std::string &name : TRY(xenstore_.list("/local/domain"))) {
-    auto domid = xen::parse_domid(name);
-    if (!domid || *domid == xen::dom0)
-      continue;
-    std::string home = xen::domain_path(*domid);
-    std::string owner = base::format("{}/{}", home, wire::owner_node);
-    if (TRY(xenstore_.read_if_there(owner, 16)) != number)
-      continue;
-    // Two toolstacks that destroy one domain would get in each other's way.
-    TRY(xen::await_destruction(*domid, control_, xenstore_,
-                               Deadline::after(other_destruction_timeout)));
-    if (!TRY(xenstore_.read_if_there(owner, 16)))
-      continue;
-    // libxl would take it for one of its own, and remove the guest's monitor sockets, which are
-    // linstub-dm's (libxl_domain.c, stubdom_destroy_callback).
-    TRY(xenstore_.remove(home + "/target"));
-    pci::release_pci(control_, xenstore_, *domid);
-    TRY(toolstack_.destroy(*domid));
+  Result<> all;
+  for (xen::DomId domid : TRY(stub_domains_of(guest, control_, xenstore_))) {
+    if (auto removed = remove(domid); !removed)
+      all = std::move(removed); // the others go nevertheless
   }
+  TRY(std::move(all));
+  TRY(forget_gone(guest, control_));
   pci::forget_dead_pci(control_, xenstore_); // of one that somebody else has destroyed
   // libxl makes a directory of xen-pciback for the guest as well, to which xen-pciback has to say
   // that the device is in use; libxl removes the directory, but not what was said.
   return xenstore_.remove(base::format("/local/domain/0/error/backend/pci/{}", guest));
 }
 
-Result<> StubDomains::rescue(xen::DomId guest) {
-  auto crashed = control_.crash(guest); // whatever happens to the stub domain
+Result<> StubDomains::end(xen::DomId stub) { return toolstack_.destroy(stub); }
+
+void StubDomains::rescue(xen::DomId guest) {
   run::remove_files(guest);
   run::mark_failed(guest, "linstub-dm has died, and the guest was crashed");
-  TRY(destroy_all(guest));
-  return crashed;
+  // Everything anew each time: after an error a connection is not good for anything.
+  auto attempt = [guest]() -> Result<> {
+    auto domains = TRY(open());
+    auto crashed = domains.control_.crash(guest); // whatever happens to the stub domain
+    TRY(domains.destroy_all(guest));
+    return crashed;
+  };
+  for (Milliseconds pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
+    auto done = attempt();
+    if (done)
+      return;
+    base::log_failure(done);
+    sleep_for(pause);
+  }
 }
 
 } // namespace linstub::stubdom

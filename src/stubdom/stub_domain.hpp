@@ -2,8 +2,8 @@
 // StubDomains: making and removing the stub domain of a guest, by way of libxl. This is what
 // linstub-stubdom does; linstub-dm itself does not link libxl.
 //
-// A stub domain of ours carries the node linstub/guest from its first moment (libxl writes it in
-// the transaction that introduces the domain), so that one whose linstub-dm is dead can be found.
+// A stub domain of ours is known to dom0 from before its first moment (ownership.hpp), so that one
+// whose linstub-dm is dead, or that was half made or half destroyed, is found.
 #pragma once
 
 #include "base/result.hpp"
@@ -32,17 +32,23 @@ public:
   // Gives a stub domain the name, which another domain may be about to give up.
   base::Result<> rename(xen::DomId stub, const std::string &name);
 
-  // Removes every stub domain of the guest. That there is none is no error.
+  // Removes every stub domain of the guest (removal.hpp). That there is none is no error; that one
+  // is not gone in the end is.
   base::Result<> destroy_all(xen::DomId guest);
 
   // For when linstub-dm has died: the same, and the guest crashes, since nobody serves it now.
-  base::Result<> rescue(xen::DomId guest);
+  // Again and again until both have succeeded: there is nobody after this one to try it.
+  static void rescue(xen::DomId guest);
+
+  // One attempt of libxl to destroy a stub domain, for as long as it takes.
+  base::Result<> end(xen::DomId stub);
 
 private:
   StubDomains(xen::Toolstack toolstack, xen::Control control, xen::Xenstore xenstore)
       : toolstack_(std::move(toolstack)), control_(std::move(control)),
         xenstore_(std::move(xenstore)) {}
 
+  base::Result<> remove(xen::DomId domid);
   base::Result<> wait_for_name(const std::string &name);
   base::Result<> prepare(xen::DomId domid, const plan::Description &description);
   base::Result<> attach_disk(xen::DomId stub, const disk::Disk &disk, const std::string &hotplug);

@@ -3,12 +3,14 @@
 //
 //     linstub-stubdom create          description as JSON on standard input; prints the domid
 //     linstub-stubdom destroy GUEST   removes the stub domains of the guest
+//     linstub-stubdom end STUB        one step of that, in a process of its own: libxl destroys it
 //     linstub-stubdom detach STUB VDEV
 //                                     unplugs it
 //     linstub-stubdom finish-restore STUB MEMORY
 //                                     unplugs the state disk, gives memory back
 //     linstub-stubdom rename STUB NAME
-//     linstub-stubdom rescue GUEST    as destroy, and crashes the guest: its linstub-dm has died
+//     linstub-stubdom rescue GUEST    as destroy, until it is done, and crashes the guest: its
+//                                     linstub-dm has died
 //
 // On failure the last line of standard error says what and why.
 #include "base/fd.hpp"
@@ -26,72 +28,95 @@ using namespace linstub;
 
 namespace {
 
-// Whatever libxl waits for, this process does not outlive what its caller waits for it.
-constexpr unsigned longest_life = 90; // seconds
+// Whatever libxl waits for, this process does not outlive what its caller waits for it, by much.
+constexpr unsigned usual_life = 90; // seconds
+// broker/stubdom.cpp waits for so long. One stub domain takes 120 s at most (removal.hpp, what other
+// toolstacks and xen-pciback are waited for).
+constexpr unsigned removals_life = 150;
+// Nobody comes after it. It waits for nothing without an end.
+constexpr unsigned unlimited = 0;
 
+using stubdom::StubDomains;
 using Arguments = std::span<const std::string>;
 
-base::Result<> create(stubdom::StubDomains &domains, Arguments) {
+base::Result<> create(Arguments) {
   constexpr size_t longest = size_t{1} << 20;
   std::string text = TRY(base::read_file("/dev/stdin", longest));
   plan::Description description = TRY(plan::decode_description(text));
+  auto domains = TRY(StubDomains::open());
   xen::DomId domid = TRY(domains.create(description, LINSTUB_HOTPLUG));
   std::printf("%u\n", xen::number(domid));
   return {};
 }
 
-base::Result<> destroy(stubdom::StubDomains &domains, Arguments arguments) {
-  return domains.destroy_all(TRY(xen::parse_domid(arguments[0])));
+base::Result<> destroy(Arguments arguments) {
+  xen::DomId guest = TRY(xen::parse_domid(arguments[0]));
+  auto domains = TRY(StubDomains::open());
+  return domains.destroy_all(guest);
 }
 
-base::Result<> rescue(stubdom::StubDomains &domains, Arguments arguments) {
-  return domains.rescue(TRY(xen::parse_domid(arguments[0])));
+base::Result<> end(Arguments arguments) {
+  xen::DomId stub = TRY(xen::parse_domid(arguments[0]));
+  auto domains = TRY(StubDomains::open());
+  return domains.end(stub);
 }
 
-base::Result<> detach(stubdom::StubDomains &domains, Arguments arguments) {
-  return domains.detach_disk(TRY(xen::parse_domid(arguments[0])), arguments[1]);
+base::Result<> rescue(Arguments arguments) {
+  StubDomains::rescue(TRY(xen::parse_domid(arguments[0])));
+  return {};
 }
 
-base::Result<> finish_restore(stubdom::StubDomains &domains, Arguments arguments) {
+base::Result<> detach(Arguments arguments) {
+  xen::DomId stub = TRY(xen::parse_domid(arguments[0]));
+  auto domains = TRY(StubDomains::open());
+  return domains.detach_disk(stub, arguments[1]);
+}
+
+base::Result<> finish_restore(Arguments arguments) {
+  xen::DomId stub = TRY(xen::parse_domid(arguments[0]));
   uint64_t memory = TRY(xen::parse_number(arguments[1], UINT32_MAX));
-  return domains.finish_restore(TRY(xen::parse_domid(arguments[0])), static_cast<uint32_t>(memory));
+  auto domains = TRY(StubDomains::open());
+  return domains.finish_restore(stub, static_cast<uint32_t>(memory));
 }
 
-base::Result<> rename(stubdom::StubDomains &domains, Arguments arguments) {
-  return domains.rename(TRY(xen::parse_domid(arguments[0])), arguments[1]);
+base::Result<> rename(Arguments arguments) {
+  xen::DomId stub = TRY(xen::parse_domid(arguments[0]));
+  auto domains = TRY(StubDomains::open());
+  return domains.rename(stub, arguments[1]);
 }
 
 struct Action {
   std::string_view name;
   size_t arguments;
-  base::Result<> (*run)(stubdom::StubDomains &domains, Arguments arguments);
+  unsigned life; // seconds
+  base::Result<> (*run)(Arguments arguments);
 };
-constexpr std::array<Action, 6> actions{{
-    {"create", 0, create},
-    {"destroy", 1, destroy},
-    {"rescue", 1, rescue},
-    {"detach", 2, detach},
-    {"finish-restore", 2, finish_restore},
-    {"rename", 2, rename},
+constexpr std::array<Action, 7> actions{{
+    {"create", 0, usual_life, create},
+    {"destroy", 1, removals_life, destroy},
+    {"end", 1, usual_life, end},
+    {"rescue", 1, unlimited, rescue},
+    {"detach", 2, usual_life, detach},
+    {"finish-restore", 2, usual_life, finish_restore},
+    {"rename", 2, usual_life, rename},
 }};
 
 base::Result<> run(Arguments arguments) {
   for (const Action &action : actions) {
     if (!arguments.empty() && action.name == arguments[0] &&
         action.arguments == arguments.size() - 1) {
-      auto domains = TRY(stubdom::StubDomains::open());
-      return action.run(domains, arguments.subspan(1));
+      ::alarm(action.life);
+      return action.run(arguments.subspan(1));
     }
   }
-  return base::fail("usage: linstub-stubdom create | destroy GUEST | rescue GUEST | detach STUB "
-                    "VDEV | finish-restore STUB MEMORY | rename STUB NAME");
+  return base::fail("usage: linstub-stubdom create | destroy GUEST | end STUB | rescue GUEST | "
+                    "detach STUB VDEV | finish-restore STUB MEMORY | rename STUB NAME");
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
   base::set_log("linstub-stubdom", base::LogLevel::info);
-  ::alarm(longest_life);
   // Descriptors that linstub-dm left open for this process (the keeper's pipe) end with it, not
   // with a hotplug script that lingers.
   for (int fd = 3; fd < 64; fd++)

@@ -38,8 +38,11 @@ base::Result<base::Fd> listen_unix(const std::string &path) {
   if (!fd)
     return base::fail_errno(errno, "make a socket");
   ::unlink(path.c_str());
-  if (::bind(fd.get(), reinterpret_cast<sockaddr *>(&address), sizeof address) != 0 ||
-      ::chmod(path.c_str(), 0700) != 0 || ::listen(fd.get(), backlog) != 0)
+  // Linux gives the node the mode of the socket, less the umask (net/unix/af_unix.c,
+  // unix_bind_bsd): so it is never there with a wider one, and nobody can connect meanwhile.
+  if (::fchmod(fd.get(), S_IRWXU) != 0 ||
+      ::bind(fd.get(), reinterpret_cast<sockaddr *>(&address), sizeof address) != 0 ||
+      ::listen(fd.get(), backlog) != 0)
     return base::fail_errno(errno, "listen on {}", path);
   return fd;
 }

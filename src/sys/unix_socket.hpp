@@ -13,7 +13,8 @@ namespace linstub::sys {
 // full, that is an error (code EAGAIN).
 base::Result<base::Fd> connect_unix(const std::string &path);
 
-// A socket that listens. What was at the path before is removed.
+// A socket that listens, to which only its owner can connect, from its first moment on. What was at
+// the path before is removed.
 base::Result<base::Fd> listen_unix(const std::string &path);
 
 // A waiting client of a unix or TCP listener; an empty Fd if there is none any more.

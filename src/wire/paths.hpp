@@ -9,7 +9,9 @@
 //                                                  libxl's own stub domain mode
 //   linstub/guest                      dom0        whose stub domain it is: a domid. There from the
 //                                                  domain's first moment, for dom0 itself to find
-//                                                  it
+//                                                  it (stubdom/ownership.hpp). The stub domain
+//                                                  cannot write it, as none that is said to be
+//                                                  dom0's
 //   linstub/log-level                  dom0        error, warning, info or debug
 //   linstub/files/<n>/device           dom0        vdev name (xvdX) of a disk that holds a file
 //   linstub/files/<n>/size             dom0        its size in bytes, decimal

@@ -34,8 +34,10 @@ constexpr uint32_t state_version = 1;
 constexpr size_t state_record_size = 512; // a sector: written whole or not at all
 constexpr uint64_t state_offset = 4096;
 
-// The size of the disk, and with it the largest state. The file behind it is sparse.
-constexpr uint64_t state_disk_size = uint64_t{1} << 30;
+// The size of the disk, and with it the largest state. States are some tens of kilobytes: the
+// memory of a graphics card is the guest's, and not among it. So this is a thousand times more than
+// is needed, and the most of dom0's memory that a hostile stub domain can fill with it.
+constexpr uint64_t state_disk_size = uint64_t{64} << 20;
 constexpr uint64_t longest_state = state_disk_size - state_offset;
 
 // The disk in the stub domain: a name that no disk of a guest has.

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <span>
 
 namespace linstub::xen {
 namespace {
@@ -41,6 +42,21 @@ std::string words(PermissionChange change, DomId domid) {
              : base::format("revoke domain {}'s permission for", domid);
 }
 
+DomainInfo info_from(const xc_domaininfo_t &info) {
+  DomainInfo result{.domid = DomId{info.domain},
+                    .uuid = {},
+                    .dying = (info.flags & XEN_DOMINF_dying) != 0,
+                    .paused = (info.flags & XEN_DOMINF_paused) != 0,
+                    .shutdown = std::nullopt,
+                    .memory = info.tot_pages * XC_PAGE_SIZE};
+  static_assert(sizeof info.handle == sizeof result.uuid);
+  std::memcpy(result.uuid.data(), &info.handle, sizeof info.handle);
+  if ((info.flags & XEN_DOMINF_shutdown) != 0)
+    result.shutdown =
+        static_cast<uint8_t>((info.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask);
+  return result;
+}
+
 } // namespace
 
 std::string shutdown_text(uint8_t reason) {
@@ -64,23 +80,59 @@ base::Result<std::optional<DomainInfo>> Control::info(DomId domid) {
       return std::nullopt;
     return base::fail_errno(errno, "get information about domain {}", domid);
   }
-  DomainInfo result{.domid = domid,
-                    .dying = (info.flags & XEN_DOMINF_dying) != 0,
-                    .paused = (info.flags & XEN_DOMINF_paused) != 0,
-                    .shutdown = std::nullopt,
-                    .memory = info.tot_pages * XC_PAGE_SIZE};
-  if ((info.flags & XEN_DOMINF_shutdown) != 0)
-    result.shutdown =
-        static_cast<uint8_t>((info.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask);
-  return result;
+  return info_from(info);
+}
+
+base::Result<std::vector<DomainInfo>> Control::domains() {
+  std::vector<DomainInfo> all;
+  std::array<xc_domaininfo_t, 64> some{};
+  uint32_t first = 0;
+  for (;;) {
+    int got = xc_domain_getinfolist(handle_.get(), first, some.size(), some.data());
+    if (got < 0)
+      return base::fail_errno(errno, "ask which domains there are");
+    for (const auto &info : std::span(some).first(static_cast<size_t>(got)))
+      all.push_back(info_from(info));
+    if (static_cast<size_t>(got) < some.size())
+      return all;
+    first = uint32_t{number(all.back().domid)} + 1;
+  }
+}
+
+base::Result<> Control::destroy(DomId domid) {
+  if (xc_domain_destroy(handle_.get(), number(domid)) < 0 && errno != ESRCH)
+    return base::fail_errno(errno, "destroy domain {}", domid);
+  return {};
+}
+
+base::Result<bool> Control::runs(DomId domid) {
+  auto now = TRY(info(domid));
+  return now && !now->dying && !now->shutdown;
 }
 
 base::Result<> Control::crash(DomId domid) {
-  auto now = TRY(info(domid));
-  if (!now || now->dying || now->shutdown)
+  if (!TRY(runs(domid)))
     return {};
-  if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_crash) < 0 && errno != ESRCH)
-    return base::fail_errno(errno, "crash domain {}", domid);
+  auto shut_down = [&]() -> base::Result<> {
+    if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_crash) < 0 && errno != ESRCH)
+      return base::fail_errno(errno, "crash domain {}", domid);
+    return {};
+  };
+  TRY(shut_down());
+  // A crash waits for nobody. But it does not count while a shutdown for another reason is under
+  // way, which may wait for the device model for ever (common/domain.c, domain_shutdown()): that
+  // one is taken back.
+  if (!TRY(runs(domid)))
+    return {};
+  TRY(resume(domid));
+  return shut_down();
+}
+
+base::Result<> Control::reboot(DomId domid) {
+  if (!TRY(runs(domid)))
+    return {};
+  if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_reboot) < 0 && errno != ESRCH)
+    return base::fail_errno(errno, "reboot domain {}", domid);
   return {};
 }
 
@@ -131,6 +183,23 @@ bool Control::can_have_pci(DomId domid) {
   constexpr uint32_t host_bridge = 0;
   return xc_test_assign_device(handle_.get(), number(domid), host_bridge) == 0 ||
          errno != EOPNOTSUPP;
+}
+
+base::Result<> Control::quarantine(const PciAddress &address) {
+  // As the hypercall has it: domain, bus, device and function in one number.
+  const uint32_t sbdf = uint32_t{address.domain} << 16 | uint32_t{address.bus} << 8 |
+                        uint32_t{address.device} << 3 | address.function;
+  if (xc_assign_device(handle_.get(), DOMID_IO, sbdf, XEN_DOMCTL_DEV_RDM_RELAXED) == 0)
+    return {};
+  const int code = errno;
+  std::string_view why = "Xen refuses to take it out of dom0's reach";
+  if (code == EOPNOTSUPP || code == ENOSYS)
+    why = "Xen uses no IOMMU on this host, so nothing would keep its DMA out of dom0's memory";
+  else if (code == EBUSY)
+    why = "to Xen it is another domain's already";
+  else if (code == ENODEV)
+    why = "Xen knows no such device, or no IOMMU is in charge of it";
+  return base::fail_errno(code, "PCI device {} cannot be quarantined: {}", text(address), why);
 }
 
 base::Result<> Control::ports(DomId domid, uint32_t first, uint32_t count,

@@ -5,11 +5,14 @@
 #include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
+#include "xen/pci_address.hpp"
+#include "xen/uuid.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 struct xc_interface_core;
 
@@ -17,13 +20,14 @@ namespace linstub::xen {
 
 struct DomainInfo {
   DomId domid{};
+  Uuid uuid{};
+  // All that was its own has been given back. What is left of it is memory that others map, until
+  // they let go of it; it never runs again.
   bool dying = false;
   bool paused = false;             // by the toolstack
   std::optional<uint8_t> shutdown; // why it has shut down: SHUTDOWN_* of Xen's public/sched.h
   uint64_t memory = 0;             // bytes that it has now
 };
-
-constexpr uint8_t shutdown_suspend = 2;
 
 // What is done to a permission of a domain.
 enum class PermissionChange : uint8_t { revoke, grant };
@@ -38,9 +42,23 @@ public:
   // Nothing if there is no such domain.
   base::Result<std::optional<DomainInfo>> info(DomId domid);
 
-  // Makes the domain crash, so that the toolstack does what on_crash says. No error if the domain
-  // is gone or has shut down already.
+  // All domains that there are, dom0 among them.
+  base::Result<std::vector<DomainInfo>> domains();
+
+  // Ends a domain at once: nothing of it runs any more, and what it has is given back. Its devices
+  // and its nodes in xenstore are left to the caller: Toolstack::destroy() does all of it, and this
+  // is for when that does not. No error if the domain is gone.
+  base::Result<> destroy(DomId domid);
+
+  // Makes the domain crash, at once, so that the toolstack does what on_crash says. No error if the
+  // domain is gone or has shut down already.
   base::Result<> crash(DomId domid);
+
+  // Has the domain shut down for a reboot, so that the toolstack does what on_reboot says. Xen lets
+  // that wait until each virtual CPU has had its answer of the device model, so with one that does
+  // not answer it never comes about: look at info(), and crash() it then. No error if the domain is
+  // gone or has shut down already.
+  base::Result<> reboot(DomId domid);
 
   // Each pause holds the domain until one unpause more than before has come.
   base::Result<> pause(DomId domid);
@@ -58,6 +76,16 @@ public:
   // was made for it.
   bool can_have_pci(DomId domid);
 
+  // Takes a PCI device out of dom0's IOMMU context: from then on none of its DMA reaches memory
+  // until Xen assigns it to a domain. It is given to DOMID_IO, as `xl pci-assignable-add` does it.
+  // One that is there already stays there. Xen's sources (4.20): drivers/passthrough/pci.c,
+  // device_assigned() and assign_device(), takes a device from dom0 or from DOMID_IO only, and
+  // notes that this one, when a domain ends or gives it up, goes back to DOMID_IO
+  // (deassign_device()), even with iommu=no-quarantine; a later assignment to a guest takes it from
+  // there. libxl_pci.c, libxl__device_pci_assignable_add(), says why the flag has to be "relaxed".
+  // Code EBUSY for a device that is some domain's now, EOPNOTSUPP without an IOMMU.
+  base::Result<> quarantine(const PciAddress &address);
+
   // Permissions for what a passed-through device has: I/O ports, pages of memory, an interrupt.
   base::Result<> ports(DomId domid, uint32_t first, uint32_t count, PermissionChange change);
   base::Result<> memory(DomId domid, uint64_t first_page, uint64_t pages, PermissionChange change);
@@ -67,6 +95,7 @@ public:
   base::Result<std::string> release();
 
 private:
+  base::Result<bool> runs(DomId domid); // it is there, and has not shut down
   struct Close {
     void operator()(xc_interface_core *handle) const;
   };

@@ -10,15 +10,23 @@ using base::Result;
 
 constexpr useconds_t between_looks = 100'000;
 
-// libxl keeps a list of its own of the devices that it has made, with the place of each frontend.
+// libxl keeps a list of its own of the devices that it has made, with the place of each end. A
+// frontend is its domain's, which can remove it at any time; the backend is dom0's, and libxl tells
+// it in the same transaction that the device goes.
+Result<bool> is_being_removed(const std::string &device, xen::Xenstore &xenstore) {
+  auto frontend = TRY(xenstore.read_if_there(device + "/frontend", 256));
+  if (!frontend || TRY(xenstore.read_if_there(*frontend)))
+    return false;
+  auto backend = TRY(xenstore.read_if_there(device + "/backend", 256));
+  return backend && TRY(xenstore.read_if_there(*backend + "/online", 16)) != "1";
+}
+
 Result<bool> has_lost_a_device(xen::DomId domid, xen::Xenstore &xenstore) {
   std::string devices = base::format("/libxl/{}/device", domid);
   for (const std::string &kind : TRY(xenstore.list_if_there(devices))) {
     std::string of_kind = base::format("{}/{}", devices, kind);
     for (const std::string &device : TRY(xenstore.list_if_there(of_kind))) {
-      auto frontend =
-          TRY(xenstore.read_if_there(base::format("{}/{}/frontend", of_kind, device), 256));
-      if (frontend && !TRY(xenstore.read_if_there(*frontend)))
+      if (TRY(is_being_removed(base::format("{}/{}", of_kind, device), xenstore)))
         return true;
     }
   }

@@ -3,8 +3,9 @@
 //
 // libxl pauses the domain, then takes its devices away, which waits for backends and hotplug
 // scripts, then removes its nodes, and only then lets it die. xenstored tells of that end
-// (@releaseDomain); the first sign is that a paused domain loses a frontend's nodes. Watch
-// /local/domain/<domid>/device to be asked to look.
+// (@releaseDomain); the first sign is that a paused domain loses a frontend's nodes, and the
+// backend, which is dom0's, is told that it goes: a domain that has removed its own nodes is not
+// taken for one that is being destroyed. Watch /local/domain/<domid>/device to be asked to look.
 #pragma once
 
 #include "base/deadline.hpp"

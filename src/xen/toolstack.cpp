@@ -62,7 +62,8 @@ base::Result<DomId> Toolstack::create(const NewDomain &domain) {
   config->c_info.type = LIBXL_DOMAIN_TYPE_PV;
   config->c_info.name = copy(domain.name);
   config->c_info.xsdata = copy(domain.nodes);
-  libxl_uuid_generate(&config->c_info.uuid);
+  if (libxl_uuid_from_string(&config->c_info.uuid, text(domain.uuid).c_str()) != 0)
+    return base::fail("create domain {}: libxl does not take its UUID", domain.name);
 
   libxl_domain_build_info &build = config->b_info;
   libxl_domain_build_info_init_type(&build, LIBXL_DOMAIN_TYPE_PV);
@@ -72,6 +73,11 @@ base::Result<DomId> Toolstack::create(const NewDomain &domain) {
   build.max_vcpus = 1;
   build.max_memkb = uint64_t{domain.memory} << 10;
   build.target_memkb = build.max_memkb;
+  build.sched_params.weight = static_cast<int>(domain.limits.cpu_weight);
+  build.sched_params.cap = static_cast<int>(domain.limits.cpu_cap);
+  build.max_grant_frames = domain.limits.max_grant_frames;
+  build.max_maptrack_frames = domain.limits.max_maptrack_frames;
+  build.event_channels = domain.limits.max_event_channels;
   // QEMU reads the clock several times for each exit; a clock that Xen emulates costs more than all
   // the rest. A stub domain does not migrate, so it need not look the same elsewhere.
   build.tsc_mode = LIBXL_TSC_MODE_NATIVE;

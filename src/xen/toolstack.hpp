@@ -5,6 +5,8 @@
 
 #include "base/result.hpp"
 #include "xen/domid.hpp"
+#include "xen/limits.hpp"
+#include "xen/uuid.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -20,10 +22,12 @@ namespace linstub::xen {
 // A PV domain that boots a kernel and a ramdisk of dom0.
 struct NewDomain {
   std::string name;
+  Uuid uuid{};         // Xen knows it by this from its first moment to its last
   std::string kernel;  // path
   std::string ramdisk; // path
   std::string command_line;
   uint32_t memory = 0; // MiB
+  DomainLimits limits;
   // Nodes written together with the domain's first, below /local/domain/<domid>.
   std::vector<std::pair<std::string, std::string>> nodes;
 };

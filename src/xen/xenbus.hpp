@@ -3,8 +3,11 @@
 // directory of xenstore (xen/io/xenbus.h).
 #pragma once
 
+#include "xen/domid.hpp"
+
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace linstub::xen {
@@ -24,5 +27,11 @@ constexpr XenbusState last_xenbus_state = XenbusState::reconfigured;
 
 // As the node has it.
 inline std::string text(XenbusState state) { return std::to_string(std::to_underlying(state)); }
+
+// What stands in such a node; one of the two may be hostile.
+inline XenbusState parse_xenbus_state(std::string_view text) {
+  auto number = parse_number(text, std::to_underlying(last_xenbus_state));
+  return static_cast<XenbusState>(number.value_or(0));
+}
 
 } // namespace linstub::xen

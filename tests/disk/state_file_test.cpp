@@ -1,46 +1,19 @@
 // SPDX-License-Identifier: MIT
 // The file behind a state disk.
+#include "disk/saved_state.hpp"
 #include "disk/state_file.hpp"
+#include "disk/state_files.hpp"
 #include "wire/state_record.hpp"
 
-#include <fcntl.h>
-#include <gmock/gmock.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include <filesystem>
 
 namespace linstub::disk {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr xen::DomId guest{32700};
-
-base::Fd memory(std::string_view content) {
-  base::Fd fd(::memfd_create("test", MFD_CLOEXEC));
-  EXPECT_TRUE(base::write_all(fd, content));
-  ::lseek(fd.get(), 0, SEEK_SET);
-  return fd;
-}
-
-std::string content_of(const base::Fd &fd) {
-  struct stat status{};
-  ::fstat(fd.get(), &status);
-  std::string text(static_cast<size_t>(status.st_size), '\0');
-  EXPECT_EQ(::pread(fd.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
-  return text;
-}
-
-TEST(StateFile, GivesBackQemusBytesAndNothingElse) {
-  std::string state(700'001, 'q');
-  auto file = StateFile::fill(guest, memory(state));
-  ASSERT_TRUE(file) << file.error().message();
-  base::Fd target = memory(std::string(2'000'000, 'x')); // longer, from a save before
-  auto copied = file->copy_to(target);
-  ASSERT_TRUE(copied) << copied.error().message();
-  EXPECT_EQ(*copied, state.size());
-  EXPECT_EQ(content_of(target), state);
-}
+using ::testing::StartsWith;
 
 TEST(StateFile, IsSparseAndGoesWithItsObject) {
   std::string path;
@@ -50,45 +23,88 @@ TEST(StateFile, IsSparseAndGoesWithItsObject) {
     path = file->path();
     struct stat status{};
     ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_TRUE(S_ISREG(status.st_mode));
     EXPECT_EQ(static_cast<uint64_t>(status.st_size), wire::state_disk_size);
     EXPECT_LT(status.st_blocks, 64);
+    EXPECT_EQ(status.st_mode & 0777, 0600U);
+    StateFile moved = std::move(*file);
+    EXPECT_EQ(moved.path(), path);
+    EXPECT_TRUE(std::filesystem::exists(path));
   }
-  EXPECT_NE(::access(path.c_str(), F_OK), 0);
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
-TEST(StateFile, RefusesWhatAStubDomainHasNotFinishedOrHasDamaged) {
-  auto empty = StateFile::make(guest);
-  ASSERT_TRUE(empty);
-  auto checked = empty->check();
-  ASSERT_FALSE(checked);
-  EXPECT_THAT(checked.error().message(), HasSubstr("no complete state"));
-
-  auto file = StateFile::fill(guest, memory("device state"));
+// What `losetup -a` shows, and what finds one that was left behind.
+TEST(StateFile, LiesInNoDirectoryAndSaysWhoseItIs) {
+  auto file = StateFile::make(guest);
   ASSERT_TRUE(file);
-  ASSERT_TRUE(file->check());
-  auto raw = base::open_file(file->path(), O_RDWR);
-  ASSERT_TRUE(raw);
-  ASSERT_EQ(::pwrite(raw->get(), "X", 1, static_cast<off_t>(wire::state_offset) + 3), 1);
-  base::Fd target = memory("");
-  auto copied = file->copy_to(target);
-  ASSERT_FALSE(copied);
-  EXPECT_THAT(copied.error().message(), HasSubstr("damaged"));
+  EXPECT_THAT(std::filesystem::read_symlink(file->path()).string(),
+              StartsWith(base::format("/memfd:linstub-state-{}", guest)));
+}
+
+// A hostile stub domain writes to all of its disk, and dom0 has lost so much and no more.
+TEST(StateFile, CannotGrow) {
+  auto file = StateFile::make(guest);
+  ASSERT_TRUE(file);
+  auto other = base::open_file(file->path(), O_RDWR);
+  ASSERT_TRUE(other);
+  EXPECT_LE(wire::state_disk_size, uint64_t{64} << 20);
+  const auto end = static_cast<off_t>(wire::state_disk_size);
+  EXPECT_EQ(::pwrite(other->get(), "x", 1, end - 1), 1);
+  EXPECT_EQ(::pwrite(other->get(), "x", 1, end), -1);
+  EXPECT_EQ(::ftruncate(other->get(), end + 1), -1);
+  EXPECT_EQ(::ftruncate(other->get(), 0), -1) << "nor end before the loop device does";
+}
+
+TEST(StateFile, TakesASavedStateWithTheHeaderAndWithout) {
+  for (const std::string &start : {std::string(), header()}) {
+    auto file = StateFile::fill(guest, memory(start + "QEVM and so on"));
+    ASSERT_TRUE(file) << file.error().message();
+    EXPECT_EQ(state_in(*file), "QEVM and so on");
+  }
+}
+
+TEST(StateFile, RefusesASavedStateOfAnotherVersion) {
+  std::string other = header();
+  other[8] = 7;
+  auto file = StateFile::fill(guest, memory(other + "QEVM"));
+  ASSERT_FALSE(file);
+  EXPECT_THAT(file.error().message(), HasSubstr("format 7"));
 }
 
 TEST(StateFile, RefusesAnEmptySavedState) {
-  auto file = StateFile::fill(guest, memory(""));
-  ASSERT_FALSE(file);
-  EXPECT_THAT(file.error().message(), HasSubstr("empty"));
+  for (const std::string &start : {std::string(), header()}) {
+    auto file = StateFile::fill(guest, memory(start));
+    ASSERT_FALSE(file);
+    EXPECT_THAT(file.error().message(), HasSubstr("empty"));
+  }
 }
 
-TEST(StateFile, SaysThatTheTargetIsFull) {
-  auto file = StateFile::fill(guest, memory("device state"));
-  ASSERT_TRUE(file);
-  auto full = base::open_file("/dev/full", O_WRONLY);
-  ASSERT_TRUE(full);
-  auto copied = file->copy_to(*full);
-  ASSERT_FALSE(copied);
-  EXPECT_EQ(copied.error().code(), ENOSPC);
+TEST(StateFile, TakesTheLongestStateAndRefusesALongerOne) {
+  base::Fd source = memory("");
+  for (const std::string &start : {std::string(), header()}) {
+    ASSERT_EQ(::ftruncate(source.get(), 0), 0);
+    ASSERT_TRUE(base::write_all(source, start));
+    const auto length = static_cast<off_t>(start.size() + wire::longest_state);
+    ASSERT_EQ(::ftruncate(source.get(), length), 0);
+    ::lseek(source.get(), 0, SEEK_SET);
+    EXPECT_TRUE(StateFile::fill(guest, source));
+    ASSERT_EQ(::ftruncate(source.get(), length + 1), 0);
+    ::lseek(source.get(), 0, SEEK_SET);
+    auto file = StateFile::fill(guest, source);
+    ASSERT_FALSE(file);
+    EXPECT_THAT(file.error().message(), HasSubstr("longer than the"));
+    ::lseek(source.get(), 0, SEEK_SET);
+  }
+}
+
+// A pipe could keep linstub-dm waiting for ever.
+TEST(StateFile, TakesNothingButAFile) {
+  auto pipe = base::make_pipe();
+  ASSERT_TRUE(pipe);
+  auto file = StateFile::fill(guest, pipe->read);
+  ASSERT_FALSE(file);
+  EXPECT_THAT(file.error().message(), HasSubstr("not in a file"));
 }
 
 } // namespace

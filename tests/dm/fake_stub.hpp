@@ -59,6 +59,14 @@ public:
            base::format("{{\"return\":{},\"id\":{}}}\r\n", result, left_[command]));
     left_.erase(command);
   }
+  void finish_with_error(const std::string &command, std::string_view text) {
+    ASSERT_TRUE(left_.contains(command)) << "nobody has asked for " << command;
+    say_in(
+        wire::Service::qmp,
+        base::format("{{\"error\":{{\"class\":\"GenericError\",\"desc\":\"{}\"}},\"id\":{}}}\r\n",
+                     text, left_[command]));
+    left_.erase(command);
+  }
   void greet() {
     say_in(wire::Service::qmp,
            R"({"QMP":{"version":{"qemu":{"major":10,"minor":0,"micro":2},"package":"x"},)"

@@ -113,6 +113,46 @@ TEST(Life, CrashesAGuestWhoseStateIsLostDuringAnUpgrade) {
   }
 }
 
+TEST(Life, AResetShutsTheGuestDownAndAsksNothingOfTheStubDomain) {
+  Step asked = step(after({created, qemu_runs, monitor_ready}), reset_asked);
+  EXPECT_THAT(asked.actions, testing::ElementsAre(Action::reset_guest));
+  EXPECT_EQ(asked.next.phase, Phase::serving) << "it serves until the guest has shut down";
+  Step down = step(asked.next, guest_reset);
+  EXPECT_THAT(down.actions, testing::ElementsAre(Action::remove_stub_domain));
+  EXPECT_EQ(down.next.outcome, Outcome::success);
+  EXPECT_THAT(step(down.next, removed).actions,
+              testing::ElementsAre(Action::tell_reset, Action::finish));
+}
+
+// The toolstack sees that the guest has shut down, and may be faster.
+TEST(Life, AResetThatTheToolstackEndsIsToldAllTheSame) {
+  Life asked = after({created, qemu_runs, monitor_ready, reset_asked});
+  for (Event event : {end_asked, guest_gone, stub_gone}) {
+    Step over = step(asked, event);
+    EXPECT_TRUE(does(over, Action::remove_stub_domain));
+    EXPECT_TRUE(does(step(over.next, removed), Action::tell_reset));
+  }
+}
+
+TEST(Life, AGuestThatHasNotRunIsNotReset) {
+  for (Life life : {Life{}, after({created}), after({created, end_asked})})
+    EXPECT_EQ(step(life, reset_asked).next, life);
+  Life serving = after({created, qemu_runs, monitor_ready});
+  EXPECT_EQ(step(serving, guest_reset).next, serving) << "nobody has asked";
+}
+
+TEST(Life, AResetCutsAnUpgradeShort) {
+  for (Life life : {after({created, qemu_runs, monitor_ready, upgrade_asked}),
+                    after({created, qemu_runs, monitor_ready, upgrade_asked, state_saved}),
+                    after({created, qemu_runs, monitor_ready, upgrade_asked, state_saved, stub_gone,
+                           removed})}) {
+    Step asked = step(life, reset_asked);
+    EXPECT_THAT(asked.actions, testing::ElementsAre(Action::reset_guest));
+    EXPECT_THAT(step(asked.next, guest_reset).actions,
+                testing::ElementsAre(Action::remove_stub_domain));
+  }
+}
+
 // All states that can be reached, by every event in every one of them.
 std::vector<Life> all_reached() {
   std::vector<Life> reached{Life{}, Life{.qemu_runs = true}};
@@ -146,6 +186,9 @@ TEST(Life, KeepsItsPromisesForEveryEventInEveryState) {
       EXPECT_EQ(does(next, Action::remove_stub_domain),
                 (begins(Phase::ending) && life.phase != Phase::removing) ||
                     begins(Phase::removing));
+      EXPECT_EQ(does(next, Action::remove_again),
+                event == not_removed &&
+                    (life.phase == Phase::ending || life.phase == Phase::removing));
       EXPECT_EQ(does(next, Action::finish), begins(Phase::ended));
       bool guest_runs = life.phase == Phase::serving || life.phase == Phase::saving ||
                         life.attempt != Attempt::first || life.phase == Phase::retiring ||
@@ -157,18 +200,40 @@ TEST(Life, KeepsItsPromisesForEveryEventInEveryState) {
       if (begins(Phase::ending) && next.next.outcome == Outcome::failure && guest_runs) {
         EXPECT_TRUE(does(next, Action::crash_guest));
       }
-      // Who asked for an upgrade is told the end of it, once.
+      // Who asked for an upgrade is told the end of it, once, unless somebody else has asked for a
+      // reset since; who did that is told, once, at the end of all.
       auto upgrading = [](const Life &one) {
         return one.phase < Phase::ending &&
                (one.phase > Phase::serving || one.attempt != Attempt::first);
       };
       EXPECT_EQ(does(next, Action::tell_upgraded) || does(next, Action::tell_not_upgraded),
-                upgrading(life) && !upgrading(next.next));
+                upgrading(life) && !upgrading(next.next) && !next.next.reset_asked);
+      EXPECT_EQ(does(next, Action::tell_reset), begins(Phase::ended) && life.reset_asked);
       // A guest that was paused runs again, unless it ends.
       EXPECT_EQ(does(next, Action::resume_guest),
                 upgrading(life) && next.next.phase == Phase::serving);
     }
   }
+}
+
+// The keeper stays until linstub-dm finishes.
+TEST(Life, RemovesAStubDomainAgainUntilItIsGone) {
+  Life ending = after({created, qemu_runs, monitor_ready, end_asked});
+  for (int i = 0; i < 3; i++) {
+    Step again = step(ending, not_removed);
+    EXPECT_THAT(again.actions, testing::ElementsAre(Action::remove_again));
+    EXPECT_EQ(again.next, ending);
+  }
+  EXPECT_TRUE(does(step(ending, removed), Action::finish));
+}
+
+TEST(Life, AnUpgradeMakesNoSecondStubDomainBesideOneThatDoesNotGo) {
+  Life removing = after({created, qemu_runs, monitor_ready, upgrade_asked, state_saved, stub_gone});
+  Step next = step(removing, not_removed);
+  EXPECT_THAT(next.actions, testing::ElementsAre(Action::crash_guest, Action::tell_not_upgraded,
+                                                 Action::remove_again));
+  EXPECT_EQ(next.next.phase, Phase::ending);
+  EXPECT_EQ(next.next.outcome, Outcome::failure);
 }
 
 TEST(Life, EndsFromEveryState) {

@@ -4,11 +4,13 @@
 #include "plan/arguments.hpp"
 #include "plan/drives.hpp"
 
+#include <filesystem>
 #include <sstream>
 
 namespace linstub::dm {
 namespace {
 
+using base::Milliseconds;
 using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
@@ -50,11 +52,39 @@ protected:
   void change(const std::string &arguments = drive) {
     media.change(arguments, base::open_file(new_medium, O_RDONLY).value(), answers.taker());
   }
+  void change_in(Media &one) {
+    one.change(drive, base::open_file(new_medium, O_RDONLY).value(), answers.taker());
+  }
+  void has_disks_in(Media &one, std::string_view names) {
+    media_told = &one;
+    has_disks(names);
+  }
+  // Which file of dom0 a disk leads to.
+  std::string opened(const std::string &vdev) {
+    return std::filesystem::canonical(file_behind(vdev)).string();
+  }
+  std::string content_of_medium(const std::string &vdev) {
+    return base::read_file(path_of(vdev), 4096).value_or("(cannot be read)");
+  }
   // linstub-init says which disks QEMU can open.
   void has_disks(std::string_view names) {
     store.write(home + "/data/linstub/disks", names);
     for (auto end = base::Deadline::after(base::Milliseconds(150)); !end.passed();)
       turn(); // the broker looks now and then
+  }
+  // The next one has the same number here.
+  void replace_stub_domain() {
+    bool gone = false;
+    host->remove([&](const base::Result<> &) { gone = true; });
+    until([&] { return gone; });
+    unplug("xvdc");
+    const auto former = std::exchange(was_made, false);
+    EXPECT_TRUE(former);
+    program.ends(0, "6\n");
+    host->create(broker::Which::first, [this](const auto &made) { was_made = made.has_value(); });
+    until([this] { return was_made; });
+    program.ends(0);
+    program.forget_calls();
   }
   void await_question() {
     until([this] { return stub.was_asked("blockdev-change-medium"); });
@@ -69,7 +99,11 @@ protected:
   fake::Directory directory;
   const std::string new_medium = directory.put("new.iso", std::string(2048, 'n'));
   Answers answers;
+  bool was_made = true;
   Media media{*loop, *host, *monitors};
+  // One that waits for nobody for long.
+  Media hasty{
+      *loop, *host, *monitors, {.to_plug = Milliseconds(300), .to_take = Milliseconds(50)}};
 };
 
 TEST_F(MediaTest, AMediumThatIsEjectedLeavesTheStubDomainAndThePlan) {
@@ -123,7 +157,7 @@ TEST_F(MediaTest, ANewMediumIsPluggedGivenToQemuAndThenInThePlan) {
   EXPECT_THAT(answers.texts, IsEmpty());
   EXPECT_TRUE(media.busy());
   ASSERT_TRUE(is_plugged("xvdc"));
-  EXPECT_EQ(file_behind("xvdc"), new_medium);
+  EXPECT_EQ(opened("xvdc"), std::filesystem::canonical(new_medium));
   EXPECT_EQ(store.read(toolstack_node("xvdc") + "/mode"), "r");
   EXPECT_EQ(medium(), "xvdb") << "until QEMU has the new one";
 
@@ -138,7 +172,7 @@ TEST_F(MediaTest, ANewMediumIsPluggedGivenToQemuAndThenInThePlan) {
                         HasSubstr(R"("filename":"/dev/xvdc")"), HasSubstr(R"("format":"raw")"))));
   EXPECT_THAT(answers.texts, ElementsAre("{}"));
   EXPECT_EQ(medium(), "xvdc");
-  EXPECT_EQ(path_of("xvdc"), new_medium);
+  EXPECT_EQ(content_of_medium("xvdc"), std::string(2048, 'n'));
   EXPECT_EQ(path_of("xvdb"), "");
   await_end();
   EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdb"));
@@ -191,11 +225,11 @@ TEST_F(MediaTest, WhatCannotBeAMediumIsRefusedBeforeAnythingIsPlugged) {
   change(R"({"id":"ide-768"})");
   change(R"({"id":"ide-5632","format":"vmdk"})");
   change(R"({"id":"ide-5632","format":"qcow2"})");
-  media.change(drive, memory("no name"), answers.taker());
   media.change(drive, base::open_file("/dev/null", O_RDONLY).value(), answers.taker());
-  ASSERT_EQ(answers.texts.size(), 5U);
+  ASSERT_EQ(answers.texts.size(), 4U);
   EXPECT_THAT(answers.texts[1], HasSubstr("vmdk"));
-  EXPECT_THAT(answers.texts[3], HasSubstr("no name any more"));
+  EXPECT_THAT(answers.texts[2], AllOf(HasSubstr("new.iso"), HasSubstr("not a qcow2 image")));
+  EXPECT_THAT(answers.texts[3], HasSubstr("/dev/null"));
   for (const std::string &text : answers.texts)
     EXPECT_THAT(text, StartsWith("error: "));
   EXPECT_FALSE(media.busy());
@@ -238,6 +272,106 @@ TEST_F(MediaTest, AReplyThatComesAfterAbandoningFindsNobody) {
   settle();
   EXPECT_EQ(answers.texts.size(), 1U);
   EXPECT_EQ(medium(), "xvdb");
+}
+
+// Where the path leads to another file by the time that the disk is plugged, or that the next stub
+// domain is made.
+TEST_F(MediaTest, TheMediumIsTheFileThatWasPassedWhateverHasItsNameNow) {
+  const std::string secret = directory.put("secret", std::string(2048, 's'));
+  base::Fd passed = base::open_file(new_medium, O_RDONLY).value();
+  std::filesystem::remove(new_medium);
+  std::filesystem::create_symlink(secret, new_medium);
+  media.change(drive, passed, answers.taker());
+  passed.reset(); // as remove-fd does
+  ASSERT_TRUE(is_plugged("xvdc"));
+  ASSERT_EQ(fake::loops().size(), 1U);
+  EXPECT_THAT(fake::loops()[0].file, StartsWith(new_medium)) << "and \" (deleted)\"";
+  has_disks("xvdc");
+  await_answer();
+  EXPECT_THAT(answers.texts, ElementsAre("{}"));
+  EXPECT_EQ(content_of_medium("xvdc"), std::string(2048, 'n')) << "for the next stub domain";
+  media.abandon();
+  EXPECT_EQ(content_of_medium("xvdc"), std::string(2048, 'n')) << "also when this one has gone";
+}
+
+TEST_F(MediaTest, TheFileIsHeldOpenOnlyAsLongAsItIsTheMedium) {
+  change();
+  has_disks("xvdc");
+  await_answer();
+  const std::string path = path_of("xvdc");
+  EXPECT_TRUE(std::filesystem::exists(path));
+  eject();
+  await_answer(2);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  await_end();
+}
+
+TEST_F(MediaTest, WhoAsksHasAnAnswerAlsoIfTheStubDomainNeverGetsTheDisk) {
+  change_in(hasty);
+  await_answer();
+  EXPECT_THAT(answers.texts, ElementsAre(HasSubstr("the stub domain has not got it")));
+  await_end();
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdc"));
+}
+
+TEST_F(MediaTest, WhoAsksHasAnAnswerAlsoIfQemuNeverGivesOne) {
+  stub.leave("blockdev-change-medium");
+  change_in(hasty);
+  has_disks_in(hasty, "xvdc");
+  await_answer();
+  EXPECT_THAT(answers.texts, ElementsAre(HasSubstr("QEMU has not answered")));
+  EXPECT_FALSE(hasty.busy()) << "an upgrade is possible";
+  EXPECT_TRUE(is_plugged("xvdc")) << "QEMU may have it open";
+  EXPECT_EQ(medium(), "xvdb");
+  change_in(hasty);
+  ASSERT_EQ(answers.texts.size(), 2U);
+  EXPECT_THAT(answers.texts[1], HasSubstr("QEMU has not yet answered"));
+  EXPECT_FALSE(is_plugged("xvdd")) << "no further disk for a QEMU that is silent";
+  hasty.abandon();
+  replace_stub_domain();
+  change_in(hasty);
+  EXPECT_TRUE(is_plugged("xvdc")) << "the next stub domain is not to blame";
+}
+
+TEST_F(MediaTest, AMediumThatQemuTakesLateIsInThePlanAndNobodyIsToldTwice) {
+  stub.leave("blockdev-change-medium");
+  change_in(hasty);
+  has_disks_in(hasty, "xvdc");
+  await_answer();
+  stub.finish("blockdev-change-medium");
+  until([this] { return medium() == "xvdc"; });
+  EXPECT_EQ(content_of_medium("xvdc"), std::string(2048, 'n'));
+  until([this] { return !hasty.busy(); });
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdb"));
+  EXPECT_EQ(answers.texts.size(), 1U);
+}
+
+TEST_F(MediaTest, AMediumThatQemuRefusesLateIsUnplugged) {
+  stub.leave("blockdev-change-medium");
+  change_in(hasty);
+  has_disks_in(hasty, "xvdc");
+  await_answer();
+  stub.finish_with_error("blockdev-change-medium", "too late");
+  until([this] { return hasty.busy(); });
+  until([this] { return !hasty.busy(); });
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdc"));
+  EXPECT_EQ(medium(), "xvdb");
+  EXPECT_EQ(answers.texts.size(), 1U);
+}
+
+// The conversation with the former QEMU ends with an error for each question that is open.
+TEST_F(MediaTest, AnAnswerToAFormerQuestionIsNotTakenForOneToTheNext) {
+  stub.leave("blockdev-change-medium");
+  change();
+  has_disks("xvdc");
+  await_question();
+  media.abandon();
+  replace_stub_domain();
+  change();
+  monitors->disconnect();
+  settle();
+  EXPECT_TRUE(media.busy());
+  EXPECT_EQ(answers.texts.size(), 1U);
 }
 
 TEST_F(MediaTest, AllWhoWaitUntilItIsIdleAreTold) {

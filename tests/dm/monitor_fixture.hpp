@@ -102,8 +102,13 @@ protected:
   int ready = 0;
   std::vector<std::string> broken;
   std::vector<Attachment> attachments;
+  struct Settling {
+    std::string listed;
+    std::function<void(base::Result<>)> then;
+  };
+  std::vector<std::string> taken; // PCI devices
   std::vector<std::string> given_back;
-  std::vector<std::function<void()>> awaiting_none_leaving;
+  std::vector<Settling> settling;
 
   fake::Directory directory;
   const std::string path = directory.path("qmp");
@@ -118,17 +123,19 @@ private:
                     answer("{}");
                   executed.push_back({command, std::move(received), std::move(answer)});
                 },
-            .before_qemu = [this](std::string_view command) { before_qemu.emplace_back(command); },
+            .before_qemu = [this](std::string_view command,
+                                  std::string_view) { before_qemu.emplace_back(command); },
             .on_ready = [this] { ready++; },
             .on_broken = [this](const std::string &why) { broken.push_back(why); },
             .attach =
                 [this](const std::string &arguments, std::function<void(base::Result<>)> done) {
                   attachments.push_back({arguments, std::move(done)});
                 },
+            .taken = [this](const std::string &id) { taken.push_back(id); },
             .give_back = [this](const std::string &id) { given_back.push_back(id); },
-            .when_none_leaving =
-                [this](std::function<void()> then) {
-                  awaiting_none_leaving.push_back(std::move(then));
+            .settle =
+                [this](const std::string &listed, std::function<void(base::Result<>)> then) {
+                  settling.push_back({listed, std::move(then)});
                 }};
   }
 };

@@ -147,12 +147,13 @@ TEST_F(MonitorSocketTest, ASocketThatLibxlListensOnIsUsedAndLeftInItsPlace) {
   auto second =
       Monitor::open(*loop, {{.path = {}, .fd = listener.release()}},
                     {.execute = [](const qmp::Command &, base::Fd, const Monitor::Answer &) {},
-                     .before_qemu = [](std::string_view) {},
+                     .before_qemu = [](std::string_view, std::string_view) {},
                      .on_ready = [&] { ready_there++; },
                      .on_broken = [](const std::string &) {},
                      .attach = [](const std::string &, const auto &) {},
+                     .taken = [](const std::string &) {},
                      .give_back = [](const std::string &) {},
-                     .when_none_leaving = [](const auto &) {}})
+                     .settle = [](const std::string &, const auto &) {}})
           .value();
   await_qemu();
   monitors->disconnect();

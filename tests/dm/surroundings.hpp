@@ -6,6 +6,7 @@
 
 #include "base/event_loop.hpp"
 #include "broker/broker.hpp"
+#include "disk/saved_state.hpp"
 #include "disk/state_file.hpp"
 #include "dm/fake_stub.hpp"
 #include "dm/life.hpp"
@@ -91,6 +92,12 @@ inline std::string content_of(const base::Fd &fd) {
   return text;
 }
 
+// What a toolstack is given for a state of QEMU's.
+inline std::string marked(std::string_view state) {
+  const auto header = disk::saved_state_header();
+  return std::string(reinterpret_cast<const char *>(header.data()), header.size()).append(state);
+}
+
 // A guest that runs and its stub domain, a broker, and the device model up to StubLink and Monitor;
 // it serves.
 class Surroundings : public Turns, protected broker::Listener {
@@ -163,11 +170,6 @@ protected:
   void await_save_stream() {
     until([this] { return stub.has(wire::Service::save); });
   }
-  // State files lie where only root may write, if a test has no such directory of its own.
-  static bool can_make_state_files() {
-    return ::geteuid() == 0 || disk::StateFile::make(xen::DomId{1});
-  }
-
   // Tests run at the same time, and the files of a guest bear its number.
   const xen::DomId guest{static_cast<uint16_t>(10'000 + ::getpid() % 20'000)};
   static constexpr xen::DomId stub_domid{6};
@@ -235,22 +237,27 @@ protected:
       media_told->there(there);
   }
   void on_guest_gone() override { events.emplace_back(Event::guest_gone, ""); }
-  void on_guest_suspended(bool) override {}
   void on_renamed(const std::string &) override {}
   void on_end_asked() override {}
   void on_upgrade_asked() override {
     if (upgrade_told != nullptr)
       upgrade_told->asked();
   }
+  void on_reset_asked() override {
+    if (upgrade_told != nullptr)
+      upgrade_told->reset_asked();
+  }
 
   Monitor::Owner monitors_owner() {
     return {.execute = [](const qmp::Command &, base::Fd, const Monitor::Answer &) {},
-            .before_qemu = [this](std::string_view command) { before_qemu.emplace_back(command); },
+            .before_qemu = [this](std::string_view command,
+                                  std::string_view) { before_qemu.emplace_back(command); },
             .on_ready = [this] { qemu_answers = true; },
             .on_broken = [this](const std::string &why) { broken.push_back(why); },
             .attach = [](const std::string &, const auto &done) { done({}); },
+            .taken = [](const std::string &) {},
             .give_back = [](const std::string &) {},
-            .when_none_leaving = [](const auto &then) { then(); }};
+            .settle = [](const std::string &, const auto &then) { then({}); }};
   }
 };
 

@@ -34,9 +34,9 @@ void make_image(const fake::Directory &image, const std::string &xen = "4.20") {
 // What `linstub upgrade` is at the other end of the control socket.
 class Client {
 public:
-  explicit Client(xen::DomId guest, const std::string &image)
+  explicit Client(xen::DomId guest, const run::UpgradeRequest &request)
       : fd_(sys::connect_unix(run::control_path(guest)).value()) {
-    EXPECT_TRUE(base::write_all(fd_, run::encode(run::UpgradeRequest{.image = image})));
+    EXPECT_TRUE(base::write_all(fd_, run::encode(request)));
   }
   const std::string &heard() {
     std::array<char, 4096> buffer;
@@ -61,8 +61,6 @@ private:
 class UpgradeTest : public Surroundings {
 protected:
   void SetUp() override {
-    if (!can_make_state_files())
-      GTEST_SKIP() << "not root";
     make_image(image);
     plan.settings.image = image.path();
     connect();
@@ -98,10 +96,21 @@ protected:
         upgrade->resume_guest();
       else if (action == Action::tell_not_upgraded)
         upgrade->tell_failed(last_error);
+      else if (action == Action::reset_guest)
+        upgrade->reset_guest();
+      else if (action == Action::tell_reset)
+        upgrade->tell_reset();
     }
   }
   std::unique_ptr<Client> ask(const std::string &directory = {}) {
-    return std::make_unique<Client>(guest, directory);
+    return std::make_unique<Client>(guest, run::UpgradeRequest{.image = directory});
+  }
+  std::unique_ptr<Client> ask_for_reset() {
+    return std::make_unique<Client>(
+        guest, run::UpgradeRequest{.kind = run::UpgradeRequest::Kind::reset, .image = {}});
+  }
+  std::string call_of(std::string_view name, std::string_view rest = {}) {
+    return base::format("{} {}{}", name, guest, rest);
   }
   // Why an upgrade is refused at once.
   std::string refusal(const std::string &directory = {}) {
@@ -320,6 +329,72 @@ TEST_F(UpgradeTest, ARequestWhileOneIsUnderWayIsRefused) {
   auto third = ask();
   until([&] { return third->heard().contains("error"); });
   EXPECT_EQ(third->last().text, "the device model is busy (upgrading): try again");
+}
+
+TEST_F(UpgradeTest, LetsAGuestRunOnThatWaitsForItsDeviceModelAllTheTime) {
+  xen.domains[xen::number(guest)].looks_until_suspended = 1'000'000'000;
+  auto client = ask();
+  int turns = 0;
+  until([&] {
+    turns++;
+    return client->last().kind == run::ControlReply::Kind::error;
+  });
+  EXPECT_THAT(failure(*client), HasSubstr("waited for its device model all the time"));
+  EXPECT_GT(turns, 10) << "the loop goes on meanwhile";
+}
+
+TEST_F(UpgradeTest, AResetShutsTheGuestDownAndAsksTheStubDomainNothing) {
+  auto client = ask_for_reset();
+  await_phase(Phase::ending);
+  EXPECT_THAT(upgrade_events, ElementsAre(Event::reset_asked, Event::guest_reset));
+  EXPECT_THAT(xen.calls, ElementsAre(call_of("shutdown", " 1")));
+  settle();
+  EXPECT_THAT(stub.asked, IsEmpty());
+  EXPECT_FALSE(stub.has(wire::Service::retire));
+  EXPECT_FALSE(stub.has(wire::Service::save));
+  EXPECT_FALSE(saver.expects_arrival()) << "no state is carried over";
+  xen.domains.erase(xen::number(stub_domid));
+  happened(Event::removed, {});
+  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  EXPECT_EQ(client->last().text,
+            "guest sunny has shut down for a reboot, and its stub domain is removed: whether both "
+            "are made anew, on_reboot in the guest's configuration decides");
+}
+
+// A QEMU that belongs to the guest leaves a request unanswered, and Xen waits for that.
+TEST_F(UpgradeTest, AGuestThatItsDeviceModelKeepsFromShuttingDownIsCrashed) {
+  xen.domains[xen::number(guest)].looks_until_suspended = 1'000'000'000;
+  auto client = ask_for_reset();
+  await_phase(Phase::ending);
+  EXPECT_EQ(xen.calls.front(), call_of("shutdown", " 1"));
+  EXPECT_EQ(xen.domains[xen::number(guest)].shutdown, 3U) << "crashed";
+  xen.domains.erase(xen::number(stub_domid));
+  happened(Event::removed, {});
+  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  EXPECT_THAT(client->last().text, AllOf(HasSubstr("was crashed"), HasSubstr("on_crash")));
+}
+
+TEST_F(UpgradeTest, AResetIsPossibleWhileAnUpgradeIsUnderWay) {
+  stub.leave("stop");
+  auto first = ask();
+  until([this] { return stub.was_asked("stop"); });
+  first.reset();
+  settle();
+  xen.calls.clear();
+  auto client = ask_for_reset();
+  await_phase(Phase::ending);
+  EXPECT_THAT(xen.calls, ElementsAre(call_of("shutdown", " 1")));
+}
+
+TEST_F(UpgradeTest, AResetIsRefusedWhereThereIsNothingToReset) {
+  for (Phase phase : {Phase::creating, Phase::booting, Phase::ending}) {
+    life.phase = phase;
+    auto client = ask_for_reset();
+    until([&] { return client->last().kind == run::ControlReply::Kind::error; });
+    EXPECT_THAT(client->last().text, HasSubstr("no guest that could be reset"));
+  }
+  EXPECT_THAT(upgrade_events, IsEmpty());
+  EXPECT_THAT(xen.calls, IsEmpty());
 }
 
 TEST_F(UpgradeTest, AReplyOfQemuThatComesAfterTheEndIsNotCounted) {

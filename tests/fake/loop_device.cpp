@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 namespace linstub::fake {
 
 std::vector<Loop> &loops() {
@@ -24,8 +26,22 @@ base::Result<std::string> make_loop(const std::string &file, LoopAccess access) 
   ::mkdir(run::directory(), 0755);
   std::string device = base::format("{}/loop{}", run::directory(), made++);
   TRY(base::open_file(device, O_WRONLY | O_CREAT));
-  fake::loops().push_back({.device = device, .file = file, .access = access});
+  std::error_code error;
+  auto opened =
+      std::filesystem::read_symlink(base::format("/proc/self/fd/{}", backing.get()), error);
+  fake::loops().push_back({.device = device,
+                           .file = opened.string(),
+                           .access = access,
+                           .use = static_cast<uint64_t>(made)});
   return device;
+}
+
+base::Result<std::optional<uint64_t>> loop_use(const std::string &device) {
+  for (const fake::Loop &loop : fake::loops()) {
+    if (loop.device == device)
+      return loop.use;
+  }
+  return std::nullopt;
 }
 
 base::Result<> remove_loop(const std::string &device) {

@@ -11,8 +11,9 @@ namespace linstub::fake {
 
 struct Loop {
   std::string device;
-  std::string file;
+  std::string file; // what the path that was given leads to
   disk::LoopAccess access{};
+  uint64_t use = 0;
 };
 
 // Those that there are, in the order in which they were made.

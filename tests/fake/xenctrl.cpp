@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 
 using linstub::base::format;
 using linstub::fake::the_xen;
@@ -39,7 +40,7 @@ int Xen::check(std::string_view name, uint32_t domid) {
     failures_.erase(failure);
     return -1;
   }
-  if (!domains.contains(domid)) {
+  if (domid != DOMID_IO && !domains.contains(domid)) {
     errno = ESRCH;
     return -1;
   }
@@ -49,6 +50,25 @@ int Xen::check(std::string_view name, uint32_t domid) {
 int Xen::note(std::string_view name, uint32_t domid, std::string_view rest) {
   calls.push_back(base::format("{} {}{}{}", name, domid, rest.empty() ? "" : " ", rest));
   return check(name, domid);
+}
+
+// What xc_domain_getinfo tells of a domain.
+int describe(uint32_t domid, xc_domaininfo_t &info) {
+  auto &domain = the_xen().domains.at(domid);
+  info = {};
+  std::memcpy(&info.handle, domain.uuid.data(), domain.uuid.size());
+  info.domain = static_cast<domid_t>(domid);
+  info.tot_pages = domain.pages;
+  if (domain.dying)
+    info.flags |= XEN_DOMINF_dying;
+  if (domain.pauses > 0)
+    info.flags |= XEN_DOMINF_paused;
+  bool hidden = domain.looks_until_suspended > 0;
+  if (hidden && domain.shutdown)
+    domain.looks_until_suspended--;
+  if (domain.shutdown && !hidden)
+    info.flags |= XEN_DOMINF_shutdown | *domain.shutdown << XEN_DOMINF_shutdownshift;
+  return 0;
 }
 
 } // namespace linstub::fake
@@ -71,26 +91,37 @@ int xc_interface_close(xc_interface *) { return 0; }
 int xc_domain_getinfo_single(xc_interface *, uint32_t domid, xc_domaininfo_t *info) {
   if (the_xen().check("info", domid) != 0)
     return -1;
-  auto &domain = the_xen().domains.at(domid);
-  *info = {};
-  info->domain = static_cast<domid_t>(domid);
-  info->tot_pages = domain.pages;
-  if (domain.dying)
-    info->flags |= XEN_DOMINF_dying;
-  if (domain.pauses > 0)
-    info->flags |= XEN_DOMINF_paused;
-  bool hidden = domain.looks_until_suspended > 0;
-  if (hidden && domain.shutdown)
-    domain.looks_until_suspended--;
-  if (domain.shutdown && !hidden)
-    info->flags |= XEN_DOMINF_shutdown | *domain.shutdown << XEN_DOMINF_shutdownshift;
+  return linstub::fake::describe(domid, *info);
+}
+
+int xc_domain_getinfolist(xc_interface *, uint32_t first, unsigned most, xc_domaininfo_t *list) {
+  unsigned count = 0;
+  auto &domains = the_xen().domains;
+  for (auto at = domains.lower_bound(first); at != domains.end() && count < most; ++at)
+    linstub::fake::describe(at->first, list[count++]);
+  return static_cast<int>(count);
+}
+
+int xc_domain_destroy(xc_interface *, uint32_t domid) {
+  if (the_xen().note("destroy", domid) != 0)
+    return -1;
+  auto domain = the_xen().domains.find(domid);
+  if (domain->second.destructions_survived > 0)
+    domain->second.destructions_survived--;
+  else
+    the_xen().domains.erase(domain);
   return 0;
 }
 
 int xc_domain_shutdown(xc_interface *, uint32_t domid, int reason) {
   if (the_xen().note("shutdown", domid, format("{}", reason)) != 0)
     return -1;
-  the_xen().domains.at(domid).shutdown = static_cast<unsigned>(reason);
+  auto &domain = the_xen().domains.at(domid);
+  if (domain.shutdown)
+    return 0; // the first one counts
+  domain.shutdown = static_cast<unsigned>(reason);
+  if (reason == SHUTDOWN_crash) // which waits for nobody
+    domain.looks_until_suspended = 0;
   return 0;
 }
 
@@ -119,6 +150,24 @@ int xc_test_assign_device(xc_interface *, uint32_t domid, uint32_t) {
     return -1;
   errno = the_xen().has_iommu ? ENODEV : EOPNOTSUPP; // the host bridge never can
   return -1;
+}
+
+// As Xen's drivers/passthrough/pci.c: from dom0 or from quarantine only.
+int xc_assign_device(xc_interface *, uint32_t domid, uint32_t sbdf, uint32_t flags) {
+  if (the_xen().note("assign", domid, format("{:#x} {}", sbdf, flags)) != 0)
+    return -1;
+  auto &owners = the_xen().pci_owners;
+  auto owner = owners.find(sbdf);
+  if (!the_xen().has_iommu) {
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  if (owner != owners.end() && owner->second != 0 && owner->second != DOMID_IO) {
+    errno = EBUSY;
+    return -1;
+  }
+  owners[sbdf] = domid;
+  return 0;
 }
 
 int xc_domain_ioport_permission(xc_interface *, uint32_t domid, uint32_t first, uint32_t count,

@@ -9,6 +9,7 @@
 //     auto control = xen::Control::open().value();
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -27,6 +28,8 @@ public:
     uint64_t pages = 0;
     // It waits for its device model: a suspend is complete after so many looks only.
     unsigned looks_until_suspended = 0;
+    std::array<uint8_t, 16> uuid{};
+    unsigned destructions_survived = 0; // it goes with the next one
   };
 
   Xen();
@@ -39,6 +42,8 @@ public:
 
   std::map<uint32_t, Domain> domains;
   bool has_iommu = true;
+  // Whose a PCI device is to Xen, by the number that the hypercall has; dom0's if it is not here.
+  std::map<uint32_t, uint32_t> pci_owners;
   int version = 4 << 16 | 20;
   // "pause 5", "shutdown 5 3", "ports 5 0xc200 32 1", in the order in which they came. Questions
   // are not among them.

@@ -4,7 +4,8 @@
 #     cmake -DGCOV=gcov -DBUILD=DIRECTORY -P coverage.cmake
 #
 # BUILD is one of the preset `coverage`, in which `ctest -L fuzz` has run.
-set(parsers src/base/log.cpp src/base/result.cpp src/disk/disk_image.cpp src/image/copyright.cpp
+set(parsers src/base/log.cpp src/base/result.cpp src/disk/qcow2.cpp src/disk/saved_state.cpp
+            src/image/copyright.cpp
             src/image/elf.cpp src/manifest/fields.cpp src/manifest/identity.cpp src/manifest/read.cpp
             src/pci/host_pci.cpp src/qmp/message.cpp src/qmp/policy.cpp src/qmp/session.cpp
             src/wire/frame.cpp src/wire/mux.cpp src/wire/options.cpp src/wire/state_record.cpp

@@ -13,7 +13,7 @@ constexpr auto fail_limit = seconds(150);
 
 struct BadInput {
   const char *name;
-  const char *prepare; // a command in dom0; the image's copy is /run/lab-image
+  std::string prepare; // a command in dom0; the image's copy is /run/lab-image
   const char *setting; // a line of xl.cfg
   const char *says;    // part of the sentence
 };
@@ -31,7 +31,7 @@ protected:
 TEST_P(RefusesToStart, SayingWhy) {
   const BadInput &input = GetParam();
   dom0("rm -rf /run/lab-image && cp -r /usr/lib/linstub/image /run/lab-image");
-  if (*input.prepare != '\0')
+  if (!input.prepare.empty())
     dom0(input.prepare);
   GuestConfig config{.name = "t-bad", .direct_boot = true};
   config.extra.emplace_back(input.setting);
@@ -42,6 +42,16 @@ TEST_P(RefusesToStart, SayingWhy) {
   EXPECT_THAT(guest.error().message(), HasSubstr(input.says));
   EXPECT_LT(took, fail_limit);
 }
+
+// The header of a qcow2 image, and what else is to be done to it, in Python.
+std::string write_qcow2(const std::string &size, const std::string &backing_file,
+                        const std::string &then = "pass") {
+  return base::format("python3 -c 'import os, struct; p = \"/run/lab-image/disk.qcow2\"; "
+                      "h = struct.pack(\">4sIQIIQ72x\", b\"QFI\\xfb\", 3, {}, 0, 16, {}); "
+                      "open(p, \"wb\").write(h); {}'",
+                      backing_file, size, then);
+}
+#define QCOW2_DISK "disk = [ \"format=qcow2,vdev=hda,access=rw,target=/run/lab-image/disk.qcow2\" ]"
 
 #define WITH_IMAGE "device_model_args_hvm = [ \"-linstub\", \"image=/run/lab-image\" ]"
 
@@ -61,6 +71,14 @@ INSTANTIATE_TEST_SUITE_P(
                  WITH_IMAGE, "was built for Xen 4.17"},
         BadInput{"DiskIsMissing", "", "disk = [ \"format=raw,vdev=hda,access=rw,target=/no.img\" ]",
                  "/no.img"},
+        // Headers as the guest's QEMU could have left them.
+        BadInput{"DiskNamesABackingFile", write_qcow2("1 << 30", "512"), QCOW2_DISK,
+                 "do not convert, flatten or mount"},
+        BadInput{"DiskAsksForMoreThanItHad",
+                 write_qcow2("1 << 46", "0", "os.setxattr(p, \"user.linstub.size\", b\"1G\")"),
+                 QCOW2_DISK, "setfattr -n user.linstub.size"},
+        BadInput{"DiskAsksForMoreThanTheHostAllows", write_qcow2("1 << 46", "0"), QCOW2_DISK,
+                 "largest-disk"},
         BadInput{"BridgeIsMissing", "", "vif = [ \"bridge=nobr0,model=e1000\" ]", "nobr0"},
         BadInput{"MemoryIsTooSmall", "", "device_model_args_hvm = [ \"-linstub\", \"memory=8\" ]",
                  "8 MiB is too little"},

@@ -112,9 +112,11 @@ void BusyGuest::expect_alive() {
   EXPECT_TRUE(disk) << why(disk);
 }
 
-std::string BusyGuest::config_of(DeviceModel device_model) const {
+std::string BusyGuest::config_of(DeviceModel device_model,
+                                 const std::vector<std::string> &extra) const {
   GuestConfig config = config_;
   config.device_model = device_model;
+  config.extra.insert(config.extra.end(), extra.begin(), extra.end());
   return base::format("cat > /var/tmp/t.cfg <<'END'\n{}END", xl_config(config));
 }
 

@@ -25,8 +25,10 @@ public:
   // In the network that it shares with dom0.
   [[nodiscard]] const std::string &address() const { return address_; }
 
-  // A command for dom0 that writes /var/tmp/t.cfg: the guest under another device model.
-  [[nodiscard]] std::string config_of(DeviceModel device_model) const;
+  // A command for dom0 that writes /var/tmp/t.cfg: the guest under another device model, with such
+  // lines added.
+  [[nodiscard]] std::string config_of(DeviceModel device_model,
+                                      const std::vector<std::string> &extra = {}) const;
 
 private:
   void go_to_work();

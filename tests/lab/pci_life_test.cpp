@@ -14,7 +14,7 @@ using ::testing::Not;
 
 class Pci : public PciScenario {};
 
-TEST_F(Pci, AStubDomainHasTheRightsToItsDeviceAndToNoOther) {
+TEST_F(Pci, AStubDomainHasPermissionForItsDeviceAndForNoOther) {
   assignable({first_nic});
   EXPECT_EQ(dom0("linstub pci"), "No stub domain has a PCI device.");
   EXPECT_EQ(dom0("linstub pci --json"), "[]");
@@ -29,7 +29,7 @@ TEST_F(Pci, AStubDomainHasTheRightsToItsDeviceAndToNoOther) {
       std::string(first_nic) + " t-pci MSI-X");
   std::string stub = dom0("xl domid t-pci-dm");
   std::string domid = dom0("xl domid t-pci");
-  EXPECT_THAT(rights(stub), HasSubstr(rights_to(first_nic)));
+  EXPECT_THAT(permissions(stub), HasSubstr(permissions_for(first_nic)));
   EXPECT_EQ(dom0("cat /sys/bus/pci/drivers/pciback/permissive"), "");
   // libxl has made a directory of xen-pciback for the guest, which has come to nothing.
   EXPECT_EQ(dom0(base::format("xenstore-read /local/domain/0/backend/pci/{}/0/num_devs", domid)),
@@ -44,7 +44,7 @@ TEST_F(Pci, AStubDomainHasTheRightsToItsDeviceAndToNoOther) {
                                   directory, former)),
                 "");
   }
-  expect_no_rights(stub);
+  expect_no_permissions(stub);
   expect_whole(first_nic);
 }
 
@@ -120,7 +120,7 @@ TEST_F(Pci, TwoThenFourDevicesAtOnceComeThroughReboots) {
       break;
     std::string stub = dom0("xl domid t-pci-dm");
     ASSERT_NO_FATAL_FAILURE(reboot(guest, seconds(120), seconds(240)));
-    expect_no_rights(stub);
+    expect_no_permissions(stub);
   }
   dom0("xl destroy t-pci");
   for (const std::string &device : devices)
@@ -139,7 +139,7 @@ TEST_F(Pci, CreatingAndDestroyingLeavesTheDeviceWhole) {
     std::string stub = dom0("xl domid t-pci-dm");
     dom0("xl destroy t-pci");
     EXPECT_THAT(left_within(seconds(60)), IsEmpty());
-    expect_no_rights(stub);
+    expect_no_permissions(stub);
     expect_whole(first_nic);
   }
 }

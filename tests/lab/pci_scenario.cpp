@@ -31,6 +31,20 @@ void PciScenario::assignable(const std::vector<std::string> &devices) {
                       device));
 }
 
+void PciScenario::hide(const std::string &device) {
+  dom0(base::format("d={}; ! xl pci-assignable-list | grep -q $d || xl pci-assignable-remove $d; "
+                    "[ ! -e /sys/bus/pci/devices/$d/driver ] || "
+                    "echo $d > /sys/bus/pci/devices/$d/driver/unbind; "
+                    "cd /sys/bus/pci/drivers/pciback && echo $d > new_slot && echo $d > bind",
+                    device));
+}
+
+std::string PciScenario::owner(const std::string &device) {
+  return dom0(base::format("xl dmesg -c > /dev/null; xl debug-keys Q; sleep 1; "
+                           "xl dmesg | sed -n 's/.*{} - \\([^ ]*\\) - node.*/\\1/p' | tail -n 1",
+                           device));
+}
+
 GuestConfig PciScenario::with(const std::vector<std::string> &devices, DeviceModel device_model) {
   GuestConfig config{.name = "t-pci", .device_model = device_model, .direct_boot = true};
   config.extra.emplace_back("vif = [ ]"); // an emulated NIC takes Linux 12 s to find
@@ -117,7 +131,7 @@ bool PciScenario::comes(GuestRun &guest, const std::string &driver) {
   return false;
 }
 
-std::string PciScenario::rights(const std::string &domid) {
+std::string PciScenario::permissions(const std::string &domid) {
   return dom0(base::format(
       "xl dmesg -c > /dev/null; xl debug-keys q; sleep 1; xl dmesg | awk '/Rangesets belonging to "
       "domain {}:/ {{ text = \"\"; on = 1; next }} on && /{{/ {{ text = text "
@@ -125,7 +139,7 @@ std::string PciScenario::rights(const std::string &domid) {
       domid));
 }
 
-std::string PciScenario::rights_to(const std::string &device) {
+std::string PciScenario::permissions_for(const std::string &device) {
   return dom0(base::format(R"(python3 -c '
 sets = {{"I/O Memory": [], "I/O Ports ": []}}
 for line in open("/sys/bus/pci/devices/{}/resource").read().splitlines()[:6]:
@@ -175,9 +189,9 @@ while at:
             "");
 }
 
-void PciScenario::expect_no_rights(const std::string &former_stub) {
+void PciScenario::expect_no_permissions(const std::string &former_stub) {
   // Of a domain that lives, Xen prints the sets, which then are empty.
-  EXPECT_THAT(rights(former_stub), Not(ContainsRegex("\\{ [0-9a-f]")));
+  EXPECT_THAT(permissions(former_stub), Not(ContainsRegex("\\{ [0-9a-f]")));
 }
 
 void PciScenario::plug_rounds(GuestRun &guest, int count) {

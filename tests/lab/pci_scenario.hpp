@@ -35,6 +35,13 @@ protected:
   // Makes the devices ready to be given to a guest.
   void assignable(const std::vector<std::string> &devices);
 
+  // Leaves the device as xen-pciback.hide= of dom0's kernel leaves it at boot: with xen-pciback,
+  // but in dom0's IOMMU context.
+  void hide(const std::string &device);
+
+  // Whose the device is to Xen: "d0", "d5", or "DomIO:..." in quarantine.
+  std::string owner(const std::string &device);
+
   // A guest with these devices at its start, or one that they can be plugged into.
   static GuestConfig with(const std::vector<std::string> &devices,
                           DeviceModel device_model = DeviceModel::linstub);
@@ -69,11 +76,11 @@ protected:
   // A driver of the guest gets a device.
   bool comes(GuestRun &guest, const std::string &driver);
 
-  // What Xen itself says a domain has a right to.
-  std::string rights(const std::string &domid);
+  // What Xen itself says a domain has permission for.
+  std::string permissions(const std::string &domid);
 
   // What that should say of memory and ports for a domain that has this one device.
-  std::string rights_to(const std::string &device);
+  std::string permissions_for(const std::string &device);
 
   // A word of a device's configuration space, as dom0 sees it: "0x0010".
   std::string config_word(const std::string &device, unsigned at);
@@ -82,7 +89,7 @@ protected:
   void expect_whole(const std::string &device);
 
   // Nothing of the devices stays with the stub domain that had them.
-  void expect_no_rights(const std::string &former_stub);
+  void expect_no_permissions(const std::string &former_stub);
 
   // Plugs the first NIC into a guest that runs, has it carry data, unplugs it.
   void plug_rounds(GuestRun &guest, int count);

@@ -24,7 +24,10 @@ constexpr int usual_rounds = 1;
 constexpr int promised_rounds = 10;
 
 // Shell: a state disk is plugged, or about to be.
-constexpr const char *state_disk_there = "losetup -a | grep -q state-";
+constexpr const char *state_disk_there = "losetup -a | grep -q linstub-state-";
+// Shell: the paths of the files behind state disks, which lie in no directory.
+constexpr const char *state_file =
+    "find /proc/[0-9]*/fd -lname '/memfd:linstub-state-*' 2>/dev/null";
 
 // All of them take most of an hour in the lab; an ordinary run makes the first one.
 class StateOf : public Scenario {
@@ -65,12 +68,11 @@ protected:
     Scenario::TearDown();
   }
 
-  // State disks, their loop devices, files of /run/linstub: nothing of it stays while a guest runs.
+  // State disks, their loop devices, their files: nothing of it stays while a guest runs.
   void expect_no_state_disk() {
-    EXPECT_TRUE(holds_within("! " + std::string(state_disk_there) +
-                                 " && ! ls /run/linstub | grep -q state-",
-                             seconds(30)))
-        << dom0("losetup -a; ls /run/linstub");
+    EXPECT_TRUE(holds_within(
+        "! " + std::string(state_disk_there) + " && ! " + state_file + " | grep -q .", seconds(30)))
+        << dom0("losetup -a; " + std::string(state_file));
   }
 };
 
@@ -120,6 +122,18 @@ TEST_F(StateOf, IsTheSameUnderQemuInDom0) {
   guest.found_again();
   guest.expect_all_well("saved in dom0, restored in a stub domain");
   EXPECT_EQ(qemus(), "0");
+  // By default no QEMU in dom0 reads what a QEMU in a stub domain has written.
+  save();
+  dom0(guest.config_of(DeviceModel::dom0));
+  fails("xl restore /var/tmp/t.cfg /var/tmp/t.save", restore_limit);
+  EXPECT_THAT(dom0("tail -n 20 /var/log/xen/qemu-dm-t-state.log"),
+              HasSubstr("Not a migration stream"));
+  EXPECT_THAT(left_within(seconds(60)), IsEmpty());
+  // With the setting it does.
+  dom0(guest.config_of(DeviceModel::linstub,
+                       {"device_model_args_hvm = [ \"-linstub\", \"portable-state=yes\" ]"}));
+  succeeds("xl restore /var/tmp/t.cfg /var/tmp/t.save", restore_limit);
+  guest.found_again();
   save();
   dom0(guest.config_of(DeviceModel::dom0));
   succeeds("xl restore /var/tmp/t.cfg /var/tmp/t.save", restore_limit);
@@ -152,6 +166,33 @@ TEST_F(StateOf, AnUpgradeReplacesTheStubDomainUnderTheGuest) {
   EXPECT_THAT(dom0("ping -c 4 -W 5 " + guest.address()), HasSubstr("4 received"));
   expect_no_state_disk();
   EXPECT_EQ(dom0("xl list | grep -c null || true"), "0") << "a former stub domain is still held";
+}
+
+// Other domains, both of them, and no state.
+TEST_F(StateOf, AResetMakesTheGuestAndItsStubDomainAnew) {
+  ONLY_WHEN_THOROUGH();
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  const std::string domid = dom0("xl domid t-state");
+  const std::string stub = dom0("xl domid t-state-dm");
+  EXPECT_THAT(succeeds("linstub upgrade --reset t-state", upgrade_limit),
+              HasSubstr("has shut down for a reboot, and its stub domain is removed"));
+  EXPECT_TRUE(holds_within(
+      base::format("d=$(xl domid t-state 2>/dev/null) && [ -n \"$d\" ] && [ $d != {} ] && "
+                   "[ \"$(xenstore-read /local/domain/0/device-model/$d/state)\" = running ]",
+                   domid),
+      seconds(180)));
+  EXPECT_NE(dom0("xl domid t-state-dm"), stub);
+  expect_no_state_disk();
+}
+
+// A stub domain that is held leaves the guest's requests unanswered, for which Xen would wait.
+TEST_F(StateOf, AResetNeedsNothingOfTheStubDomain) {
+  ONLY_WHEN_THOROUGH();
+  BusyGuest guest(*this, "t-state", DeviceModel::linstub);
+  dom0("xl pause t-state-dm; sleep 2");
+  EXPECT_THAT(succeeds("linstub upgrade --reset t-state", upgrade_limit),
+              AllOf(HasSubstr("was crashed"), HasSubstr("on_crash")));
+  EXPECT_THAT(left_within(seconds(60)), IsEmpty());
 }
 
 // --- faults --------------------------------------------------------------------------------------
@@ -200,8 +241,9 @@ TEST_F(StateOf, ADamagedStateIsRefusedBeforeQemuSeesIt) {
   };
   for (const Damage &damage : all) {
     // After linstub-dm has written the file, before linstub-init reads it.
-    as_soon_as("f=$(ls /run/linstub/*-state-*) && " + std::string(state_disk_there),
-               damage.command);
+    as_soon_as(
+        base::format("f=$({} | head -n 1) && [ -n \"$f\" ] && {}", state_file, state_disk_there),
+        damage.command);
     std::string said = fails("xl restore /var/tmp/t.save", restore_limit);
     EXPECT_THAT(said, HasSubstr(damage.says));
     EXPECT_THAT(left_within(seconds(60)), IsEmpty());
@@ -236,11 +278,29 @@ TEST_F(StateOf, AFullDiskOfDom0LetsTheGuestRunOn) {
   expect_no_state_disk();
 }
 
+// Holds the domain of that number for 12 s, as soon as libxl has opened the file for the state.
+constexpr const char *hold_during_save = R"py(
+import ctypes, glob, sys, time
+xc = ctypes.CDLL("libxenctrl.so.4.20")
+xc.xc_interface_open.restype = ctypes.c_void_p
+xen, domid = ctypes.c_void_p(xc.xc_interface_open(None, None, 0)), ctypes.c_uint32(int(sys.argv[1]))
+end = time.monotonic() + 60
+while not glob.glob("/var/lib/xen/qemu-save.*") and time.monotonic() < end:
+    time.sleep(0.002)
+xc.xc_domain_pause(xen, domid)
+time.sleep(12)
+xc.xc_domain_unpause(xen, domid)
+)py";
+
 TEST_F(StateOf, AStubDomainThatNeverFinishesLetsTheGuestRunOn) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
-  as_soon_as(state_disk_there, "xl pause t-state-dm; sleep 12; xl unpause t-state-dm");
+  // xl would take longer to start than the save takes.
+  auto told = host().run("cat > /run/lab-hold.py", seconds(30), hold_during_save);
+  ASSERT_TRUE(told) << why(told);
+  dom0("(setsid python3 /run/lab-hold.py $(xl domid t-state-dm) >/dev/null 2>&1 </dev/null &)");
   fails("xl save t-state /var/tmp/t.save", save_limit);
+  dom0("rm /run/lab-hold.py");
   guest.expect_all_well("after the save that failed");
   expect_no_state_disk();
 }
@@ -285,8 +345,8 @@ INSTANTIATE_TEST_SUITE_P(All, WhileSaving,
                          [](const auto &test) { return test.param.name; });
 
 // What libxl does in the device model's part of a save, and how long it takes: the least of three,
-// in ms, with the state's size. libxl's first command, which asks for the CPUs, comes a while
-// before.
+// in ms, with the state's size. libxl's first command, that QEMU shall log the pages it dirties,
+// comes a while before.
 constexpr const char *save_part = R"py(
 import json, os, socket, sys, time
 connection = socket.socket(socket.AF_UNIX)
@@ -307,7 +367,7 @@ ask("qmp_capabilities")
 least, size = None, 0
 for i in range(3):
     target = os.open("/var/tmp/t.state", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    ask("query-cpus-fast")
+    ask("xen-set-global-dirty-log", enable=True)
     time.sleep(4)
     begin = time.monotonic()
     number = ask("add-fd", [target])["fdset-id"]
@@ -317,6 +377,7 @@ for i in range(3):
     least = min(took, least or took)
     size = os.fstat(target).st_size
     ask("cont")
+    ask("xen-set-global-dirty-log", enable=False)
     ask("remove-fd", **{"fdset-id": number})
     os.close(target)
     time.sleep(4)

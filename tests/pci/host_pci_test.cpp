@@ -133,6 +133,8 @@ protected:
     std::ofstream(path, std::ios::binary) << text;
   }
 
+  [[nodiscard]] HostPciBus bus() const { return {root, root / "iomem"}; }
+
   fs::path root;
   fs::path device;
   fs::path pciback;
@@ -140,7 +142,7 @@ protected:
 };
 
 TEST_F(HostPciBusTest, FindsADeviceThatPcibackHolds) {
-  auto found = HostPciBus(root).find(address);
+  auto found = bus().find(address);
   ASSERT_TRUE(found) << found.error().message();
   EXPECT_EQ(found->vendor, 0x8086);
   EXPECT_EQ(found->device, 0x10d3);
@@ -150,16 +152,37 @@ TEST_F(HostPciBusTest, FindsADeviceThatPcibackHolds) {
 
 TEST_F(HostPciBusTest, SaysWhyADeviceCannotBeHad) {
   xen::PciAddress other{.domain = 0, .bus = 3, .device = 1, .function = 0};
-  EXPECT_THAT(HostPciBus(root).find(other).error().message(),
-              HasSubstr("no PCI device 0000:03:01.0"));
+  EXPECT_THAT(bus().find(other).error().message(), HasSubstr("no PCI device 0000:03:01.0"));
   fs::remove_all(pciback / "0000:00:10.0");
-  EXPECT_THAT(HostPciBus(root).find(address).error().message(), HasSubstr("pci-assignable-add"));
+  EXPECT_THAT(bus().find(address).error().message(), HasSubstr("pci-assignable-add"));
   fs::remove_all(pciback);
-  EXPECT_THAT(HostPciBus(root).find(address).error().message(), HasSubstr("modprobe xen-pciback"));
+  EXPECT_THAT(bus().find(address).error().message(), HasSubstr("modprobe xen-pciback"));
+}
+
+TEST_F(HostPciBusTest, RefusesADeviceWhoseSmallRangeHasANeighbourInItsPage) {
+  put(device / "resource", one("0xfebd0000 0xfebd00ff 0x40200"));
+  put(root / "iomem", "febd0000-febd00ff : 0000:00:10.0\n");
+  EXPECT_TRUE(bus().find(address));
+  put(root / "iomem", "febd0000-febd00ff : 0000:00:10.0\nfebd0100-febd01ff : 0000:00:11.0\n");
+  auto found = bus().find(address);
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().message(),
+              HasSubstr("PCI device 0000:00:10.0: its memory at 0xfebd0000 "
+                        "shares a page with \"0000:00:11.0\""));
+  EXPECT_TRUE(bus().read(address)) << "it is shown all the same";
+  put(root / "iomem", std::string((size_t{1} << 20) + 1, ' '));
+  EXPECT_THAT(bus().find(address).error().message(), HasSubstr("longer than"));
+  fs::remove(root / "iomem");
+  EXPECT_FALSE(bus().find(address));
+}
+
+TEST_F(HostPciBusTest, NeedsNoMapOfMemoryForADeviceWithWholePages) {
+  EXPECT_FALSE(fs::exists(root / "iomem"));
+  EXPECT_TRUE(bus().find(address));
 }
 
 TEST_F(HostPciBusTest, ReadsBackThatInterruptControlIsAllowed) {
-  HostPciBus bus(root);
+  HostPciBus bus(root, root / "iomem");
   EXPECT_TRUE(bus.allow_interrupt_control(address)); // the file here keeps what is written
   fs::remove(pciback / "allow_interrupt_control");
   fs::create_symlink("/dev/null", pciback / "allow_interrupt_control"); // takes it, lists nothing
@@ -176,7 +199,7 @@ TEST_F(HostPciBusTest, ClearsInterruptEnableBitsAndNothingElse) {
   config.capability(0x40, 0x05, 0x0181, 0x50).capability(0x50, 0x11, 0xc004, 0);
   put(device / "config",
       {reinterpret_cast<const char *>(config.bytes.data()), config.bytes.size()});
-  HostPciBus bus(root);
+  HostPciBus bus(root, root / "iomem");
   ASSERT_EQ(bus.interrupt(address).value_or(PciInterrupt::none), PciInterrupt::msix);
   ASSERT_TRUE(bus.clear_interrupts(address));
   config.word(0x42, 0x0180).word(0x52, 0x4004);
@@ -191,6 +214,9 @@ TEST(ListsPci, ComparesWholeLines) {
   EXPECT_TRUE(lists_pci("0000:00:10.0", address));
   EXPECT_FALSE(lists_pci("0000:00:10.01\n10000:00:10.0\n", address));
   EXPECT_FALSE(lists_pci("", address));
+  EXPECT_TRUE(lists_pci("0000:00:11.0 0000:00:10.0", address, ' '));
+  EXPECT_FALSE(lists_pci("0000:00:11.0\n0000:00:10.0", address, ' '));
+  EXPECT_FALSE(lists_pci("  0000:00:10", address, ' '));
 }
 
 } // namespace

@@ -42,6 +42,26 @@ protected:
     store.write(backend + "/state", pciback);
     store.write(frontend + "/state", pcifront);
   }
+  // QEMU lists these ids.
+  void settle(const std::string &ids) {
+    devices->settle(R"([{"bus":0,"devices":[)" + ids + "]}]",
+                    [this](const base::Result<> &settled) {
+                      lists.push_back(settled ? "settled" : settled.error().message());
+                    });
+  }
+  void attach_one() {
+    attach("one", nic);
+    let_it_come("0", "0000:00:10.0");
+    ASSERT_THAT(answers, ElementsAre("attached"));
+    devices->taken("one");
+  }
+  // The backend closes while the device is to leave, so that it is known at once.
+  void get_stuck() {
+    host.hold(nic);
+    devices->give_back("one");
+    states("6", "4");
+    serve();
+  }
   // All that has to happen until a device is there, after attach().
   void let_it_come(const char *number, const std::string &list) {
     store.write(backend + "/state-" + number, "3");
@@ -59,6 +79,7 @@ protected:
   fake::Xen xen;
   xen::Control control = xen::Control::open().value();
   std::vector<std::string> answers;
+  std::vector<std::string> lists;
   std::unique_ptr<PciDevices> devices;
 };
 
@@ -84,18 +105,18 @@ TEST_F(PciDevicesTest, ADeviceIsGivenBackAndThenNothingOfItIsLeft) {
   let_it_come("0", "0000:00:10.0");
   ASSERT_THAT(answers, ElementsAre("attached"));
   xen.calls.clear();
-  bool gone = false;
   devices->give_back("one");
-  devices->when_none_leaving([&] { gone = true; });
+  devices->give_back("one"); // as often as QEMU says DEVICE_DELETED
+  settle("");
   EXPECT_EQ(store.read(backend + "/state-0"), "5");
   EXPECT_EQ(store.read(backend + "/state"), "7");
   serve();
-  EXPECT_FALSE(gone);
+  EXPECT_THAT(lists, IsEmpty());
   EXPECT_THAT(xen.calls, IsEmpty()); // it still has the device
   host.let_go();
   states("4", "4");
   serve();
-  EXPECT_TRUE(gone);
+  EXPECT_THAT(lists, ElementsAre("settled"));
   EXPECT_THAT(xen.calls, Contains("ports 6 0xc200 32 0"));
   EXPECT_EQ(store.read(backend + "/num_devs"), "0");
   attach("two", nic); // and it can be attached again
@@ -103,13 +124,147 @@ TEST_F(PciDevicesTest, ADeviceIsGivenBackAndThenNothingOfItIsLeft) {
   EXPECT_THAT(answers, ElementsAre("attached", "attached"));
 }
 
-TEST_F(PciDevicesTest, WhoAsksForNothingToLeaveIsCalledAtOnceIfNothingDoes) {
-  int calls = 0;
-  devices->when_none_leaving([&] { calls++; });
-  EXPECT_EQ(calls, 1);
+TEST_F(PciDevicesTest, AListIsPassedOnAtOnceIfNothingLeaves) {
+  settle("");
   devices->give_back("nobody's");
-  devices->when_none_leaving([&] { calls++; });
-  EXPECT_EQ(calls, 2);
+  settle("");
+  EXPECT_THAT(lists, ElementsAre("settled", "settled"));
+  attach_one();
+  settle(R"({"qdev_id":"one"})");
+  EXPECT_THAT(lists, ElementsAre("settled", "settled", "settled"));
+  EXPECT_EQ(store.read(backend + "/state-0"), "3") << "it stays";
+}
+
+// libxl would take it for free, and QEMU need not say that it has let go.
+TEST_F(PciDevicesTest, ADeviceThatQemuLeavesOutOfItsListIsGivenBackFirst) {
+  attach_one();
+  settle(R"({"qdev_id":"another"})");
+  EXPECT_THAT(lists, IsEmpty());
+  EXPECT_EQ(store.read(backend + "/state-0"), "5");
+  host.let_go();
+  states("4", "4");
+  serve();
+  EXPECT_THAT(lists, ElementsAre("settled"));
+}
+
+TEST_F(PciDevicesTest, ADeviceThatQemuHasNotTakenYetNeedNotBeInItsList) {
+  attach("one", nic);
+  settle("");
+  let_it_come("0", "0000:00:10.0");
+  settle("");
+  EXPECT_THAT(lists, ElementsAre("settled", "settled"));
+  EXPECT_EQ(store.read(backend + "/state-0"), "3");
+}
+
+// Hidden at boot by xen-pciback.hide=, it is in dom0's IOMMU context when libxl asks for it.
+TEST_F(PciDevicesTest, ADeviceIsQuarantinedBeforeTheStubDomainGetsAnythingOfIt) {
+  xen.fail("ports", EPERM);
+  attach("one", nic);
+  ASSERT_EQ(answers.size(), 1U);
+  ASSERT_FALSE(xen.calls.empty());
+  EXPECT_EQ(xen.calls[0], "assign 32753 0x80 1");
+  EXPECT_THAT(xen.calls[1], ::testing::StartsWith("memory 6"));
+  EXPECT_THAT(store.list("/local/domain/0/backend"), IsEmpty()) << "nodes come after permissions";
+  EXPECT_EQ(xen.pci_owners[0x80], 32753U) << "it stays there";
+}
+
+TEST_F(PciDevicesTest, ADeviceThatXenDoesNotQuarantineIsNotAttached) {
+  store.write(backend + "/num_devs", "0"); // pcifront has connected while the stub domain booted
+  states("4", "4");
+  xen.has_iommu = false;
+  attach("one", nic);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_THAT(answers[0], HasSubstr("PCI device 0000:00:10.0 cannot be quarantined"));
+  EXPECT_THAT(xen.calls, ElementsAre("assign 32753 0x80 1"));
+  EXPECT_EQ(store.read(backend + "/num_devs"), "0");
+  EXPECT_EQ(store.read(backend + "/state"), "4");
+  EXPECT_EQ(store.read(backend + "/dev-0"), std::nullopt);
+  xen.has_iommu = true;
+  attach("one", nic); // nothing of the first try is in the way
+  EXPECT_EQ(store.read(backend + "/dev-0"), "0000:00:10.0");
+}
+
+TEST_F(PciDevicesTest, ADeviceThatIsAnothersToXenIsNotAttachedNorTakenAlong) {
+  xen.pci_owners[0x80] = 9;
+  attach("one", nic);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_THAT(answers[0], HasSubstr("to Xen it is another domain's already"));
+  store.write("/libxl/pci/0000-00-10-0/domid", "5");
+  attach("two", disk);
+  EXPECT_EQ(store.read(backend + "/num_devs"), "1");
+  EXPECT_EQ(store.read(backend + "/dev-0"), "0000:00:11.0");
+  EXPECT_EQ(xen.pci_owners[0x80], 9U);
+}
+
+TEST_F(PciDevicesTest, ADeviceThatComesBackStaysInQuarantine) {
+  attach_one();
+  devices->give_back("one");
+  host.let_go();
+  states("4", "4");
+  serve();
+  EXPECT_EQ(xen.pci_owners[0x80], 32753U);
+}
+
+TEST_F(PciDevicesTest, ADeviceThatIsStuckIsNeverSaidToBeDetached) {
+  attach_one();
+  settle("");
+  get_stuck();
+  settle("");
+  ASSERT_EQ(lists.size(), 2U);
+  for (const std::string &list : lists)
+    EXPECT_THAT(list, HasSubstr("PCI device 0000:00:10.0 is stuck in stub domain 6, which does not "
+                                "give it back: replace the stub domain (linstub upgrade 5)"));
+  EXPECT_THAT(xen.calls, Contains("memory 6 0xfeb60 32 0")) << "nothing more of it can be mapped";
+  EXPECT_EQ(xen.pci_owners[0x80], 32753U);
+}
+
+TEST_F(PciDevicesTest, NothingIsAttachedWhileADeviceIsStuck) {
+  attach_one();
+  get_stuck();
+  attach("two", disk);
+  attach("one", nic);
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_THAT(answers[1], HasSubstr("0000:00:10.0 is stuck"));
+  EXPECT_THAT(answers[2], HasSubstr("0000:00:10.0 is stuck"));
+  // Nor by another guest's linstub-dm.
+  auto client = xen::Xenstore::connect().value();
+  EXPECT_THAT(users_of_pci(client, nic).value(), ElementsAre(xen::DomId{6}));
+}
+
+TEST_F(PciDevicesTest, WhoWaitsForADeviceThatGetsStuckIsRefused) {
+  attach_one();
+  host.hold(nic);
+  devices->give_back("one");
+  attach("two", disk);
+  ASSERT_EQ(answers.size(), 1U);
+  states("6", "4");
+  serve();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_THAT(answers[1], HasSubstr("0000:00:10.0 is stuck"));
+  EXPECT_EQ(store.read(backend + "/num_devs"), "1");
+}
+
+TEST_F(PciDevicesTest, ADeviceThatWasStuckAndHasComeBackIsFree) {
+  attach_one();
+  get_stuck();
+  host.let_go();
+  states("4", "4");
+  settle("");
+  EXPECT_THAT(lists, ElementsAre("settled"));
+  EXPECT_EQ(store.read(backend + "/num_devs"), "0");
+  attach("two", nic);
+  let_it_come("0", "0000:00:10.0");
+  EXPECT_THAT(answers, ElementsAre("attached", "attached"));
+}
+
+TEST_F(PciDevicesTest, AStubDomainIsReplacedOnlyIfThatLosesNoDevice) {
+  EXPECT_TRUE(devices->can_be_replaced());
+  attach_one();
+  auto can = devices->can_be_replaced();
+  ASSERT_FALSE(can);
+  EXPECT_THAT(can.error().message(), HasSubstr("xl pci-detach 5 0000:00:10.0"));
+  get_stuck();
+  EXPECT_TRUE(devices->can_be_replaced()) << "that is how it comes back";
 }
 
 TEST_F(PciDevicesTest, WhatLibxlHasSetAsideIsTakenAlong) {
@@ -195,12 +350,33 @@ TEST_F(PciDevicesTest, ADeviceThatSomebodyHasIsWaitedFor) {
   EXPECT_THAT(answers, ElementsAre("attached"));
 }
 
-TEST_F(PciDevicesTest, EndsWithItsWatches) {
+TEST_F(PciDevicesTest, EndsWithItsWatchesAndAnswersWhoWaitsStill) {
   EXPECT_EQ(store.watches(), 3U);
-  attach("one", nic);
+  PciDevices &going = *devices;
+  attach_one();
+  devices->give_back("one");
+  settle("");
+  attach("two", disk);
+  devices->attach(R"({"id":"three","hostaddr":"0000:00:11.0"})",
+                  [](const base::Result<> &result) { EXPECT_FALSE(result); });
+  std::string again;
+  // Who is told may ask again at once.
+  host.add({.domain = 0, .bus = 0, .device = 0x12, .function = 0});
+  devices->attach(R"({"id":"four","hostaddr":"0000:00:12.0"})", [&](const base::Result<> &result) {
+    EXPECT_FALSE(result);
+    going.give_back("four");
+    going.attach(R"({"id":"four","hostaddr":"0000:00:12.0"})", [&](const base::Result<> &second) {
+      again = second ? "attached" : second.error().message();
+    });
+  });
   devices.reset();
   serve();
-  EXPECT_THAT(answers, IsEmpty());
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_THAT(answers[1], HasSubstr("the stub domain has gone"));
+  ASSERT_EQ(lists.size(), 1U);
+  EXPECT_THAT(lists[0], HasSubstr("the stub domain has gone"));
+  EXPECT_THAT(again, HasSubstr("stub domain has gone"));
+  EXPECT_EQ(store.watches(), 0U);
 }
 
 } // namespace

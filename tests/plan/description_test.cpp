@@ -14,6 +14,11 @@ TEST(Description, ComesBackAsItWas) {
       .ramdisk = "/r",
       .command_line = "quiet",
       .memory = 64,
+      .limits = {.cpu_weight = 1,
+                 .cpu_cap = 2,
+                 .max_grant_frames = 3,
+                 .max_maptrack_frames = 4,
+                 .max_event_channels = 5},
       .log_level = "info",
       .arguments = {"-name", "a \"b\"\n"},
       .disks = {{.path = "/d", .vdev = "xvda", .mode = disk::DiskMode::read_only}},
@@ -24,6 +29,7 @@ TEST(Description, ComesBackAsItWas) {
   EXPECT_EQ(encode(*again), encode(description));
   EXPECT_EQ(again->disks, description.disks);
   EXPECT_EQ(again->nics, description.nics);
+  EXPECT_EQ(again->limits, description.limits);
   EXPECT_FALSE(decode_description("{}"));
   EXPECT_FALSE(decode_description("["));
 }

@@ -63,6 +63,59 @@ TEST(Media, AreForCdRomDrivesOnly) {
   }
 }
 
+Plan plan_of(const std::string &arguments) {
+  std::istringstream in("-xen-domid 7 " + arguments);
+  std::vector<std::string> words;
+  for (std::string word; in >> word;)
+    words.push_back(word);
+  return translate(words, Settings{}).value();
+}
+
+bool is_read_only(const std::string &options) {
+  return translate_drive(options, 0).value().disk->mode == disk::DiskMode::read_only;
+}
+
+TEST(Drives, AreReadOnlyInEachWordThatQemuKnows) {
+  for (const char *key : {"readonly", "read-only"}) {
+    for (const char *word : {"on", "yes", "true", "y"}) {
+      const std::string options = base::format("file=/d,format=raw,{}={}", key, word);
+      EXPECT_TRUE(is_read_only(options)) << options;
+      EXPECT_EQ(translate_drive(options, 0)->options.text(), "format=raw,readonly=on") << options;
+    }
+    for (const char *word : {"off", "no", "false", "n"})
+      EXPECT_FALSE(is_read_only(base::format("file=/d,format=raw,{}={}", key, word))) << word;
+  }
+  EXPECT_FALSE(is_read_only("file=/d,format=raw"));
+}
+
+TEST(Drives, AreRefusedWhenItIsNotClearWhetherTheyAreReadOnly) {
+  for (const char *options :
+       {"readonly=1", "readonly=ON", "readonly=", "readonly", "read-only=maybe",
+        "readonly=on,readonly=off", "read-only=off,readonly=on"}) {
+    auto translated = translate_drive(base::format("file=/d,format=raw,{}", options), 0);
+    ASSERT_FALSE(translated) << options;
+    EXPECT_THAT(translated.error().message(), testing::HasSubstr("read")) << options;
+  }
+  EXPECT_FALSE(translate_drive("readonly,file=/d", 0));
+}
+
+TEST(Drives, OfCdsAreReadOnlyWhateverIsSaidOfThem) {
+  EXPECT_TRUE(is_read_only("file=/d,if=ide,index=2,media=cdrom,format=raw"));
+  EXPECT_TRUE(is_read_only("file=/d,if=ide,index=2,readonly=off,media=cdrom,format=raw"));
+  const std::string drive_option = "-drive if=none,id=cd,file=/a.iso,format=raw,readonly=off ";
+  for (const std::string device :
+       {"ide-cd,drive=cd", "scsi-cd,id=x,drive=cd", "driver=ide-cd,drive=cd"}) {
+    for (const std::string &line :
+         {drive_option + "-device " + device, "-device " + device + " " + drive_option}) {
+      const Plan plan = plan_of(line);
+      EXPECT_EQ(disks_of(plan).at(0).mode, disk::DiskMode::read_only) << line;
+      EXPECT_THAT(render(plan.qemu), Contains(testing::HasSubstr("readonly=on"))) << line;
+    }
+  }
+  const Plan disk = plan_of(drive_option + "-device ide-hd,drive=cd -device ide-cd,drive=other");
+  EXPECT_EQ(disks_of(disk).at(0).mode, disk::DiskMode::read_write);
+}
+
 TEST(DiskNames, AreFreeIfNobodyHasThem) {
   const Plan plan = plan_with("");
   // The disk has xvda, the kernel's file xvdb.

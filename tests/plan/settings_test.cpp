@@ -15,6 +15,9 @@ TEST(Settings, AreSetByKey) {
   EXPECT_EQ(settings.memory, 96);
   EXPECT_EQ(settings.log_level, base::LogLevel::debug);
   EXPECT_EQ(settings.image, "/image");
+  EXPECT_EQ(settings.largest_disk, uint64_t{2} << 40);
+  ASSERT_TRUE(set_all(settings, "largest-disk=500G"));
+  EXPECT_EQ(settings.largest_disk, uint64_t{500} << 30);
 }
 
 TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
@@ -22,16 +25,58 @@ TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
   auto done = set_all(settings, "memroy=96");
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message(), HasSubstr("memroy"));
-  EXPECT_THAT(done.error().message(), HasSubstr("image, memory, log-level, kernel-options"));
+  EXPECT_THAT(done.error().message(),
+              HasSubstr("image, memory, log-level, kernel-options, portable-state"));
 }
 
 TEST(Settings, RefuseBadValuesWithAReason) {
   Settings settings;
-  for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999",
-                          "log-level=loud", "image=relative", "memory", "nothing"}) {
+  for (const char *bad :
+       {"memory=8", "memory=-1", "memory=lots", "memory=99999999", "log-level=loud",
+        "image=relative", "largest-disk=0", "largest-disk=big", "memory", "nothing",
+        "portable-state", "portable-state=maybe", "portable-state=1"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
   EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 32 MiB"));
+}
+
+// The numbers stand in linstub.toml(5), too.
+TEST(Settings, LimitWhatAStubDomainTakesOfTheHost) {
+  Settings settings;
+  EXPECT_EQ(settings.limits, (xen::DomainLimits{.cpu_weight = 256,
+                                                .cpu_cap = 0,
+                                                .max_grant_frames = 32,
+                                                .max_maptrack_frames = 16,
+                                                .max_event_channels = 511}));
+  ASSERT_TRUE(set_all(settings, "cpu-weight=64,cpu-cap=50,max-grant-frames=8,"
+                                "max-maptrack-frames=0,max-event-channels=100"));
+  EXPECT_EQ(settings.limits, (xen::DomainLimits{.cpu_weight = 64,
+                                                .cpu_cap = 50,
+                                                .max_grant_frames = 8,
+                                                .max_maptrack_frames = 0,
+                                                .max_event_channels = 100}));
+}
+
+// With these no stub domain would come up, or Xen would refuse it later and with fewer words.
+TEST(Settings, RefuseLimitsThatCannotBe) {
+  Settings settings;
+  for (const char *bad :
+       {"cpu-weight=0", "cpu-weight=65536", "cpu-cap=101", "cpu-cap=-1", "cpu-cap=half",
+        "max-grant-frames=3", "max-grant-frames=1025", "max-maptrack-frames=4294967295",
+        "max-event-channels=63", "max-event-channels=4096", "cap=50"})
+    EXPECT_FALSE(set_all(settings, bad)) << bad;
+  EXPECT_EQ(set_all(settings, "cpu-cap=400").error().message(),
+            "setting cpu-cap: \"400\" is not a percentage of one CPU (0: no cap) from 0 to 100");
+  EXPECT_EQ(settings.limits, xen::DomainLimits{});
+}
+
+TEST(Settings, LetNoQemuInDom0ReadAStateUnlessSomebodySaysSo) {
+  Settings settings;
+  EXPECT_EQ(settings.saved_form, disk::SavedForm::marked);
+  ASSERT_TRUE(set_all(settings, "portable-state=yes"));
+  EXPECT_EQ(settings.saved_form, disk::SavedForm::plain);
+  ASSERT_TRUE(set_all(settings, "portable-state=no"));
+  EXPECT_EQ(settings.saved_form, disk::SavedForm::marked);
 }
 
 class SettingsFile : public testing::Test {
@@ -48,6 +93,28 @@ TEST_F(SettingsFile, IsTomlWithTheSameKeys) {
   ASSERT_TRUE(settings) << settings.error().message();
   EXPECT_EQ(settings->memory, 80);
   EXPECT_EQ(settings->log_level, base::LogLevel::error);
+}
+
+TEST_F(SettingsFile, HasTheLimitsInATableOfTheirOwn) {
+  auto settings = load("memory = 80\n[limits]\ncpu-weight = 128\nmax-grant-frames = 48\n");
+  ASSERT_TRUE(settings) << settings.error().message();
+  EXPECT_EQ(settings->memory, 80);
+  EXPECT_EQ(settings->limits.cpu_weight, 128U);
+  EXPECT_EQ(settings->limits.max_grant_frames, 48U);
+  EXPECT_EQ(load("cpu-weight = 128\n").error().message(),
+            path_ + ": setting cpu-weight belongs in the table [limits]");
+  EXPECT_THAT(load("[limits]\nmemory = 80\n").error().message(),
+              HasSubstr("setting memory belongs in no table"));
+  EXPECT_THAT(load("[limits]\ncpu-weigth = 1\n").error().message(), HasSubstr("cpu-weigth"));
+  EXPECT_THAT(load("[limit]\ncpu-weight = 1\n").error().message(), HasSubstr("limit"));
+  EXPECT_THAT(load("limits = 5\n").error().message(), HasSubstr("limits"));
+  EXPECT_THAT(load("[limits.limits]\ncpu-weight = 1\n").error().message(), HasSubstr("limits"));
+}
+
+TEST_F(SettingsFile, TakesTrueAndFalseForYesAndNo) {
+  EXPECT_EQ(load("portable-state = true\n")->saved_form, disk::SavedForm::plain);
+  EXPECT_EQ(load("portable-state = \"yes\"\n")->saved_form, disk::SavedForm::plain);
+  EXPECT_EQ(load("portable-state = false\n")->saved_form, disk::SavedForm::marked);
 }
 
 TEST_F(SettingsFile, MayBeAbsent) {

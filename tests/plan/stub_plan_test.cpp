@@ -65,6 +65,11 @@ TEST_F(StubPlan, FollowsTheSettings) {
   EXPECT_EQ(usual.memory, 80);
   EXPECT_EQ(usual.log_level, "info");
   EXPECT_THAT(usual.command_line, EndsWith(" quiet mitigations=off"));
+  // What the kernel is built for: what it gives back it clears first.
+  EXPECT_THAT(usual.command_line, Not(HasSubstr("xen_scrub_pages")));
+  EXPECT_EQ(usual.limits, xen::DomainLimits{});
+  settings.limits.cpu_weight = 64;
+  EXPECT_EQ(describe(plan("", settings), image_, {}, {}).limits.cpu_weight, 64U);
   settings.log_level = base::LogLevel::debug;
   Description talkative = describe(plan("", settings), image_, {}, {});
   EXPECT_EQ(talkative.log_level, "debug");

@@ -112,6 +112,16 @@ TEST(Shape, IsChecked) {
   EXPECT_FALSE(check_shape(R"({"a":1})", {}));
 }
 
+TEST(ListedPciDevices, AreThoseThatLibxlSees) {
+  EXPECT_EQ(listed_pci_devices(R"([{"bus":0,"devices":[{"qdev_id":"a"},{"qdev_id":""},)"
+                               R"({"qdev_id":"b","pci_bridge":{"devices":[{"qdev_id":"c"}]}}]},)"
+                               R"({"bus":1,"devices":[{"qdev_id":"d"}]}])"),
+            (std::vector<std::string>{"a", "", "b", "d"}));
+  for (const char *none : {"", "{}", "[]", "[1]", "[{}]", R"([{"devices":{}}])",
+                           R"([{"devices":[1,{},{"qdev_id":1}]}])", "[{"})
+    EXPECT_TRUE(listed_pci_devices(none).empty()) << none;
+}
+
 TEST(Messages, AreWrittenTheWayLibxlReadsThem) {
   EXPECT_EQ(greeting({10, 0, 13}),
             "{\"QMP\":{\"capabilities\":[],\"version\":{\"package\":\"Linstub\",\"qemu\":"

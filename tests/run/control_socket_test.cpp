@@ -17,6 +17,11 @@ TEST(ControlSocketLines, ComeBackAsTheyWere) {
   auto request = decode_request(encode(UpgradeRequest{.image = "/a \"b\""}));
   ASSERT_TRUE(request);
   EXPECT_EQ(request->image, "/a \"b\"");
+  EXPECT_EQ(request->kind, UpgradeRequest::Kind::upgrade);
+  request =
+      decode_request(encode(UpgradeRequest{.kind = UpgradeRequest::Kind::reset, .image = {}}));
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->kind, UpgradeRequest::Kind::reset);
   for (Kind kind : {Kind::progress, Kind::done, Kind::error}) {
     auto reply = decode_reply(encode(ControlReply{.kind = kind, .text = "so it is"}));
     ASSERT_TRUE(reply);
@@ -29,7 +34,7 @@ TEST(ControlSocketLines, AreRefusedIfTheyAreAnythingElse) {
   for (const char *line :
        {"", "{}", "[]", "{\"command\":\"upgrade\"}", "{\"command\":1,\"image\":\"\"}",
         "{\"command\":\"destroy\",\"image\":\"\"}", "{\"command\":\"upgrade\",\"image\":1}",
-        "{\"command\":\"upgrade\",\"image\":\"\"} x"})
+        "{\"command\":\"upgrade\",\"image\":\"\"} x", "{\"command\":\"reset\",\"image\":\"/x\"}"})
     EXPECT_FALSE(decode_request(line)) << line;
   EXPECT_FALSE(decode_reply("{\"text\":\"x\"}"));
 }

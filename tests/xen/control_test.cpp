@@ -42,6 +42,25 @@ TEST_F(ControlTest, KnowsWhatADomainIsLike) {
             "get information about domain 5: Operation not permitted");
 }
 
+TEST_F(ControlTest, KnowsAllDomainsByTheirUuids) {
+  for (uint32_t domid = 0; domid < 150; domid++) // more than it asks for at a time
+    xen.domains[2 * domid].uuid = {static_cast<uint8_t>(domid)};
+  auto all = control.domains().value();
+  ASSERT_EQ(all.size(), 150U);
+  EXPECT_EQ(all.back().domid, DomId{298});
+  EXPECT_EQ(all.back().uuid, Uuid{149});
+  EXPECT_EQ(control.info(DomId{298}).value()->uuid, Uuid{149});
+}
+
+TEST_F(ControlTest, DestroysADomainAndOneThatHasGoneIsNoError) {
+  xen.domains[5] = {};
+  xen.fail("destroy", EPERM);
+  EXPECT_EQ(control.destroy(guest).error().message(), "destroy domain 5: Operation not permitted");
+  EXPECT_TRUE(control.destroy(guest));
+  EXPECT_TRUE(xen.domains.empty());
+  EXPECT_TRUE(control.destroy(guest));
+}
+
 TEST_F(ControlTest, CrashesOnlyADomainThatRuns) {
   xen.domains[5] = {};
   ASSERT_TRUE(control.crash(guest));
@@ -52,6 +71,27 @@ TEST_F(ControlTest, CrashesOnlyADomainThatRuns) {
   xen.domains.clear();
   ASSERT_TRUE(control.crash(guest));
   EXPECT_EQ(xen.calls.size(), 1U);
+}
+
+// Its device model does not answer, so its own suspend, or a reboot, is never complete.
+TEST_F(ControlTest, CrashesADomainWhoseShutdownWaitsForItsDeviceModel) {
+  xen.domains[5] = {.shutdown = suspend, .looks_until_suspended = 1'000'000'000};
+  ASSERT_TRUE(control.crash(guest));
+  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 3", "resume 5", "shutdown 5 3"));
+  EXPECT_EQ(control.info(guest).value()->shutdown, crash);
+}
+
+TEST_F(ControlTest, RebootsOnlyADomainThatRuns) {
+  xen.domains[5] = {};
+  ASSERT_TRUE(control.reboot(guest));
+  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 1"));
+  ASSERT_TRUE(control.reboot(guest)); // has shut down
+  xen.domains.clear();
+  ASSERT_TRUE(control.reboot(guest));
+  EXPECT_EQ(xen.calls.size(), 1U);
+  xen.domains[5] = {};
+  xen.fail("shutdown", EPERM);
+  EXPECT_EQ(control.reboot(guest).error().message(), "reboot domain 5: Operation not permitted");
 }
 
 TEST_F(ControlTest, PausingADomainThatHasGoneIsNoError) {
@@ -128,6 +168,34 @@ TEST_F(ControlTest, KnowsWhetherADomainCanHavePciDevices) {
   EXPECT_TRUE(control.can_have_pci(guest));
   xen.has_iommu = false;
   EXPECT_FALSE(control.can_have_pci(guest));
+}
+
+TEST_F(ControlTest, QuarantinesAPciDeviceOfDom0) {
+  const PciAddress device{.domain = 1, .bus = 2, .device = 3, .function = 4};
+  constexpr uint32_t sbdf = 0x1021c;
+  constexpr uint32_t quarantine = 0x7ff1; // DOMID_IO
+  ASSERT_TRUE(control.quarantine(device));
+  EXPECT_EQ(xen.pci_owners[sbdf], quarantine);
+  ASSERT_TRUE(control.quarantine(device)); // it may be there already
+  EXPECT_THAT(xen.calls, ElementsAre("assign 32753 0x1021c 1", "assign 32753 0x1021c 1"));
+  xen.pci_owners[sbdf] = 5;
+  auto busy = control.quarantine(device);
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().code(), EBUSY);
+  EXPECT_THAT(busy.error().message(),
+              HasSubstr("PCI device 0001:02:03.4 cannot be quarantined: to Xen it is another"));
+  EXPECT_EQ(xen.pci_owners[sbdf], 5U);
+}
+
+TEST_F(ControlTest, SaysWhyXenDoesNotQuarantineAPciDevice) {
+  xen.has_iommu = false;
+  EXPECT_THAT(control.quarantine({}).error().message(), HasSubstr("no IOMMU on this host"));
+  xen.has_iommu = true;
+  xen.fail("assign", ENODEV);
+  EXPECT_THAT(control.quarantine({}).error().message(), HasSubstr("no such device"));
+  xen.fail("assign", EPERM);
+  EXPECT_THAT(control.quarantine({}).error().message(), HasSubstr("Operation not permitted"));
+  EXPECT_TRUE(xen.pci_owners.empty());
 }
 
 TEST_F(ControlTest, MakesADomainAnothersDeviceModelAndKnowsXensRelease) {

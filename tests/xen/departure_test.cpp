@@ -15,9 +15,19 @@ protected:
     for (const char *device : {"vbd/51712", "vif/0"}) {
       std::string frontend = base::format("/local/domain/6/device/{}", device);
       store.write(base::format("/libxl/6/device/{}/frontend", device), frontend);
+      store.write(base::format("/libxl/6/device/{}/backend", device), backend(device));
+      store.write(backend(device) + "/online", "1");
       store.write(frontend + "/state", "4");
     }
     xen.domains[6] = {};
+  }
+  static std::string backend(std::string_view device) {
+    return base::format("/local/domain/0/backend/{}", device);
+  }
+  // As libxl begins: in one transaction.
+  void libxl_removes(const std::string &device) {
+    store.remove("/local/domain/6/device/" + device);
+    store.write(backend(device) + "/online", "0");
   }
   bool going() { return is_being_destroyed(stub, control, client).value(); }
 
@@ -35,14 +45,24 @@ TEST_F(Departure, IsNotOfADomainThatRunsOrIsOnlyPaused) {
 }
 
 TEST_F(Departure, IsNotOfADomainThatRunsAndLosesADevice) {
-  store.remove("/local/domain/6/device/vif/0");
+  libxl_removes("vif/0");
   EXPECT_FALSE(going());
 }
 
 TEST_F(Departure, IsOfAPausedDomainThatLosesADevice) {
   xen.domains[6].pauses = 1;
-  store.remove("/local/domain/6/device/vif/0");
+  libxl_removes("vif/0");
   EXPECT_TRUE(going());
+  store.remove(backend("vif/0"));
+  EXPECT_TRUE(going());
+}
+
+// It may remove what is its own, its linstub-dm may pause it: so dom0 would wait for nothing.
+TEST_F(Departure, IsNotOfAPausedDomainThatHasRemovedItsOwnNodes) {
+  xen.domains[6].pauses = 1;
+  store.remove("/local/domain/6/device/vif/0");
+  store.remove("/local/domain/6/device/vbd/51712");
+  EXPECT_FALSE(going());
 }
 
 TEST_F(Departure, IsNotWhatAnUnplugLooksLike) {
@@ -78,7 +98,7 @@ TEST_F(Departure, IsWaitedForUntilTheDeadlineAtMost) {
   base::Deadline late = base::Deadline::after(base::Milliseconds(20'000));
   ASSERT_TRUE(await_destruction(stub, control, client, late)); // it is not going
   xen.domains[6].pauses = 1;
-  store.remove("/local/domain/6/device/vif/0");
+  libxl_removes("vif/0");
   ASSERT_TRUE(
       await_destruction(stub, control, client, base::Deadline::after(base::Milliseconds(1))));
   xen.domains[6].dying = true;

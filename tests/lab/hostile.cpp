@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "hostile.hpp"
+
+#include "base/fd.hpp"
+#include "image/newc.hpp"
+#include "image/zstd.hpp"
+#include "manifest/manifest.hpp"
+
+#include <cstdio>
+#include <sstream>
+
+namespace linstub::lab {
+
+using std::chrono::seconds;
+
+namespace {
+
+constexpr const char *good_image = "/usr/lib/linstub/image";
+constexpr const char *hostile_image = "/run/lab-hostile";
+constexpr size_t largest_program = size_t{32} << 20;
+
+constexpr auto create_limit = seconds(200);
+constexpr auto command_limit = seconds(120);
+
+// The bounds, in KiB.
+constexpr int64_t most_memory = 16 << 10; // that linstub-dm grows by
+constexpr int64_t most_log = 2 << 10;
+constexpr int64_t most_run = 80 << 10; // a state disk, and a little
+constexpr int64_t most_disk = 16 << 10;
+constexpr int64_t most_host_memory = 128 << 10;
+
+// What is promised for hardware, and how many times slower the lab may be.
+constexpr double longest_turn = 100;
+constexpr double slowness = 20;
+
+// `xl destroy` of a guest whose stub domain is well takes the lab some 10 s.
+constexpr auto destroy_limit = seconds(60);
+
+// For the shell in dom0.
+constexpr const char *look = R"(
+ps -eo rss=,comm= | awk '$2 ~ /^linstub/ { s += $1 } END { print s + 0 }'
+cat /var/log/xen/qemu-dm-t-bad.log* 2>/dev/null | wc -c | awk '{ print int(($1 + 1023) / 1024) }'
+df --output=used -k /run | tail -n 1
+df --output=used -k / | tail -n 1
+awk '/^MemAvailable:/ { print $2 }' /proc/meminfo
+linstub status --json | grep -Eo '"longest[-_]turn[-_]ms": *[0-9.]+' | awk '{ print $2 }' | sort -g | tail -n 1
+)";
+
+base::Result<std::string> make_ramdisk(std::string program, size_t &unpacked) {
+  using Kind = image::NewcEntry::Kind;
+  std::vector<image::NewcEntry> entries;
+  for (const char *directory : {"/dev", "/proc", "/sys", "/run", "/tmp"})
+    entries.push_back({.path = directory, .kind = Kind::directory, .permissions = 0755});
+  entries.push_back({.path = "/init", .permissions = 0755, .data = std::move(program)});
+  const std::string archive = TRY(image::write_newc(std::move(entries)));
+  unpacked = archive.size();
+  return image::compress(archive);
+}
+
+} // namespace
+
+// The real one, but for the ramdisk; the manifest is right.
+base::Result<> HostileScenario::put_image() {
+  // Once for each lab, and once more for a program that was built anew.
+  static bool made = false;
+  const std::string there = base::format("test -e {}/manifest.json", hostile_image);
+  if (made && TRY(host().run(there, command_limit)).status.success())
+    return {};
+  manifest::Manifest manifest = TRY(manifest::parse(
+      TRY(host().check(base::format("cat {}/manifest.json", good_image), command_limit))));
+  size_t unpacked = 0;
+  const std::string ramdisk =
+      TRY(make_ramdisk(TRY(base::read_file(LINSTUB_ADVERSARY, largest_program)), unpacked));
+  manifest.identity.ramdisk = manifest::digest_of(ramdisk);
+  manifest.identity.ramdisk_unpacked = unpacked;
+  TRY(host().check(base::format("rm -rf {0} && mkdir {0} && cp {1}/kernel {0}/kernel && "
+                                "cat >{0}/ramdisk",
+                                hostile_image, good_image),
+                   command_limit, ramdisk));
+  TRY(host().check(base::format("cat >{}/manifest.json", hostile_image), command_limit,
+                   manifest::to_json(manifest)));
+  made = true;
+  return {};
+}
+
+base::Result<> HostileScenario::create(const std::string &trick) {
+  TRY(put_image().transform_error(base::doing("make the hostile image")));
+  GuestConfig config{.name = guest};
+  config.extra = {"vnc = 0", base::format("device_model_args_hvm = [ \"-linstub\", \"image={},"
+                                          "kernel-options=linstub.trick={}\" ]",
+                                          hostile_image, trick)};
+  const std::string file = base::format("/run/lab-{}.cfg", guest);
+  TRY(host().check("cat >" + file, command_limit, xl_config(config)));
+  auto created = TRY(host().run(base::format("xl create -p {} 2>&1", file), create_limit));
+  if (!created.status.success())
+    return base::fail("{}", created.out);
+  return {};
+}
+
+void HostileScenario::go() {
+  dom0(base::format("xenstore-write /local/domain/$(xl domid {}-dm)/linstub/go now", guest));
+}
+
+Figures HostileScenario::figures() {
+  std::istringstream said(dom0(look));
+  Figures figures;
+  said >> figures.programs >> figures.log >> figures.run >> figures.disk >> figures.free;
+  if (double turn = 0; said >> turn)
+    figures.turn = turn;
+  return figures;
+}
+
+std::string HostileScenario::told() {
+  return dom0(base::format("xenstore-read /local/domain/$(xl domid {}-dm)/data/adversary "
+                           "2>/dev/null || true",
+                           guest));
+}
+
+std::string HostileScenario::log() {
+  return dom0(base::format("cat /var/log/xen/qemu-dm-{}.log | tail -c 65536", guest));
+}
+
+void HostileScenario::expect_bounded(const Figures &before, const Figures &after) {
+  std::printf("linstub-dm: %ld KiB, before %ld; log: %ld KiB; /run: %ld KiB, before %ld; "
+              "/: %ld KiB more; memory: %ld KiB less; longest turn: %s\n",
+              after.programs, before.programs, after.log, after.run, before.run,
+              after.disk - before.disk, before.free - after.free,
+              after.turn ? (std::to_string(*after.turn) + " ms").c_str() : "not said");
+  EXPECT_LT(after.programs - before.programs, most_memory);
+  EXPECT_LE(after.log, most_log);
+  EXPECT_LT(after.run - before.run, most_run);
+  EXPECT_LT(after.disk - before.disk, most_disk);
+  EXPECT_LT(before.free - after.free, most_host_memory);
+  if (after.turn)
+    EXPECT_LT(*after.turn, longest_turn * slowness);
+}
+
+void HostileScenario::destroy_in_time() {
+  const std::string took = dom0(base::format(
+      "begin=$(date +%s%3N); xl destroy {} >&2; echo $(($(date +%s%3N) - begin))", guest));
+  std::printf("xl destroy took %s ms\n", took.c_str());
+  EXPECT_LT(std::atol(took.c_str()), base::Milliseconds(destroy_limit).count());
+}
+
+bool HostileScenario::gone_within(base::Milliseconds limit) {
+  return holds_within(base::format("! xl domid {} >/dev/null 2>&1", guest), limit);
+}
+
+} // namespace linstub::lab

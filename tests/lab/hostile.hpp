@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// A stub domain that was taken over: its image, made of linstub-adversary (tests/adversary/) and
+// the kernel of the real one, and what of dom0 is looked at while it plays its trick.
+#pragma once
+
+#include "scenario.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace linstub::lab {
+
+// What a hostile stub domain could use up of dom0. Sizes are in KiB.
+struct Figures {
+  int64_t programs = 0;       // resident memory of linstub-dm and all that belongs to it
+  int64_t log = 0;            // of the guest's device model
+  int64_t run = 0;            // used of /run
+  int64_t disk = 0;           // used of /
+  int64_t free = 0;           // memory
+  std::optional<double> turn; // of linstub-dm's event loop: the longest, in ms
+};
+
+class HostileScenario : public Scenario {
+protected:
+  static constexpr const char *guest = "t-bad";
+
+  // `xl create` of a guest that is never let run, on a stub domain of the hostile image.
+  base::Result<> create(const std::string &trick);
+
+  // From now on it plays.
+  void go();
+
+  Figures figures();
+
+  // What it has told of its trick.
+  std::string told();
+
+  // Within their bounds, after what came `before`: said, and compared.
+  void expect_bounded(const Figures &before, const Figures &after);
+
+  // `xl destroy`, and how long that took.
+  void destroy_in_time();
+
+  bool gone_within(base::Milliseconds limit);
+
+  std::string log();
+
+private:
+  base::Result<> put_image();
+};
+
+} // namespace linstub::lab
