@@ -114,6 +114,7 @@ protected:
   void connect() {
     make_stub_domain();
     await_qemu();
+    host->announce();
   }
   void make_stub_domain() {
     program.ends(0, "6\n");
