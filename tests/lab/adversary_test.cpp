@@ -53,14 +53,16 @@ protected:
       fails(trick.act, act_limit);
     else if (trick.end != End::caught)
       std::this_thread::sleep_for(playing_time);
-    if (trick.end == End::caught)
+    if (trick.end == End::caught) {
       EXPECT_TRUE(gone_within(caught_limit)) << "the guest has not crashed";
+    }
     const std::string told_now = trick.end == End::caught ? "" : told();
     std::printf("%s: it says \"%s\"\n", trick.name, told_now.c_str());
     const Figures after = figures();
     expect_bounded(before, after);
-    if (trick.end == End::by_destroy)
+    if (trick.end == End::by_destroy) {
       EXPECT_THAT(dom0("linstub status"), HasSubstr("serving"));
+    }
     if (host().run("xl domid t-bad", seconds(60)).value_or(base::Output{}).status.success())
       destroy_in_time();
     EXPECT_THAT(log() + told_now, HasSubstr(trick.says));
