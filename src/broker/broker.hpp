@@ -129,11 +129,11 @@ private:
   Done removed_;                                          // who waits for the removal
   std::function<void()> also_removed_;
   bool removing_ = false;
-  bool left_ = false; // the last removal has failed
-  bool resting_ = false; // the stub domain is paused, by us
-  bool held_ = false;    // the guest is paused, by us
-  bool has_run_ = false; // it is served, or was
-  size_t tasks_ = 0;     // what has to end before a removal
+  bool left_ = false;            // the last removal has failed
+  bool resting_ = false;         // the stub domain is paused, by us
+  bool held_ = false;            // the guest is paused, by us
+  bool has_run_ = false;         // it is served, or was
+  size_t tasks_ = 0;             // what has to end before a removal
   base::EventLoop::Handle look_; // the next one at a guest that is waited for
   struct Changed {
     bool words = false;   // what the stub domain says

@@ -11,8 +11,8 @@ namespace {
 
 // Bits of Stage.
 constexpr unsigned bit(Stage stage) { return 1U << std::to_underlying(stage); }
-constexpr unsigned any =
-    bit(Stage::nothing) | bit(Stage::making) | bit(Stage::there) | bit(Stage::going) | bit(Stage::left);
+constexpr unsigned any = bit(Stage::nothing) | bit(Stage::making) | bit(Stage::there) |
+                         bit(Stage::going) | bit(Stage::left);
 constexpr unsigned there = bit(Stage::there);
 
 enum class Needs : uint8_t { nothing, run, upgrade, reset };

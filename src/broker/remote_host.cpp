@@ -99,9 +99,7 @@ void RemoteHost::give_back_pci(const std::string &id) {
   send({.type = Type::give_back_pci, .first = id});
 }
 
-void RemoteHost::pci_taken(const std::string &id) {
-  send({.type = Type::pci_taken, .first = id});
-}
+void RemoteHost::pci_taken(const std::string &id) { send({.type = Type::pci_taken, .first = id}); }
 
 void RemoteHost::settle_pci(const std::vector<std::string> &listed, Done settled) {
   std::string ids;

@@ -171,8 +171,7 @@ void Server::carry_out(Message request) {
     return broker_->release_guest();
   case Type::reset_guest:
     return broker_->reset_guest([this, number](const Result<bool> &crashed) {
-      answer(number, crashed.transform(
-                         [](bool was) { return Message{.value = was ? 1U : 0U}; }));
+      answer(number, crashed.transform([](bool was) { return Message{.value = was ? 1U : 0U}; }));
     });
   case Type::crash_guest:
     return broker_->crash_guest();

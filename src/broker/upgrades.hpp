@@ -52,8 +52,7 @@ public:
   void done(xen::DomId stub);
 
 private:
-  Upgrades(const plan::Plan &plan, xen::Control &control, manifest::Image image,
-           Owner owner)
+  Upgrades(const plan::Plan &plan, xen::Control &control, manifest::Image image, Owner owner)
       : plan_(plan), control_(control), image_(std::move(image)), owner_(std::move(owner)) {}
   void ask(const run::UpgradeRequest &request);
   base::Result<> prepare(const run::UpgradeRequest &request);

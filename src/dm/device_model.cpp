@@ -43,18 +43,16 @@ Result<std::unique_ptr<DeviceModel>> DeviceModel::open(base::EventLoop &loop, pl
 Result<> DeviceModel::open_parts() {
   services_ = TRY(GuestServices::open(loop_, plan_, monitors_owner()));
   Monitor &monitors = services_->monitors();
-  saver_ = std::make_unique<Saver>(
-      Saver::Context{
-          .loop = loop_,
-                     .host = host_,
-                     .life = life_,
-                     .link = link_,
-                     .monitors = monitors,
-                     .form = plan_.settings.saved_form},
-      [this](const std::string &why) {
-        last_error_ = why;
-        host_.tell_status(phase_text(life_), last_error_);
-      });
+  saver_ = std::make_unique<Saver>(Saver::Context{.loop = loop_,
+                                                  .host = host_,
+                                                  .life = life_,
+                                                  .link = link_,
+                                                  .monitors = monitors,
+                                                  .form = plan_.settings.saved_form},
+                                   [this](const std::string &why) {
+                                     last_error_ = why;
+                                     host_.tell_status(phase_text(life_), last_error_);
+                                   });
   if (plan_.incoming >= 0)
     saver_->expect_arrival();
   media_ = std::make_unique<Media>(loop_, host_, monitors);

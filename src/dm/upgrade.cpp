@@ -137,8 +137,7 @@ void Upgrade::tell_reset() {
   std::string text = base::format(
       "guest {} {}, and its stub domain is removed: whether both are made anew, {} in the guest's "
       "configuration decides",
-      context_.name,
-      crashed_ ? "did not shut down and was crashed" : "has shut down for a reboot",
+      context_.name, crashed_ ? "did not shut down and was crashed" : "has shut down for a reboot",
       crashed_ ? "on_crash" : "on_reboot");
   base::log_info("{}", text);
   context_.host.tell_upgrade({.kind = run::ControlReply::Kind::done, .text = std::move(text)});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "fake/program.hpp"
 #include "broker/keeper.hpp"
+#include "fake/program.hpp"
 
 #include <gmock/gmock.h>
 #include <signal.h>

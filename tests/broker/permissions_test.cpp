@@ -19,8 +19,10 @@ TEST(Permissions, EveryRequestOfTheDeviceModelHasARowAndNoEventHas) {
     for (Stage stage : all_stages) {
       for (bool has_run : {false, true})
         ever =
-            ever || verdict(rule.type, {.stage = stage, .has_run = has_run, .upgrading = true}) ==
-                        Verdict::allow;
+            ever ||
+            verdict(rule.type,
+                    {.stage = stage, .has_run = has_run, .upgrading = true, .resetting = true}) ==
+                Verdict::allow;
     }
     EXPECT_EQ(ever, rule.sender == Sender::device_model) << std::to_underlying(rule.type);
   }

@@ -2,6 +2,7 @@
 #include "broker/server.hpp"
 #include "broker/surroundings.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 namespace linstub::broker {
@@ -225,8 +226,9 @@ TEST_F(ServerTest, AProcessThatDoesNotEndWhenItIsToIsGivenUp) {
   server->end_asked();
   until([this] {
     auto message = model().receive();
-    if (message && *message && (*message)->type == Type::beat)
+    if (message && *message && (*message)->type == Type::beat) {
       EXPECT_TRUE(model().send({.type = Type::alive, .value = (*message)->value}));
+    }
     return !server->outcome();
   });
   EXPECT_THAT(lost(), HasSubstr("does not end"));

@@ -114,6 +114,7 @@ TEST_F(StubWatchTest, ItsEndIsToldHoweverItComes) {
   look_whether_it_lives();
   EXPECT_THAT(told, IsEmpty());
   store.write("/libxl/6/device/vbd/51712/frontend", home + "/device/vbd/51712");
+  store.write("/libxl/6/device/vbd/51712/backend", "/local/domain/0/backend/vbd/6/51712");
   look_whether_it_lives();
   domain.pauses = 0;
   domain.shutdown = 0;

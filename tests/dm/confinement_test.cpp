@@ -172,8 +172,9 @@ TEST(AllowedCalls, AreFewAndNoneOpensStartsOrChangesRights) {
   for (const sys::AllowedCall &call : allowed_calls()) {
     numbers.insert(call.number);
     if (call.number == SYS_ioctl || call.number == SYS_mmap || call.number == SYS_fcntl ||
-        call.number == SYS_setsockopt)
+        call.number == SYS_setsockopt) {
       EXPECT_NE(call.condition, sys::AllowedCall::If::always) << call.number;
+    }
   }
   EXPECT_EQ(numbers.size(), 26U) << "SPECIFICATION.md says how many";
   for (long number : {SYS_openat, SYS_open, SYS_openat2, SYS_socket, SYS_connect, SYS_execve,

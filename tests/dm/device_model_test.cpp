@@ -130,8 +130,12 @@ TEST_F(DeviceModelTest, AStubDomainThatFailsWhileItBootsIsRemovedAndItsReasonTol
   EXPECT_THAT(xen.calls, Not(Contains("shutdown " + number + " 3"))) << "that is libxl's";
 }
 
+// And what may be there of it is removed until it is gone.
 TEST_F(DeviceModelTest, AStubDomainThatCannotBeMadeIsAFailure) {
   program.ends(1, "", "linstub-stubdom: error: no memory\n");
+  until([this] { return std::ranges::contains(program.calls(), "destroy " + number); });
+  EXPECT_EQ(status.phase, "ending");
+  program.ends(0);
   auto ended = end();
   ASSERT_FALSE(ended);
   EXPECT_THAT(ended.error().message(), HasSubstr("make the stub domain: no memory"));

@@ -109,8 +109,7 @@ protected:
   bool was_made = true;
   Media media{*loop, *host, *monitors};
   // One that waits for nobody for long.
-  Media hasty{
-      *loop, *host, *monitors, {.to_plug = Milliseconds(300), .to_take = Milliseconds(50)}};
+  Media hasty{*loop, *host, *monitors, {.to_plug = Milliseconds(300), .to_take = Milliseconds(50)}};
 };
 
 TEST_F(MediaTest, AMediumThatIsEjectedLeavesTheStubDomainAndThePlan) {
