@@ -21,6 +21,13 @@ Result<Fd> open_file(const std::string &path, int flags, mode_t mode) {
   return Fd(fd);
 }
 
+Result<Fd> duplicate(const Fd &fd) {
+  Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  if (!copy)
+    return fail_errno(errno, "keep a descriptor");
+  return copy;
+}
+
 Result<Pipe> make_pipe() {
   std::array<int, 2> fds{};
   if (::pipe2(fds.data(), O_CLOEXEC) != 0)

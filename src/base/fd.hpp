@@ -38,6 +38,9 @@ private:
 // open(2) with O_CLOEXEC added. The error names the path.
 Result<Fd> open_file(const std::string &path, int flags, mode_t mode = 0600);
 
+// Another descriptor of the same open file, close-on-exec.
+Result<Fd> duplicate(const Fd &fd);
+
 struct Pipe {
   Fd read;
   Fd write;

@@ -30,6 +30,9 @@ public:
   // it is read at once: it can be waited for no longer than a disk can.
   static base::Result<StateFile> fill(xen::DomId guest, const base::Fd &source);
 
+  // One that somebody else has made, by its descriptor.
+  static StateFile of(base::Fd fd) { return {{}, std::move(fd)}; }
+
   StateFile(StateFile &&) = default;
   StateFile &operator=(StateFile &&) = delete;
   StateFile(const StateFile &) = delete;

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "dm/channel.hpp"
 
-#include "wire/paths.hpp"
-#include "xen/xenstore.hpp"
-
 #include <array>
 
 namespace linstub::dm {
-
-base::Result<std::unique_ptr<Channel>> Channel::connect(base::EventLoop &loop, xen::DomId stub,
-                                                        Events events) {
-  std::string path = base::format("{}/{}", xen::domain_path(stub), wire::channel_node);
-  return create(loop, TRY(xen::connect_transport(stub, path)), std::move(events));
-}
 
 base::Result<std::unique_ptr<Channel>>
 Channel::create(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, Events events) {

@@ -36,10 +36,6 @@ public:
     std::function<void(const std::string &why)> on_broken; // for good; called once, from the loop
   };
 
-  // To the stub domain's linstub-init.
-  static base::Result<std::unique_ptr<Channel>> connect(base::EventLoop &loop, xen::DomId stub,
-                                                        Events events);
-
   // Over a transport that is connected.
   static base::Result<std::unique_ptr<Channel>>
   create(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, Events events);

@@ -67,7 +67,7 @@ void Commands::save_state(Request request) {
 
 void Commands::eject(Request request) {
   link_.wake();
-  media_.eject(*link_.stub(), request.command.arguments, request.answer);
+  media_.eject(request.command.arguments, request.answer);
 }
 
 void Commands::change_medium(Request request) {
@@ -75,7 +75,7 @@ void Commands::change_medium(Request request) {
   if (!medium)
     return request.answer(std::unexpected(std::move(medium).error()));
   link_.wake();
-  media_.change(*link_.stub(), request.command.arguments, **medium, request.answer);
+  media_.change(request.command.arguments, **medium, request.answer);
 }
 
 } // namespace linstub::dm

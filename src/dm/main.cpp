@@ -2,9 +2,9 @@
 // linstub-dm: what libxl runs as the device model of a guest.
 #include "base/log.hpp"
 #include "disk/disk_image.hpp"
-#include "dm/device_model.hpp"
 #include "dm/probe.hpp"
 #include "dm/report.hpp"
+#include "dm/serve_guest.hpp"
 #include "plan/arguments.hpp"
 #include "plan/drives.hpp"
 
@@ -34,15 +34,15 @@ void print_help() {
       "Settings for all guests: " LINSTUB_SETTINGS_FILE);
 }
 
-// `status` learns what is found out about the image.
-Result<> serve(const plan::Plan &plan, run::Status &status) {
+// `status` learns what is found out about the image, and what the guest is called in the end.
+Result<> serve(plan::Plan plan, run::Status &status) {
   xen::Control control = TRY(xen::Control::open());
   std::string xen = TRY(control.release());
   manifest::Image image = TRY(manifest::check_image(plan.settings.image, xen));
   status.version = image.identity.version;
   for (const disk::Disk &disk : plan::disks_of(plan))
     TRY(disk::prepare_disk(disk, plan.settings.largest_disk));
-  return dm::DeviceModel::run(plan, std::move(image), std::move(control), status);
+  return dm::serve_guest(std::move(plan), std::move(image), control, status);
 }
 
 int run_device_model(std::span<const std::string> arguments) {

@@ -34,9 +34,9 @@ public:
     std::function<void(std::string_view command, std::string_view arguments)> before_qemu;
     std::function<void()> on_ready;                        // QEMU has greeted
     std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
-    // PCI devices (pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments; after
-    // it has done so, or has let go of the one with that id; and before its list of them is passed
-    // on.
+    // PCI devices (pci/pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments;
+    // after it has done so, or has let go of the one with that id; and before its list of them is
+    // passed on.
     std::function<void(const std::string &arguments, std::function<void(base::Result<>)> done)>
         attach;
     std::function<void(const std::string &id)> taken;

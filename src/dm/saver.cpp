@@ -3,8 +3,6 @@
 
 #include "base/log.hpp"
 
-#include <fcntl.h>
-
 #include <utility>
 
 namespace linstub::dm {
@@ -19,13 +17,6 @@ constexpr Milliseconds save_timeout{9'000};
 
 constexpr std::string_view herald_of_save = "xen-set-global-dirty-log";
 
-Result<base::Fd> duplicate(const base::Fd &fd) {
-  base::Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
-  if (!copy)
-    return base::fail_errno(errno, "keep a descriptor");
-  return copy;
-}
-
 bool was_abandoned(const Result<SavedState> &state) {
   return !state && state.error().code() == ECANCELED;
 }
@@ -36,9 +27,7 @@ StateSave::Context Saver::save_context() const {
   return {.loop = context_.loop,
           .channel = *context_.link.channel(),
           .monitors = context_.monitors,
-          .xenstore = context_.xenstore,
-          .guest = context_.guest,
-          .stub = *context_.link.stub()};
+          .host = context_.host};
 }
 
 bool Saver::serves() const {
@@ -51,12 +40,12 @@ void Saver::before_command(std::string_view command, std::string_view arguments)
   if (qmp::bool_member(arguments, "enable").value_or(false))
     mover_.expect(save_context(), [] {});
   else
-    mover_.stop_expecting(*context_.link.stub());
+    mover_.stop_expecting();
 }
 
 void Saver::save_for_toolstack(const qmp::Command &command, const base::Fd &target,
                                const Monitor::Answer &answer) {
-  auto kept = duplicate(target); // the client may take its set away while QEMU saves
+  auto kept = base::duplicate(target); // the client may take its set away while QEMU saves
   if (!kept)
     return answer(std::unexpected(std::move(kept).error()));
   bool live = qmp::bool_member(command.arguments, "live").value_or(true);
@@ -98,7 +87,7 @@ void Saver::saved_for_toolstack(const Result<SavedState> &state, const Monitor::
   // something of it.
   if (state)
     context_.link.let_rest();
-  mover_.detach(*context_.link.stub(), [this, stub = context_.link.stub()] {
+  mover_.detach([this, stub = context_.link.stub()] {
     if (context_.life.phase == Phase::serving && context_.link.stub() == stub)
       context_.link.rest();
   });
@@ -116,24 +105,21 @@ Result<> Saver::save_for_upgrade(Deadline deadline, Saved done) {
                        auto length =
                            state.transform([](const SavedState &saved) { return saved.length; });
                        if (state)
-                         state_.emplace(std::move(state->file));
+                         keep();
                        else if (context_.link.stub())
-                         mover_.detach(*context_.link.stub(), [] {});
+                         mover_.detach([] {});
                        done(std::move(length));
                      });
 }
 
-Result<> Saver::take(base::Fd saved) {
-  state_.emplace(TRY(disk::StateFile::fill(context_.guest, saved)));
-  return {};
+void Saver::keep() {
+  context_.host.keep_state();
+  kept_ = true;
 }
 
-bool Saver::arrived(uint32_t memory) {
-  if (!state_)
-    return false;
-  state_.reset();
-  mover_.finish_restore(*context_.link.stub(), memory);
-  return true;
+void Saver::arrived() {
+  if (std::exchange(kept_, false))
+    mover_.finish_restore();
 }
 
 } // namespace linstub::dm

@@ -11,7 +11,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace linstub::dm {
@@ -20,18 +19,16 @@ class Saver {
 public:
   struct Context {
     base::EventLoop &loop;
-    xen::Xenstore &xenstore;
-    xen::DomId guest{};
+    broker::Host &host;
     const Life &life;
     StubLink &link;
     Monitor &monitors;
-    Stubdom &stubdom;
     disk::SavedForm form = disk::SavedForm::marked; // of what a toolstack is given
   };
 
   // All in the context must outlive it. `failed` is told why a save for the toolstack has failed.
   Saver(Context context, std::function<void(const std::string &why)> failed)
-      : context_(context), failed_(std::move(failed)), mover_(context.loop, context.stubdom) {}
+      : context_(context), failed_(std::move(failed)), mover_(context.loop, context.host) {}
 
   // --- Save
   // ---------------------------------------------------------------------------------------
@@ -60,15 +57,13 @@ public:
   // --- Restore
   // ------------------------------------------------------------------------------------
 
-  // Takes the state from a descriptor that libxl has opened.
-  base::Result<> take(base::Fd saved);
+  // The next stub domain starts from a state.
+  void expect_arrival() { kept_ = true; }
+  [[nodiscard]] bool expects_arrival() const { return kept_; }
 
-  // The file with which the next stub domain has to start; empty: none, it is for a new guest.
-  [[nodiscard]] std::string next_state() const { return state_ ? state_->path() : std::string(); }
-
-  // QEMU in the stub domain runs with that state: the disk that has brought it goes, and what
-  // memory the stub domain has above `memory` MiB. False if there was no state.
-  bool arrived(uint32_t memory);
+  // QEMU in the stub domain runs with that state, if there was one: the disk that has brought it
+  // goes, and the memory that was for restoring.
+  void arrived();
 
   // --- Both
   // ---------------------------------------------------------------------------------------
@@ -81,6 +76,7 @@ public:
 
 private:
   [[nodiscard]] bool serves() const;
+  void keep();
   void begin_for_toolstack(SaveFor purpose, base::Deadline deadline,
                            const std::shared_ptr<base::Fd> &target, const Monitor::Answer &answer);
   void saved_for_toolstack(const base::Result<SavedState> &state, const Monitor::Answer &answer);
@@ -89,7 +85,7 @@ private:
   Context context_;
   std::function<void(const std::string &why)> failed_;
   StateMover mover_;
-  std::optional<disk::StateFile> state_; // until QEMU has it
+  bool kept_ = false; // a state for the next stub domain: until QEMU has it
 };
 
 } // namespace linstub::dm

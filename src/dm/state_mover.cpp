@@ -2,7 +2,6 @@
 #include "dm/state_mover.hpp"
 
 #include "base/log.hpp"
-#include "wire/state_record.hpp"
 
 #include <utility>
 
@@ -25,26 +24,24 @@ void StateMover::expect(const StateSave::Context &context, StateSave::Ready read
       base::log_warning("prepare a save: {}", plugging.error().message());
       return ready();
     }
-    expectation_ = loop_.at(base::Deadline::after(expectation_timeout),
-                            [this, stub = context.stub] { stop_expecting(stub); });
+    expectation_ =
+        loop_.at(base::Deadline::after(expectation_timeout), [this] { stop_expecting(); });
   }
   ready_.push_back(std::move(ready));
 }
 
-void StateMover::stop_expecting(xen::DomId stub) {
+void StateMover::stop_expecting() {
   if (busy() || !save_)
     return;
   expectation_.reset();
   save_.reset();
-  detach(stub, [this] { tell_ready(); });
+  detach([this] { tell_ready(); });
 }
 
 base::Result<> StateMover::plug(const StateSave::Context &context) {
   save_ = TRY(StateSave::start(
       context, [this] { tell_ready(); },
-      [this, stub = context.stub](base::Result<SavedState> state) {
-        plugged(stub, std::move(state));
-      }));
+      [this](base::Result<SavedState> state) { plugged(std::move(state)); }));
   return {};
 }
 
@@ -62,7 +59,7 @@ base::Result<> StateMover::save(StateSave::Context context, SaveFor purpose,
 }
 
 // What a save has come to, or the preparation of one.
-void StateMover::plugged(xen::DomId stub, base::Result<SavedState> state) {
+void StateMover::plugged(base::Result<SavedState> state) {
   save_.reset();
   expectation_.reset();
   if (auto wanted = std::exchange(wanted_, {})) {
@@ -72,7 +69,7 @@ void StateMover::plugged(xen::DomId stub, base::Result<SavedState> state) {
   }
   // It was only expected, and cannot be: a save that does come begins from the start.
   base::log_warning("prepare a save: {}", state ? "nobody has asked" : state.error().message());
-  detach(stub, [this] { tell_ready(); });
+  detach([this] { tell_ready(); });
 }
 
 void StateMover::tell_ready() {
@@ -80,16 +77,14 @@ void StateMover::tell_ready() {
     ready();
 }
 
-void StateMover::detach(xen::DomId stub, const std::function<void()> &done) {
+void StateMover::detach(const std::function<void()> &done) {
   detaching_ = true;
-  stubdom_.detach(stub, wire::state_disk,
-                  [this, done](const base::Result<> &result) { detached(result, done); });
+  host_.unplug_state([this, done](const base::Result<> &result) { detached(result, done); });
 }
 
-void StateMover::finish_restore(xen::DomId stub, uint32_t memory) {
+void StateMover::finish_restore() {
   detaching_ = true;
-  stubdom_.finish_restore(stub, memory,
-                          [this](const base::Result<> &result) { detached(result, [] {}); });
+  host_.finish_restore([this](const base::Result<> &result) { detached(result, [] {}); });
 }
 
 void StateMover::detached(const base::Result<> &result, const std::function<void()> &done) {

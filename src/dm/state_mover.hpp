@@ -2,8 +2,8 @@
 // StateMover: saves of a stub domain's QEMU, one at a time, and the state disk's coming and going.
 #pragma once
 
+#include "broker/host.hpp"
 #include "dm/state_save.hpp"
-#include "dm/stubdom.hpp"
 #include "dm/waiters.hpp"
 
 namespace linstub::dm {
@@ -11,7 +11,7 @@ namespace linstub::dm {
 class StateMover {
 public:
   // Both must outlive it.
-  StateMover(base::EventLoop &loop, Stubdom &stubdom) : loop_(loop), stubdom_(stubdom) {}
+  StateMover(base::EventLoop &loop, broker::Host &host) : loop_(loop), host_(host) {}
 
   // A save, or the detaching after it, is under way.
   [[nodiscard]] bool busy() const { return wanted_ || detaching_; }
@@ -22,7 +22,7 @@ public:
   void expect(const StateSave::Context &context, StateSave::Ready ready);
 
   // None will come: takes the disk of an expect() away from the stub domain.
-  void stop_expecting(xen::DomId stub);
+  void stop_expecting();
 
   // `done` is called once, from the event loop; the disk is plugged then, in every outcome:
   // detach() is due. If the save was abandoned, the error has code ECANCELED, `done` is called from
@@ -33,10 +33,10 @@ public:
   // Takes the state disk away from a stub domain, used or not; none being there is no error. `done`
   // is called when it has gone, or cannot be made to go, which is logged. Nothing else can be done
   // meanwhile.
-  void detach(xen::DomId stub, const std::function<void()> &done);
+  void detach(const std::function<void()> &done);
 
-  // The same after a restore, which has left the stub domain with more than `memory` MiB.
-  void finish_restore(xen::DomId stub, uint32_t memory);
+  // The same after a restore, which has also left the stub domain with more memory than it needs.
+  void finish_restore();
 
   // The stub domain is going, and the disk with it: who waits for a save is told that it failed. A
   // disk on its way out is waited for with when_idle().
@@ -47,13 +47,13 @@ public:
 
 private:
   base::Result<> plug(const StateSave::Context &context);
-  void plugged(xen::DomId stub, base::Result<SavedState> state);
+  void plugged(base::Result<SavedState> state);
   void tell_ready();
   void detached(const base::Result<> &result, const std::function<void()> &done);
   void tell_idle();
 
   base::EventLoop &loop_;
-  Stubdom &stubdom_;
+  broker::Host &host_;
   std::unique_ptr<StateSave> save_; // asked for, if wanted_; else expected
   StateSave::Done wanted_;
   std::vector<StateSave::Ready> ready_; // who expects, until told

@@ -2,7 +2,6 @@
 #include "dm/state_save.hpp"
 
 #include "base/log.hpp"
-#include "disk/disk_plug.hpp"
 #include "wire/state_record.hpp"
 
 namespace linstub::dm {
@@ -14,13 +13,20 @@ constexpr uint32_t window = 16; // bytes: one is all that comes
 } // namespace
 
 base::Result<std::unique_ptr<StateSave>> StateSave::start(Context context, Ready ready, Done done) {
-  disk::StateFile file = TRY(disk::StateFile::make(context.guest));
-  std::unique_ptr<StateSave> save(
-      new StateSave(context, std::move(file), std::move(ready), std::move(done)));
+  std::unique_ptr<StateSave> save(new StateSave(context, std::move(ready), std::move(done)));
   save->stream_ = TRY(context.channel.open(wire::Service::save, 0, window, *save));
-  TRY(disk::plug_disk(context.xenstore, context.stub,
-                      {.path = save->file_.path(), .vdev = wire::state_disk}, LINSTUB_HOTPLUG));
+  context.host.plug_state([raw = save.get(), alive = std::weak_ptr(save->alive_)](auto file) {
+    if (!alive.expired())
+      raw->plugged(std::move(file));
+  });
   return save;
+}
+
+void StateSave::plugged(base::Result<base::Fd> file) {
+  if (!file)
+    return finish(std::unexpected(std::move(file).error()));
+  file_.emplace(disk::StateFile::of(std::move(*file)));
+  ask_if_ready();
 }
 
 void StateSave::save(SaveFor purpose, base::Deadline deadline, Target target) {
@@ -30,7 +36,7 @@ void StateSave::save(SaveFor purpose, base::Deadline deadline, Target target) {
     finish(copy_ ? base::fail("QEMU's state could not be copied in time")
                  : base::fail("the stub domain has not saved QEMU's state in time"));
   });
-  if (accepted_)
+  if (ready())
     ask();
 }
 
@@ -41,7 +47,12 @@ StateSave::~StateSave() {
 
 void StateSave::on_accept() {
   accepted_ = true;
-  purpose_ ? ask() : ready_();
+  ask_if_ready();
+}
+
+void StateSave::ask_if_ready() {
+  if (ready())
+    purpose_ ? ask() : ready_();
 }
 
 void StateSave::ask() {
@@ -69,7 +80,7 @@ void StateSave::replied(const qmp::Reply &reply) {
 }
 
 void StateSave::on_data(std::span<const std::byte> bytes) {
-  if (committed_ || bytes.size() != 1 || bytes[0] != wire::committed)
+  if (committed_ || !file_ || bytes.size() != 1 || bytes[0] != wire::committed)
     return finish(base::fail("the stub domain breaks the protocol of saving"));
   committed_ = true;
   copy_if_complete();
@@ -85,7 +96,7 @@ void StateSave::on_close(std::string_view reason) {
 void StateSave::copy_if_complete() {
   if (committed_ && replied_)
     copy_ = disk::StateCopy::start(
-        context_.loop, file_, std::move(target_),
+        context_.loop, *file_, std::move(target_),
         [this](base::Result<uint64_t> length) { finish(std::move(length)); });
 }
 
@@ -98,7 +109,7 @@ void StateSave::finish(base::Result<uint64_t> length) {
   // Not from here: a stream or a reply may be in the middle of its call.
   finish_ = context_.loop.soon([this, length = std::move(length), done = std::exchange(done_, {})] {
     auto call = done;
-    length ? call(SavedState{.file = std::move(file_), .length = *length})
+    length ? call(SavedState{.file = std::move(*file_), .length = *length})
            : call(std::unexpected(length.error()));
   });
 }

@@ -10,11 +10,11 @@
 #pragma once
 
 #include "base/event_loop.hpp"
+#include "broker/host.hpp"
 #include "disk/state_copy.hpp"
 #include "disk/state_file.hpp"
 #include "dm/channel.hpp"
 #include "dm/monitor.hpp"
-#include "xen/xenstore.hpp"
 
 #include <functional>
 #include <memory>
@@ -43,31 +43,30 @@ public:
     base::EventLoop &loop;
     Channel &channel;
     Monitor &monitors;
-    xen::Xenstore &xenstore;
-    xen::DomId guest{};
-    xen::DomId stub{};
+    broker::Host &host;
   };
 
   // Plugs the disk. `ready` is called when a save would begin at once, not if it does. `done` is
   // called once, after save(), or before if it fails before; from the event loop, and may destroy
-  // the StateSave. The disk is still plugged then, in every outcome: StateMover::detach() is due.
-  // If start() fails, it is not.
+  // the StateSave. The disk may still be plugged then, in every outcome: StateMover::detach() is
+  // due. If start() fails, it is not.
   static base::Result<std::unique_ptr<StateSave>> start(Context context, Ready ready, Done done);
   StateSave(const StateSave &) = delete;
   StateSave &operator=(const StateSave &) = delete;
   ~StateSave() override;
 
   // Whether a save would begin at once.
-  [[nodiscard]] bool ready() const { return accepted_; }
+  [[nodiscard]] bool ready() const { return accepted_ && file_; }
 
   // Once. The deadline is for all of it, to the last byte of the copy to `target`, if there is one.
   void save(SaveFor purpose, base::Deadline deadline, Target target = {});
 
 private:
-  StateSave(Context context, disk::StateFile file, Ready ready, Done done)
-      : context_(context), file_(std::move(file)), ready_(std::move(ready)),
-        done_(std::move(done)) {}
+  StateSave(Context context, Ready ready, Done done)
+      : context_(context), ready_(std::move(ready)), done_(std::move(done)) {}
 
+  void plugged(base::Result<base::Fd> file);
+  void ask_if_ready();
   void ask();
   void on_accept() override;
   void on_data(std::span<const std::byte> bytes) override;
@@ -78,8 +77,8 @@ private:
   void finish(base::Result<uint64_t> length);
 
   Context context_;
-  std::optional<SaveFor> purpose_; // none before save()
-  disk::StateFile file_;
+  std::optional<SaveFor> purpose_;      // none before save()
+  std::optional<disk::StateFile> file_; // once it is plugged
   Ready ready_;
   Done done_;
   wire::StreamId stream_ = 0; // 0: none

@@ -105,12 +105,15 @@ void PciDevices::give_back(const std::string &id) {
 
 // QEMU need not say DEVICE_DELETED before it leaves a device out of its list.
 void PciDevices::settle(const std::string &listed, Done then) {
+  settle(qmp::listed_pci_devices(listed), std::move(then));
+}
+
+void PciDevices::settle(const std::vector<std::string> &listed, Done then) {
   if (going_)
     return then(fail("its stub domain has gone"));
-  const std::vector<std::string> has = qmp::listed_pci_devices(listed);
   std::vector<std::string> missing;
   for (const auto &[address, device] : devices_) {
-    if (device.taken && !std::ranges::contains(has, device.id))
+    if (device.taken && !std::ranges::contains(listed, device.id))
       missing.push_back(device.id);
   }
   for (const std::string &id : missing) {

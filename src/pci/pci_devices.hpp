@@ -59,6 +59,8 @@ public:
   // back. `then` is called when none is on its way back any more, now or later from the loop: with
   // an error as long as one is stuck.
   void settle(const std::string &listed, Done then);
+  // The same, with the ids of the devices that are in it.
+  void settle(const std::vector<std::string> &listed, Done then);
 
   // Fails if the guest has a device that another stub domain in place of this one would not have.
   [[nodiscard]] base::Result<> can_be_replaced() const;

@@ -21,7 +21,8 @@ struct Status {
   std::string guest; // its name
   xen::DomId domid{};
   std::optional<xen::DomId> stub_domain;
-  int32_t pid = 0;
+  int32_t pid = 0;       // of linstub-dm, the broker
+  int32_t model_pid = 0; // of its device model process; 0 before that is there
   std::string phase;   // creating, booting, serving, upgrading, ending, failed
   std::string image;   // directory
   std::string version; // of the image

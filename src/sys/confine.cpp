@@ -26,8 +26,10 @@ int set_oom_score(const char *score) {
 } // namespace
 
 int confine(const Confinement &confinement) {
-  if (int error = set_oom_score(confinement.oom_score); error != 0)
-    return error;
+  if (confinement.oom_score != nullptr) {
+    if (int error = set_oom_score(confinement.oom_score); error != 0)
+      return error;
+  }
   for (const Limit &limit : confinement.limits) {
     rlimit both{.rlim_cur = limit.value, .rlim_max = limit.value};
     if (::setrlimit(static_cast<__rlimit_resource>(limit.resource), &both) != 0)

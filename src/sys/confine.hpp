@@ -19,6 +19,7 @@ struct Confinement {
   uid_t uid = 0;
   gid_t gid = 0;
   // How eager the kernel is to end the program when memory runs out: "-1000" never, "1000" first.
+  // nullptr: as it is.
   const char *oom_score = "0";
   std::span<const Limit> limits;
 };

@@ -48,7 +48,4 @@ private:
   Vchan vchan_;
 };
 
-// Vchan::connect as a Transport, in a source file of its own: a test links the fake's in its place.
-base::Result<std::unique_ptr<Transport>> connect_transport(DomId peer, const std::string &path);
-
 } // namespace linstub::xen

@@ -223,16 +223,5 @@ TEST_F(ChannelTest, CallsNobodyAfterItWasLeft) {
   EXPECT_THAT(broken, IsEmpty());
 }
 
-TEST_F(ChannelTest, ConnectsToWhereLinstubInitServes) {
-  const xen::DomId stub{6};
-  EXPECT_FALSE(Channel::connect(*loop, stub, events()));
-  fake::Wire other;
-  fake::Serve there(stub, "/local/domain/6/data/linstub/channel", other);
-  auto connected = Channel::connect(*loop, stub, events());
-  ASSERT_TRUE(connected);
-  EXPECT_FALSE(other.receive().empty()); // hello
-  EXPECT_FALSE(Channel::connect(*loop, xen::DomId{7}, events()));
-}
-
 } // namespace
 } // namespace linstub::dm

@@ -23,11 +23,10 @@ protected:
     return now.texts.empty() ? "" : now.texts.front();
   }
 
-  plan::Plan plan;
   std::unique_ptr<GuestServices> services =
       GuestServices::open(*loop, plan, monitors_owner()).value();
   Saver saver{saver_context(), [](const std::string &) {}};
-  Media media{*loop, xenstore, stubdom, *monitors, plan};
+  Media media{*loop, *host, *monitors};
   Commands commands{life, link, *services, saver, media};
 };
 

@@ -5,19 +5,22 @@
 #pragma once
 
 #include "base/event_loop.hpp"
+#include "broker/broker.hpp"
 #include "disk/saved_state.hpp"
 #include "disk/state_file.hpp"
-#include "dm/fake_program.hpp"
 #include "dm/fake_stub.hpp"
 #include "dm/life.hpp"
+#include "dm/media.hpp"
 #include "dm/monitor.hpp"
 #include "dm/saver.hpp"
 #include "dm/stub_link.hpp"
-#include "dm/stubdom.hpp"
+#include "dm/upgrade.hpp"
 #include "fake/loop_device.hpp"
+#include "fake/program.hpp"
 #include "fake/xenctrl.hpp"
 #include "fake/xenstore.hpp"
 #include "wire/paths.hpp"
+#include "xen/shared_vchan.hpp"
 #include "xen/vbd.hpp"
 
 #include <fcntl.h>
@@ -95,8 +98,9 @@ inline std::string marked(std::string_view state) {
   return std::string(reinterpret_cast<const char *>(header.data()), header.size()).append(state);
 }
 
-// A guest that runs and its stub domain, up to StubLink and Monitor; linstub-dm serves.
-class Surroundings : public Turns {
+// A guest that runs and its stub domain, a broker, and the device model up to StubLink and Monitor;
+// it serves.
+class Surroundings : public Turns, protected broker::Listener {
 protected:
   Surroundings() {
     fake::loops().clear();
@@ -108,13 +112,22 @@ protected:
 
   // There is a stub domain, and QEMU answers in it.
   void connect() {
-    link.found(stub_domid);
-    ASSERT_TRUE(link.follow());
+    make_stub_domain();
     await_qemu();
+    host->announce();
+  }
+  void make_stub_domain() {
+    program.ends(0, "6\n");
+    host->create(broker::Which::first, [this](const base::Result<xen::DomId> &made) {
+      ASSERT_TRUE(made) << made.error().message();
+      link.found(*made);
+    });
+    until([this] { return link.stub().has_value(); });
+    program.ends(0);
+    program.forget_calls();
   }
   void await_qemu() {
     serve_channel();
-    ASSERT_TRUE(link.look());
     until([this] { return qemu_answers; });
   }
   void serve_channel() {
@@ -169,15 +182,34 @@ protected:
   xen::Xenstore xenstore = xen::Xenstore::connect().value();
   fake::Serve serve{stub_domid, home + "/data/linstub/channel", wire};
   fake::Program program;
-  Stubdom stubdom{*loop, program.path()};
+  plan::Plan plan{.guest = guest, .name = "sunny"};
+  run::Status status{.guest = "sunny", .domid = guest};
+  std::unique_ptr<broker::Broker> host =
+      broker::Broker::open(
+          {.loop = *loop,
+           .control = control,
+           .xenstore = xenstore,
+           .plan = plan,
+           .status = status,
+           .stubdom_program = program.path(),
+           .keeper_pipe = [] { return -1; },
+           .connect = [this](xen::DomId stub_domain, const std::string &path) -> base::Result<> {
+             xen::SharedVchan shared = TRY(xen::offer_vchan(stub_domain, path));
+             on_channel(TRY(xen::adopt_vchan(std::move(shared))));
+             return {};
+           }},
+          manifest::Image{.directory = "/first"}, *this)
+          .value();
 
   Life life;
   std::vector<std::pair<Event, std::string>> events; // that StubLink has told
   std::function<void(Event, const std::string &)> also;
+  Media *media_told = nullptr;     // what is told of media
+  Upgrade *upgrade_told = nullptr; // and of upgrades
   bool qemu_answers = false;
   std::vector<std::string> before_qemu;
   std::vector<std::string> broken;
-  StubLink link{*loop, xenstore, control, guest,
+  StubLink link{*loop, *host,
                 StubLink::Owner{
                     .happened =
                         [this](Event event, const std::string &why) {
@@ -189,13 +221,32 @@ protected:
   std::unique_ptr<Monitor> monitors = Monitor::open(*loop, {}, monitors_owner()).value();
 
   Saver::Context saver_context() {
-    return {.loop = *loop,
-            .xenstore = xenstore,
-            .guest = guest,
-            .life = life,
-            .link = link,
-            .monitors = *monitors,
-            .stubdom = stubdom};
+    return {.loop = *loop, .host = *host, .life = life, .link = link, .monitors = *monitors};
+  }
+
+  void on_word(broker::StubWord word) override { link.heard(word); }
+  void on_stub_failed(const std::string &why) override {
+    events.emplace_back(Event::stub_failed, why);
+  }
+  void on_qemu_runs() override { events.emplace_back(Event::qemu_runs, ""); }
+  void on_stub_gone(const std::string &why) override { events.emplace_back(Event::stub_gone, why); }
+  void on_channel(std::unique_ptr<xen::Transport> transport) override {
+    EXPECT_TRUE(link.connect(std::move(transport)));
+  }
+  void on_medium(const base::Result<> &there) override {
+    if (media_told != nullptr)
+      media_told->there(there);
+  }
+  void on_guest_gone() override { events.emplace_back(Event::guest_gone, ""); }
+  void on_renamed(const std::string &) override {}
+  void on_end_asked() override {}
+  void on_upgrade_asked() override {
+    if (upgrade_told != nullptr)
+      upgrade_told->asked();
+  }
+  void on_reset_asked() override {
+    if (upgrade_told != nullptr)
+      upgrade_told->reset_asked();
   }
 
   Monitor::Owner monitors_owner() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A Transport whose other end is the test: two byte queues of bounded size and an eventfd.
 //
-// Where the code makes its transport itself (xen::connect_transport), the test says beforehand what
+// Where the code makes its transport itself (xen::offer_vchan), the test says beforehand what
 // it is to find:
 //
 //     fake::Wire wire;
@@ -91,7 +91,7 @@ private:
   Wire &wire_;
 };
 
-// As long as it lives, connect_transport(peer, path) connects to `wire`: a vchan that is served.
+// As long as it lives, offer_vchan(peer, path) leads to `wire`: a vchan that is served.
 class Serve {
 public:
   Serve(xen::DomId peer, std::string path, Wire &wire);

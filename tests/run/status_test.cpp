@@ -18,6 +18,7 @@ TEST(Status, ComesBackAsItWas) {
                 .domid = xen::DomId{3},
                 .stub_domain = xen::DomId{4},
                 .pid = 9,
+                .model_pid = 10,
                 .phase = "serving",
                 .image = "/i",
                 .version = "1",

@@ -31,7 +31,9 @@ inline constexpr std::array places{
     Place{"disk", "base sys xen wire qmp run pci"},
     Place{"plan", "base sys xen wire qmp manifest run pci disk"},
     Place{"stubdom", "base sys xen wire qmp manifest run pci disk plan"},
-    Place{"dm", "base sys xen wire qmp manifest run pci disk plan"},
+    // linstub-dm: what it does with its rights in dom0, and the device model, which has none.
+    Place{"broker", "base sys xen wire qmp manifest run pci disk plan"},
+    Place{"dm", "base sys xen wire qmp manifest run pci disk plan broker"},
     // What makes the image and tries it.
     Place{"image", "base cache manifest"},
     Place{"lab", "base sys wire cache manifest image"},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "dm/fake_program.hpp"
-#include "dm/keeper.hpp"
+#include "broker/keeper.hpp"
+#include "fake/program.hpp"
 
 #include <gmock/gmock.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 #include <functional>
 
-namespace linstub::dm {
+namespace linstub::broker {
 namespace {
 
 using base::Deadline;
@@ -163,4 +163,4 @@ TEST_F(KeeperAtWork, DoesNotHoldUpALinstubDmWhenItDoesNotRead) {
 }
 
 } // namespace
-} // namespace linstub::dm
+} // namespace linstub::broker

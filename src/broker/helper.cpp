@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "dm/helper.hpp"
+#include "broker/helper.hpp"
 
 #include "base/log.hpp"
 
@@ -9,7 +9,7 @@
 
 #include <array>
 
-namespace linstub::dm {
+namespace linstub::broker {
 namespace {
 
 constexpr size_t longest_line = 1024;
@@ -134,4 +134,4 @@ void Helper::finish(base::Result<std::string> result) {
   done(std::move(result));
 }
 
-} // namespace linstub::dm
+} // namespace linstub::broker

@@ -8,7 +8,7 @@
 #include <functional>
 #include <utility>
 
-namespace linstub::dm {
+namespace linstub::broker {
 
 class Paced {
 public:
@@ -38,4 +38,4 @@ private:
   base::EventLoop::Handle later_;
 };
 
-} // namespace linstub::dm
+} // namespace linstub::broker

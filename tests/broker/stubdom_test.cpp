@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include "dm/stubdom.hpp"
-#include "dm/surroundings.hpp"
+#include "broker/stubdom.hpp"
+#include "fake/program.hpp"
+#include "fake/turns.hpp"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <optional>
 
-namespace linstub::dm {
+namespace linstub::broker {
 namespace {
 
 using testing::ElementsAre;
@@ -14,8 +20,13 @@ using testing::UnorderedElementsAre;
 
 plan::Description description() { return {.guest = xen::DomId{5}, .name = "sunny-dm"}; }
 
-class StubdomTest : public Turns {
+class StubdomTest : public testing::Test {
 protected:
+  void until(const std::function<bool()> &done) { fake::serve_until(*loop, done); }
+  void settle() { fake::serve_ready(*loop); }
+
+  std::unique_ptr<base::EventLoop> loop = base::EventLoop::create().value();
+
   // "8", or the error.
   std::string create(int keeper_pipe = -1) {
     std::string told;
@@ -134,4 +145,4 @@ TEST_F(StubdomTest, ATaskThatCouldNotBeStartedIsForgottenWithTheObject) {
 }
 
 } // namespace
-} // namespace linstub::dm
+} // namespace linstub::broker

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "dm/helper.hpp"
+#include "broker/helper.hpp"
 
 #include <gmock/gmock.h>
 
-namespace linstub::dm {
+namespace linstub::broker {
 namespace {
 
 TEST(LibxlError, LosesItsPlaceInTheSource) {
@@ -13,4 +13,4 @@ TEST(LibxlError, LosesItsPlaceInTheSource) {
 }
 
 } // namespace
-} // namespace linstub::dm
+} // namespace linstub::broker

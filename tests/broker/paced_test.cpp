@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "dm/paced.hpp"
+#include "broker/paced.hpp"
 
 #include <gtest/gtest.h>
 
-namespace linstub::dm {
+namespace linstub::broker {
 namespace {
 
 using base::Deadline;
@@ -41,4 +41,4 @@ TEST(Paced, MayBeAskedFromItsOwnCall) {
 }
 
 } // namespace
-} // namespace linstub::dm
+} // namespace linstub::broker

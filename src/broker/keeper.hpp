@@ -23,7 +23,7 @@
 
 #include <cstdint>
 
-namespace linstub::dm {
+namespace linstub::broker {
 
 struct Pulse {
   base::Milliseconds interval{5'000};
@@ -88,4 +88,4 @@ private:
   base::Fd pidfd_;
 };
 
-} // namespace linstub::dm
+} // namespace linstub::broker

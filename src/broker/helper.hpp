@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Helper: a short-lived program as a child of linstub-dm, without blocking its event loop. The one
-// that there is, linstub-stubdom, is run by dm/stubdom.hpp.
+// Helper: a short-lived program as a child of the broker, without blocking its event loop. The one
+// that there is, linstub-stubdom, is run by broker/stubdom.hpp.
 #pragma once
 
 #include "base/event_loop.hpp"
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace linstub::dm {
+namespace linstub::broker {
 
 class Helper {
 public:
@@ -57,4 +57,4 @@ private:
 // The text of a line that libxl logs, without where in libxl it comes from; empty for other lines.
 std::string libxl_error(std::string_view line);
 
-} // namespace linstub::dm
+} // namespace linstub::broker

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/event_loop.hpp"
-#include "dm/helper.hpp"
+#include "broker/helper.hpp"
 #include "plan/description.hpp"
 #include "xen/domid.hpp"
 
@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace linstub::dm {
+namespace linstub::broker {
 
 constexpr const char *stubdom_program = LINSTUB_STUBDOM;
 
@@ -61,4 +61,4 @@ private:
   uint64_t last_task_ = 0;
 };
 
-} // namespace linstub::dm
+} // namespace linstub::broker

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "dm/keeper.hpp"
+#include "broker/keeper.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include <chrono>
 #include <string_view>
 
-namespace linstub::dm {
+namespace linstub::broker {
 namespace {
 
 constexpr char dismissed = 'd';
@@ -138,4 +138,4 @@ void Keeper::dismiss() {
   pipe_.reset();
 }
 
-} // namespace linstub::dm
+} // namespace linstub::broker

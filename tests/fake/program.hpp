@@ -83,6 +83,7 @@ exit $(cat status)
       lines.push_back(line);
     return lines;
   }
+  void forget_calls() const { std::filesystem::remove(directory_.path("calls")); }
   [[nodiscard]] std::string input() const { return directory_.get("input"); } // of "create"
   [[nodiscard]] int last_pid() const { return std::atoi(directory_.get("pid").c_str()); }
 

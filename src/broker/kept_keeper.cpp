@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "dm/kept_keeper.hpp"
+#include "broker/kept_keeper.hpp"
 
 #include "base/log.hpp"
-#include "dm/stubdom.hpp"
+#include "broker/stubdom.hpp"
 
-namespace linstub::dm {
+namespace linstub::broker {
 
 base::Result<> KeptKeeper::keep() {
   beat();
@@ -35,4 +35,4 @@ void KeptKeeper::beat() {
   next_beat_ = loop_.at(base::Deadline::after(Pulse{}.interval), [this] { beat(); });
 }
 
-} // namespace linstub::dm
+} // namespace linstub::broker

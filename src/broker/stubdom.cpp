@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "dm/stubdom.hpp"
+#include "broker/stubdom.hpp"
 
 #include "base/format.hpp"
 
 #include <utility>
 
-namespace linstub::dm {
+namespace linstub::broker {
 namespace {
 
 using base::Milliseconds;
@@ -77,4 +77,4 @@ void Stubdom::run(Helper::Job job, Milliseconds timeout, Helper::Done done) {
   });
 }
 
-} // namespace linstub::dm
+} // namespace linstub::broker

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "base/event_loop.hpp"
-#include "dm/keeper.hpp"
+#include "broker/keeper.hpp"
 
-namespace linstub::dm {
+namespace linstub::broker {
 
 class KeptKeeper {
 public:
@@ -34,4 +34,4 @@ private:
   base::EventLoop::Handle next_beat_;
 };
 
-} // namespace linstub::dm
+} // namespace linstub::broker

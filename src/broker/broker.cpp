@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: MIT
+#include "broker/broker.hpp"
+
+#include "base/log.hpp"
+#include "plan/stub_plan.hpp"
+#include "qmp/message.hpp"
+#include "wire/paths.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace linstub::broker {
+namespace {
+
+using base::Deadline;
+using base::Milliseconds;
+using base::Result;
+
+constexpr Milliseconds pause_timeout{2'000};
+constexpr Milliseconds shutdown_timeout{2'000};
+// A guest that waits for its device model is waited for in turns of the event loop, and in each of
+// them no longer than this.
+constexpr Milliseconds pause_try{30};
+constexpr Milliseconds between_guest_looks{20};
+
+// Each change in xenstore below the stub domain's directory is an event, and costs some reads of
+// it. So many events are taken at once, and so often is looked.
+constexpr int most_events = 64;
+constexpr Milliseconds between_looks{50};
+
+constexpr const char *name_token = "name";
+constexpr const char *no_stub = "there is no stub domain";
+
+} // namespace
+
+Broker::Broker(Context context, Listener &listener)
+    : context_(std::move(context)), listener_(listener), guest_(*context_.plan.guest),
+      stubdom_(context_.loop, context_.stubdom_program),
+      watch_(context_.xenstore, context_.control, guest_,
+             {.said = [this](StubWord word) { listener_.on_word(word); },
+              .failed = [this](const std::string &why) { listener_.on_stub_failed(why); },
+              .qemu_runs = [this] { listener_.on_qemu_runs(); },
+              .serves_channel =
+                  [this] {
+                    std::string path =
+                        base::format("{}/{}", xen::domain_path(*stub_), wire::channel_node);
+                    if (auto connected = context_.connect(*stub_, path); !connected)
+                      listener_.on_stub_failed(connected.error().message());
+                  },
+              .gone = [this](const std::string &why) { listener_.on_stub_gone(why); }}),
+      state_(context_.xenstore, stubdom_, guest_),
+      drives_(context_.xenstore, stubdom_, context_.plan),
+      looks_(context_.loop, between_looks, [this] { look(); }) {}
+
+Result<std::unique_ptr<Broker>> Broker::open(Context context, manifest::Image image,
+                                             Listener &listener) {
+  std::unique_ptr<Broker> broker(new Broker(std::move(context), listener));
+  TRY(broker->prepare(std::move(image)));
+  return broker;
+}
+
+Result<> Broker::prepare(manifest::Image image) {
+  upgrades_ = TRY(Upgrades::open(
+      context_.loop, context_.plan, context_.control, std::move(image),
+      {.upgrade = [this] { listener_.on_upgrade_asked(); },
+       .reset = [this] { listener_.on_reset_asked(); },
+       .can_be_replaced = [this] { return pci_ ? pci_->can_be_replaced() : Result<>(); },
+       .can_be_reset = [this] { return has_run_ && !removing_ && !left_; }}));
+  if (context_.plan.incoming >= 0)
+    TRY(state_.take(base::Fd(context_.plan.incoming))
+            .transform_error(base::doing("restore the device model")));
+  TRY(context_.xenstore.watch("@releaseDomain", StubWatch::life_token));
+  TRY(context_.xenstore.watch(xen::domain_path(guest_) + "/name", name_token));
+  xenstore_watch_ = TRY(
+      context_.loop.watch(context_.xenstore.fd(), EPOLLIN, [this](uint32_t) { xenstore_ready(); }));
+  return {};
+}
+
+// Counts what has to end before the stub domain can be removed: it would be left behind.
+Done Broker::task(Done done) {
+  tasks_++;
+  return [this, done = std::move(done)](const Result<> &result) {
+    tasks_--;
+    done(result);
+    remove_if_possible();
+  };
+}
+
+template <class Value>
+bool Broker::lacks_stub(const std::function<void(Result<Value>)> &done) {
+  if (!stub_)
+    done(base::fail("{}", no_stub));
+  return !stub_;
+}
+
+// --- The stub domain -----------------------------------------------------------------------------
+
+void Broker::create(Which which, std::function<void(Result<xen::DomId> stub)> created) {
+  if (stub_ || created_ || removing_ || left_)
+    return created(base::fail("there is a stub domain already"));
+  created_ = std::move(created);
+  if (auto started = start_creation(which); !started)
+    std::exchange(created_, {})(std::unexpected(std::move(started).error()));
+}
+
+Result<> Broker::start_creation(Which which) {
+  plan::Plan &plan = context_.plan;
+  // Another QEMU without the state of the one before would know nothing of what the guest has set.
+  if (which != Which::first && state_.next().empty())
+    return base::fail("no state was saved that the stub domain could start from");
+  TRY(upgrades_->take(which));
+  files_.clear();
+  for (const plan::CopiedFile &file : plan.files)
+    files_.push_back(TRY(disk::CopiedFile::prepare(file.disk.path, guest_, file.disk.vdev)
+                             .transform_error(base::doing("direct boot"))));
+  const manifest::Image &image = upgrades_->image();
+  plan::Description description =
+      plan::describe(plan, image, files_,
+                     {.state = state_.next(),
+                      .taps = which == Which::first ? plan::Taps::libxl : plan::Taps::join});
+  context_.status.memory = description.memory;
+  context_.status.image = image.directory;
+  context_.status.version = image.identity.version;
+  stubdom_.create(description, context_.keeper_pipe(),
+                  [this](const Result<xen::DomId> &stub) { created(stub); });
+  return {};
+}
+
+void Broker::created(const Result<xen::DomId> &stub) {
+  auto tell = std::exchange(created_, {});
+  files_.clear(); // loop devices hold what was copied
+  // One that is to be removed is found again by whose it is.
+  if (stub && !removing_) {
+    stub_ = *stub;
+    base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub,
+                   context_.status.memory, context_.status.image, context_.status.version);
+  }
+  tell(stub);
+  if (stub_)
+    follow(*stub_);
+  remove_if_possible();
+}
+
+void Broker::follow(xen::DomId stub) {
+  context_.status.stub_domain = stub;
+  write_status();
+  if (auto followed = watch_.follow(stub); !followed)
+    listener_.on_stub_failed(followed.error().message());
+}
+
+void Broker::remove(Done removed) {
+  if (removing_)
+    return removed(base::fail("the stub domain is being removed already"));
+  removing_ = true;
+  removed_ = std::move(removed);
+  forget_stub();
+  remove_if_possible();
+}
+
+// A stub domain that is just being made is waited for: halfway it could not be found. So is a disk
+// that is on its way: it would be left behind.
+void Broker::remove_if_possible() {
+  if (!removed_ || created_ || tasks_ != 0)
+    return;
+  stubdom_.destroy(guest_, [this, tell = std::exchange(removed_, {})](const Result<> &removed) {
+    removing_ = false;
+    left_ = !removed.has_value();
+    tell(removed.transform_error(base::doing("remove the stub domain")));
+    if (auto then = std::exchange(also_removed_, {}))
+      then();
+  });
+}
+
+Stage Broker::stage() const {
+  if (removing_)
+    return Stage::going;
+  if (left_)
+    return Stage::left;
+  if (created_)
+    return Stage::making;
+  return stub_ ? Stage::there : Stage::nothing;
+}
+
+void Broker::forget_stub() {
+  pci_.reset();
+  watch_.forget();
+  state_.forget();
+  drives_.forget();
+  stub_.reset();
+  resting_ = false;
+  context_.status.stub_domain.reset();
+}
+
+void Broker::rest_stub() {
+  if (!stub_ || resting_)
+    return;
+  auto paused = context_.control.pause(*stub_);
+  resting_ = paused.has_value();
+  base::log_failure(paused, base::LogLevel::warning);
+}
+
+void Broker::wake_stub() {
+  if (std::exchange(resting_, false) && stub_)
+    base::log_failure(context_.control.unpause(*stub_));
+}
+
+// --- The state of its QEMU -----------------------------------------------------------------------
+
+void Broker::plug_state(std::function<void(Result<base::Fd> file)> plugged) {
+  if (!lacks_stub(plugged))
+    plugged(state_.plug(*stub_));
+}
+
+void Broker::unplug_state(Done unplugged) {
+  if (!lacks_stub(unplugged))
+    state_.unplug(*stub_, task(std::move(unplugged)));
+}
+
+void Broker::keep_state() { base::log_failure(state_.keep()); }
+
+void Broker::finish_restore(Done finished) {
+  if (lacks_stub(finished))
+    return;
+  if (!state_.next().empty())
+    context_.status.memory -= plan::memory_to_restore(context_.plan);
+  state_.finish_restore(*stub_, context_.status.memory, task(std::move(finished)));
+}
+
+// --- CD-ROM drives -------------------------------------------------------------------------------
+
+void Broker::insert_medium(Medium medium, std::function<void(Result<std::string> vdev)> plugged) {
+  if (!lacks_stub(plugged))
+    plugged(drives_.insert(*stub_, medium));
+}
+
+void Broker::end_insertion(Insertion how, Done unplugged) {
+  if (!lacks_stub(unplugged))
+    drives_.end_insertion(how, task(std::move(unplugged)));
+}
+
+void Broker::medium_ejected(const std::string &drive, Done unplugged) {
+  if (!lacks_stub(unplugged))
+    drives_.ejected(*stub_, drive, task(std::move(unplugged)));
+}
+
+// --- PCI devices ---------------------------------------------------------------------------------
+
+Result<pci::PciDevices *> Broker::pci() {
+  if (!stub_)
+    return base::fail("there is no stub domain yet");
+  if (!pci_)
+    pci_ = TRY(pci::PciDevices::open(context_.loop, context_.control, guest_, *stub_));
+  return pci_.get();
+}
+
+// A guest gets what libxl attaches to it, and nothing else.
+Result<> Broker::set_aside(const std::string &address) {
+  xen::PciAddress wanted = TRY(xen::parse_pci_address(address));
+  if (!std::ranges::contains(TRY(pci::pci_of_guest(context_.xenstore, guest_)), wanted))
+    return base::fail("PCI device {} is not one that libxl attaches to this guest",
+                      xen::text(wanted));
+  return {};
+}
+
+void Broker::attach_pci(const std::string &id, const std::string &address, Done ready) {
+  auto devices = set_aside(address).and_then([this] { return pci(); });
+  if (!devices)
+    return ready(std::unexpected(std::move(devices).error()));
+  (*devices)->attach(
+      base::format(R"({{"id":{},"hostaddr":{}}})", qmp::quoted(id), qmp::quoted(address)),
+      std::move(ready));
+}
+
+void Broker::give_back_pci(const std::string &id) {
+  if (pci_)
+    pci_->give_back(id);
+}
+
+void Broker::pci_taken(const std::string &id) {
+  if (pci_)
+    pci_->taken(id);
+}
+
+void Broker::settle_pci(const std::vector<std::string> &listed, Done settled) {
+  pci_ ? pci_->settle(listed, std::move(settled)) : settled({});
+}
+
+// --- The guest -----------------------------------------------------------------------------------
+
+void Broker::announce() {
+  if (auto told = announce_running(); !told)
+    listener_.on_stub_failed(told.error().message());
+}
+
+Result<> Broker::announce_running() {
+  if (!stub_)
+    return base::fail("{}", no_stub);
+  has_run_ = true;
+  base::log_info("the guest is served by stub domain {}", *stub_);
+  if (context_.plan.start == plan::Start::paused)
+    return {}; // libxl asks the monitor
+  return context_.xenstore.write(base::format("/local/domain/0/device-model/{}/state", guest_),
+                                 "running");
+}
+
+void Broker::hold_guest(Done held) {
+  if (held_ || look_)
+    return held(base::fail("the guest is held already"));
+  upgrades_->held();
+  hold(Deadline::after(pause_timeout), held);
+}
+
+void Broker::hold(Deadline deadline, const Done &held) {
+  auto paused = context_.control.pause_between_requests(guest_, Deadline::after(pause_try));
+  if (!paused && paused.error().code() == ETIMEDOUT && !deadline.passed()) {
+    look_ = context_.loop.at(Deadline::after(between_guest_looks), [this, deadline, held] {
+      look_.reset();
+      hold(deadline, held);
+    });
+    return;
+  }
+  held_ = paused.has_value();
+  held(paused ? context_.xenstore.resumed(guest_) : paused);
+}
+
+void Broker::release_guest() {
+  if (std::exchange(held_, false))
+    base::log_failure(context_.control.unpause(guest_));
+}
+
+void Broker::reset_guest(std::function<void(Result<bool> crashed)> reset) {
+  look_.reset(); // who waited for the guest to be held has given up
+  if (auto begun = context_.control.reboot(guest_); !begun)
+    return reset(std::unexpected(std::move(begun).error()));
+  await_shutdown(Deadline::after(shutdown_timeout), reset);
+}
+
+// Nothing here depends on the stub domain: a QEMU that leaves a request of the guest's unanswered
+// keeps it from shutting down, and so for two seconds at most.
+void Broker::await_shutdown(Deadline deadline,
+                            const std::function<void(Result<bool> crashed)> &reset) {
+  auto now = context_.control.info(guest_);
+  const bool runs = now && *now && !(*now)->dying && !(*now)->shutdown;
+  if (runs && !deadline.passed()) {
+    look_ = context_.loop.at(Deadline::after(between_guest_looks), [this, deadline, reset] {
+      look_.reset();
+      await_shutdown(deadline, reset);
+    });
+    return;
+  }
+  if (runs)
+    base::log_failure(context_.control.crash(guest_));
+  reset(runs);
+}
+
+void Broker::crash_guest() {
+  base::log_error("the guest crashes, since it has no device model any more");
+  base::log_failure(context_.control.crash(guest_));
+}
+
+// --- For people ----------------------------------------------------------------------------------
+
+void Broker::tell_status(std::string_view phase, const std::string &error) {
+  if (!std::ranges::contains(phases, phase))
+    return base::log_error("the device model is in a phase that there is not");
+  context_.status.phase = phase;
+  context_.status.error = error;
+  write_status();
+}
+
+void Broker::write_status() {
+  base::log_failure(run::write_status(context_.status), base::LogLevel::warning);
+}
+
+// That of the broker's own loop counts too: nobody is served meanwhile by either.
+void Broker::tell_turn(const base::EventLoop::Turn &turn) {
+  const base::EventLoop::Turn &own = context_.loop.longest_turn();
+  const base::EventLoop::Turn longest{.time = std::max(own.time, turn.time),
+                                      .cpu = std::max(own.cpu, turn.cpu)};
+  if (longest == context_.status.longest_turn)
+    return;
+  context_.status.longest_turn = longest;
+  write_status();
+}
+
+void Broker::tell_upgrade(const run::ControlReply &reply) { upgrades_->say(reply); }
+
+void Broker::upgrade_done() {
+  if (stub_)
+    upgrades_->done(*stub_);
+}
+
+// --- What is noticed in xenstore -----------------------------------------------------------------
+
+void Broker::xenstore_ready() {
+  for (int i = 0; i < most_events; i++) {
+    auto event = context_.xenstore.next_event();
+    if (!event)
+      return listener_.on_stub_failed(event.error().message());
+    if (!*event)
+      break;
+    changed_.words = changed_.words || (*event)->token == StubWatch::words_token;
+    changed_.domains = changed_.domains || (*event)->token == StubWatch::life_token;
+    changed_.name = changed_.name || (*event)->token == name_token;
+  }
+  looks_.ask();
+}
+
+void Broker::look() {
+  const auto [words, domains, name] = std::exchange(changed_, {});
+  // What the stub domain has said comes before that it has gone: it may say why.
+  if (words || domains) {
+    watch_.look();
+    if (auto there = drives_.look())
+      listener_.on_medium(*there);
+  }
+  Result<> looked;
+  if (domains)
+    looked = look_at_guest();
+  if (looked && name)
+    looked = look_at_name();
+  if (!looked)
+    listener_.on_stub_failed(looked.error().message());
+}
+
+Result<> Broker::look_at_guest() {
+  auto guest = TRY(context_.control.info(guest_));
+  if (!guest || guest->dying) {
+    base::log_info("the guest has gone");
+    listener_.on_guest_gone();
+    return {};
+  }
+  return watch_.look_whether_it_lives();
+}
+
+// After a migration, or xl rename, the guest has another name, and so have its stub domain and its
+// status: the next guest of the former name must find neither.
+Result<> Broker::look_at_name() {
+  auto name = TRY(context_.xenstore.read_if_there(xen::domain_path(guest_) + "/name", 256));
+  if (!name || name->empty() || *name == context_.plan.name)
+    return {};
+  base::log_info("the guest is called {} now", *name);
+  run::remove_status(context_.plan.name);
+  context_.plan.name = *name;
+  context_.status.guest = *name;
+  write_status();
+  listener_.on_renamed(*name);
+  if (!stub_)
+    return {};
+  stubdom_.rename(*stub_, *name + "-dm", task([](const Result<> &renamed) {
+    if (!renamed)
+      base::log_warning("rename the stub domain: {}", renamed.error().message());
+  }));
+  return {};
+}
+
+} // namespace linstub::broker

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// Broker: does in dom0, with all its rights, what a guest's device model asks for (host.hpp). It
+// owns the plan, the image and the description of the stub domain: who asks chooses none of them.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "broker/drives.hpp"
+#include "broker/host.hpp"
+#include "broker/paced.hpp"
+#include "broker/permissions.hpp"
+#include "broker/state_disk.hpp"
+#include "broker/stub_watch.hpp"
+#include "broker/stubdom.hpp"
+#include "broker/upgrades.hpp"
+#include "disk/copied_file.hpp"
+#include "manifest/stub_image.hpp"
+#include "pci/pci_devices.hpp"
+#include "plan/plan.hpp"
+#include "run/status.hpp"
+#include "xen/control.hpp"
+#include "xen/xenstore.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace linstub::broker {
+
+class Broker final : public Host {
+public:
+  struct Context {
+    base::EventLoop &loop;
+    xen::Control &control;
+    xen::Xenstore &xenstore;
+    plan::Plan &plan;
+    run::Status &status;
+    std::string stubdom_program = broker::stubdom_program;
+    // What linstub-stubdom has to hold open while it makes a stub domain (keeper.hpp).
+    std::function<int()> keeper_pipe;
+    // Connects Listener::on_channel to what the stub domain serves at that path.
+    std::function<base::Result<>(xen::DomId stub, const std::string &path)> connect;
+  };
+
+  // All in the context must outlive it, and the listener too. `image` is that of the first stub
+  // domain.
+  static base::Result<std::unique_ptr<Broker>> open(Context context, manifest::Image image,
+                                                    Listener &listener);
+
+  // --- Host ---
+
+  void create(Which which, std::function<void(base::Result<xen::DomId> stub)> created) override;
+  void remove(Done removed) override;
+  void rest_stub() override;
+  void wake_stub() override;
+  void plug_state(std::function<void(base::Result<base::Fd> file)> plugged) override;
+  void unplug_state(Done unplugged) override;
+  void keep_state() override;
+  void finish_restore(Done finished) override;
+  void insert_medium(Medium medium,
+                     std::function<void(base::Result<std::string> vdev)> plugged) override;
+  void end_insertion(Insertion how, Done unplugged) override;
+  void medium_ejected(const std::string &drive, Done unplugged) override;
+  void attach_pci(const std::string &id, const std::string &address, Done ready) override;
+  void pci_taken(const std::string &id) override;
+  void give_back_pci(const std::string &id) override;
+  void settle_pci(const std::vector<std::string> &listed, Done settled) override;
+  void announce() override;
+  void hold_guest(Done held) override;
+  void release_guest() override;
+  void reset_guest(std::function<void(base::Result<bool> crashed)> reset) override;
+  void crash_guest() override;
+  void tell_status(std::string_view phase, const std::string &error) override;
+  void tell_upgrade(const run::ControlReply &reply) override;
+  void upgrade_done() override;
+
+  // --- For who serves it to another process ---
+
+  [[nodiscard]] Stage stage() const;
+  [[nodiscard]] bool is_upgrading() const { return upgrades_->under_way(); }
+  [[nodiscard]] bool is_resetting() const { return upgrades_->resetting(); }
+
+  // How long the event loop of the other process was held.
+  void tell_turn(const base::EventLoop::Turn &turn);
+
+  // Also after an error. While stage() is Stage::going.
+  void when_removed(std::function<void()> then) { also_removed_ = std::move(then); }
+
+  // The guest has run: one that has not is libxl's to remove when its start fails.
+  [[nodiscard]] bool guest_has_run() const { return has_run_; }
+
+private:
+  Broker(Context context, Listener &listener);
+  base::Result<> prepare(manifest::Image image);
+  base::Result<> start_creation(Which which);
+  void created(const base::Result<xen::DomId> &stub);
+  void follow(xen::DomId stub);
+  void remove_if_possible();
+  void forget_stub();
+  base::Result<pci::PciDevices *> pci();
+  base::Result<> set_aside(const std::string &address);
+  base::Result<> announce_running();
+  void hold(base::Deadline deadline, const Done &held);
+  void await_shutdown(base::Deadline deadline,
+                      const std::function<void(base::Result<bool> crashed)> &reset);
+  Done task(Done done);
+  template <class Value>
+  bool lacks_stub(const std::function<void(base::Result<Value>)> &done);
+
+  void xenstore_ready();
+  void look();
+  base::Result<> look_at_guest();
+  base::Result<> look_at_name();
+  void write_status();
+
+  Context context_;
+  Listener &listener_;
+  xen::DomId guest_;
+  Stubdom stubdom_;
+  StubWatch watch_;
+  StateDisk state_;
+  Drives drives_;
+  std::unique_ptr<Upgrades> upgrades_;
+  std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on
+  std::vector<disk::CopiedFile> files_;                   // until they are attached
+  std::optional<xen::DomId> stub_;                        // the one that there is, and counts
+  std::function<void(base::Result<xen::DomId>)> created_; // who waits for the creation under way
+  Done removed_;                                          // who waits for the removal
+  std::function<void()> also_removed_;
+  bool removing_ = false;
+  bool left_ = false;            // the last removal has failed
+  bool resting_ = false;         // the stub domain is paused, by us
+  bool held_ = false;            // the guest is paused, by us
+  bool has_run_ = false;         // it is served, or was
+  size_t tasks_ = 0;             // what has to end before a removal
+  base::EventLoop::Handle look_; // the next one at a guest that is waited for
+  struct Changed {
+    bool words = false;   // what the stub domain says
+    bool domains = false; // which domains there are
+    bool name = false;    // of the guest
+  } changed_;             // in xenstore, and not looked at yet
+  base::EventLoop::Handle xenstore_watch_;
+  Paced looks_;
+};
+
+} // namespace linstub::broker

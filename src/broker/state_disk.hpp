@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// StateDisk: the files of dom0 behind state disks (wire/state_record.hpp): the one that is plugged
+// into the stub domain, and the one that the next stub domain starts from.
+#pragma once
+
+#include "base/fd.hpp"
+#include "broker/stubdom.hpp"
+#include "disk/state_file.hpp"
+#include "xen/xenstore.hpp"
+
+#include <optional>
+#include <string>
+
+namespace linstub::broker {
+
+class StateDisk {
+public:
+  // Both must outlive it.
+  StateDisk(xen::Xenstore &xenstore, Stubdom &stubdom, xen::DomId guest)
+      : xenstore_(xenstore), stubdom_(stubdom), guest_(guest) {}
+
+  // Takes the state of a guest that is restored from a descriptor that libxl has opened.
+  base::Result<> take(const base::Fd &saved);
+
+  // The file with which the next stub domain has to start; empty: none, it is for a new guest.
+  [[nodiscard]] std::string next() const { return next_ ? next_->path() : std::string(); }
+
+  // Plugs an empty disk; the file behind it, to read.
+  base::Result<base::Fd> plug(xen::DomId stub);
+
+  // What is plugged is what the next stub domain starts from.
+  base::Result<> keep();
+
+  // Unplugs what is plugged. The next one finds nothing of it.
+  void unplug(xen::DomId stub, Stubdom::Done done);
+
+  // The stub domain has the state: its disk goes, and what memory is above `memory` MiB. Nothing is
+  // done if there was no state.
+  void finish_restore(xen::DomId stub, uint32_t memory, Stubdom::Done done);
+
+  // The stub domain is going, and the disk that is plugged with it.
+  void forget() { plugged_.reset(); }
+
+private:
+  xen::Xenstore &xenstore_;
+  Stubdom &stubdom_;
+  xen::DomId guest_;
+  std::optional<disk::StateFile> plugged_;
+  std::optional<disk::StateFile> next_; // until QEMU has it
+};
+
+} // namespace linstub::broker

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "dm/confinement.hpp"
+
+#include "base/fd.hpp"
+#include "sys/confine.hpp"
+#include "xen/shared_vchan.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+
+namespace linstub::dm {
+namespace {
+
+using base::Result;
+using If = sys::AllowedCall::If;
+
+// What comes often stands first.
+constexpr std::array calls{
+    sys::AllowedCall{SYS_epoll_wait},
+    sys::AllowedCall{SYS_read},
+    sys::AllowedCall{SYS_write},
+    sys::AllowedCall{SYS_ioctl, If::equal, 1, xen::notify_request}, // the vchan's event
+    sys::AllowedCall{SYS_epoll_ctl},
+    sys::AllowedCall{SYS_recvmsg}, // with the descriptors that a client passes
+    sys::AllowedCall{SYS_sendmsg}, // to the broker
+    sys::AllowedCall{SYS_accept4},
+    sys::AllowedCall{SYS_setsockopt, If::equal, 1, IPPROTO_TCP},
+    sys::AllowedCall{SYS_poll}, // whether somebody has a pty open
+    sys::AllowedCall{SYS_close},
+    sys::AllowedCall{SYS_fcntl, If::equal, 1, F_DUPFD_CLOEXEC},
+    sys::AllowedCall{SYS_fcntl, If::equal, 1, F_GETFL},
+    sys::AllowedCall{SYS_fcntl, If::equal, 1, F_SETFL},
+    sys::AllowedCall{SYS_pread64}, // a state
+    sys::AllowedCall{SYS_pwrite64},
+    sys::AllowedCall{SYS_ftruncate},
+    sys::AllowedCall{SYS_fstat},
+    sys::AllowedCall{SYS_mmap, If::without, 2, PROT_EXEC},
+    sys::AllowedCall{SYS_munmap},
+    sys::AllowedCall{SYS_mremap},
+    sys::AllowedCall{SYS_madvise},
+    sys::AllowedCall{SYS_brk},
+    sys::AllowedCall{SYS_futex},
+    sys::AllowedCall{SYS_clock_gettime}, // where the vDSO has no clock
+    sys::AllowedCall{SYS_rt_sigreturn},
+    sys::AllowedCall{SYS_restart_syscall}, // after it was stopped
+    sys::AllowedCall{SYS_exit_group},
+};
+
+constexpr std::array<sys::Limit, 5> limits{{
+    {RLIMIT_CORE, 0},
+    {RLIMIT_NPROC, 0},
+    {RLIMIT_MEMLOCK, 0},
+    {RLIMIT_NOFILE, most_descriptors},
+    {RLIMIT_DATA, most_memory},
+}};
+
+// A root directory without anything in it, that nobody can write to and that is mounted nowhere,
+// and no network interface. With no descriptor of a directory open there is no way back.
+Result<> leave_the_rest() {
+  if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0)
+    return base::fail_errno(errno, "leave dom0's mounts and network");
+  base::Fd empty(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+  if (!empty || ::fsconfig(empty.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return base::fail_errno(errno, "make an empty root directory");
+  constexpr unsigned attributes =
+      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  base::Fd root(::fsmount(empty.get(), FSMOUNT_CLOEXEC, attributes));
+  if (!root || ::fchdir(root.get()) != 0 || ::chroot(".") != 0)
+    return base::fail_errno(errno, "go to an empty root directory");
+  return {};
+}
+
+} // namespace
+
+std::span<const sys::AllowedCall> allowed_calls() { return calls; }
+
+Result<> confine(xen::DomId guest) {
+  TRY(leave_the_rest());
+  const uid_t user = first_user + xen::number(guest);
+  if (int error = sys::confine({.uid = user, .gid = user, .oom_score = nullptr, .limits = limits});
+      error != 0)
+    return base::fail_errno(error, "become user {}", user);
+  // It does not outlive the broker. (A change of user would forget that.)
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+    return base::fail_errno(errno, "ask for an end together with the broker");
+  if (int error = sys::allow_only(calls); error != 0)
+    return base::fail_errno(error, "restrict the system calls");
+  return {};
+}
+
+} // namespace linstub::dm

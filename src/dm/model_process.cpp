@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "dm/model_process.hpp"
+
+#include "base/log.hpp"
+#include "broker/remote_host.hpp"
+#include "dm/confinement.hpp"
+#include "dm/device_model.hpp"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace linstub::dm {
+namespace {
+
+using base::Result;
+
+// What the process has inherited and has no use for: the broker's own descriptors.
+void close_others(std::vector<int> kept) {
+  kept.insert(kept.end(), {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+  std::ranges::sort(kept);
+  unsigned next = 0;
+  for (int fd : kept) {
+    const auto number = static_cast<unsigned>(fd);
+    if (number > next)
+      ::syscall(SYS_close_range, next, number - 1, 0);
+    next = std::max(next, number + 1);
+  }
+  ::syscall(SYS_close_range, next, ~0U, 0);
+}
+
+// What has to be opened is opened before the rights go; an error is for libxl to hear.
+Result<std::unique_ptr<DeviceModel>> prepare(base::EventLoop &loop, const plan::Plan &plan,
+                                             broker::RemoteHost &host) {
+  auto model = TRY(DeviceModel::open(loop, plan, host));
+  TRY(confine(*plan.guest).transform_error(base::doing("confine the device model")));
+  TRY(host.listen(*model));
+  return model;
+}
+
+Result<> serve(const plan::Plan &plan, broker::MessageSocket socket) {
+  auto loop = TRY(base::EventLoop::create());
+  // Nobody is there to serve the guest for. What there was, the keeper removes.
+  broker::RemoteHost host(*loop, std::move(socket), [] { ::_exit(1); });
+  auto model = prepare(*loop, plan, host);
+  if (!model) {
+    host.finished(std::unexpected(std::move(model).error()));
+    return {};
+  }
+  (*model)->start();
+  Result<> served = loop->run();
+  host.finished(served ? (*model)->outcome() : served);
+  ::_exit(0); // not to remove what is the broker's to remove
+}
+
+[[noreturn]] void run(const plan::Plan &plan, broker::MessageSocket socket) {
+  ::prctl(PR_SET_NAME, "linstub-model");
+  for (int signal : {SIGHUP, SIGTERM, SIGINT, SIGPIPE})
+    ::signal(signal, SIG_IGN); // its end comes from the broker
+  std::vector<int> kept{socket.fd().get()};
+  for (const plan::MonitorAddress &monitor : plan.monitors) {
+    if (monitor.fd >= 0)
+      kept.push_back(monitor.fd);
+  }
+  close_others(std::move(kept));
+  base::log_failure(serve(plan, std::move(socket)));
+  ::_exit(1);
+}
+
+} // namespace
+
+Result<ModelProcess> ModelProcess::start(const plan::Plan &plan, broker::MessageSocket socket) {
+  pid_t pid = ::fork();
+  if (pid < 0)
+    return base::fail_errno(errno, "start the device model process");
+  if (pid == 0)
+    run(plan, std::move(socket));
+  for (const plan::MonitorAddress &monitor : plan.monitors) {
+    if (monitor.fd >= 0)
+      ::close(monitor.fd);
+  }
+  return ModelProcess(pid);
+}
+
+ModelProcess::~ModelProcess() {
+  if (pid_ < 0)
+    return;
+  ::kill(pid_, SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+void remove_sockets(const plan::Plan &plan) {
+  for (const plan::MonitorAddress &monitor : plan.monitors) {
+    if (monitor.fd < 0)
+      ::unlink(monitor.path.c_str());
+  }
+  for (const plan::SerialPort &port : plan.serial) {
+    if (port.kind == plan::SerialKind::socket)
+      ::unlink(port.path.c_str());
+  }
+}
+
+} // namespace linstub::dm

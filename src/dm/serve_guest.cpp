@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "dm/serve_guest.hpp"
+
+#include "base/log.hpp"
+#include "broker/kept_keeper.hpp"
+#include "broker/server.hpp"
+#include "dm/model_process.hpp"
+
+#include <signal.h>
+
+namespace linstub::dm {
+namespace {
+
+using base::Result;
+using broker::Keeper;
+using broker::KeptKeeper;
+
+// Whether a stub domain is left, perhaps.
+enum class Left : uint8_t { nothing, something };
+
+Result<> serve(base::EventLoop &loop, KeptKeeper &keeper, plan::Plan &plan, manifest::Image image,
+               xen::Control &control, run::Status &status, Left &left) {
+  auto [ours, theirs] = TRY(broker::MessageSocket::make_pair());
+  ModelProcess model = TRY(ModelProcess::start(plan, std::move(theirs)));
+  status.model_pid = model.pid();
+  xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
+  auto server = TRY(broker::Server::open({.loop = loop,
+                                          .control = control,
+                                          .xenstore = xenstore,
+                                          .plan = plan,
+                                          .status = status,
+                                          .keeper_pipe = [&] { return keeper.pipe(); }},
+                                         std::move(image), std::move(ours)));
+  auto signals = TRY(loop.on_signals({SIGTERM, SIGHUP, SIGINT}, [&](int signal) {
+    base::log_info("asked to end by signal {}", signal);
+    server->end_asked();
+  }));
+  Result<> served = loop.run();
+  left = server->nothing_left() ? Left::nothing : Left::something;
+  return served ? server->outcome() : served;
+}
+
+} // namespace
+
+Result<> serve_guest(plan::Plan plan, manifest::Image image, xen::Control &control,
+                     run::Status &status) {
+  ::signal(SIGPIPE, SIG_IGN);
+  // A fork, as is the device model process: before there is much to inherit.
+  Keeper keeper = TRY(Keeper::start(*plan.guest, broker::stubdom_program));
+  auto loop = TRY(base::EventLoop::create());
+  KeptKeeper kept(*loop, *plan.guest, std::move(keeper));
+  TRY(kept.keep());
+  Left left = Left::nothing;
+  Result<> served = serve(*loop, kept, plan, std::move(image), control, status, left);
+  if (left == Left::nothing) // else the keeper looks as soon as this process has ended
+    kept.dismiss();
+  remove_sockets(plan);
+  return served;
+}
+
+} // namespace linstub::dm

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+#include "broker/server.hpp"
+#include "broker/surroundings.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+namespace linstub::broker {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+// The device model process is the test, and hostile.
+class ServerTest : public Surroundings {
+protected:
+  MessageSocket &model() { return ends.second; }
+
+  void say(const Message &message) { ASSERT_TRUE(model().send(message)); }
+  // What it is told next, of that type.
+  Message hear(Type type) {
+    std::optional<Message> heard;
+    until([&] {
+      auto message = model().receive();
+      if (message && *message && (*message)->type == type)
+        heard = std::move(**message);
+      return heard.has_value();
+    });
+    return std::move(*heard);
+  }
+  Message ask(Message request) {
+    request.number = ++number_;
+    say(request);
+    return hear(Type::answer);
+  }
+  void make_stub_domain() { EXPECT_EQ(ask({.type = Type::create}).value, 6U); }
+  void serve() {
+    make_stub_domain();
+    say({.type = Type::announce});
+    until([this] { return running(); });
+  }
+  bool running() {
+    return store.read("/local/domain/0/device-model/" + guest_text() + "/state") == "running";
+  }
+  // That the process is given up; why.
+  std::string lost() {
+    until([this] { return !server->outcome(); });
+    until([this] { return called("destroy " + guest_text()); });
+    return server->outcome().error().message();
+  }
+  [[nodiscard]] std::string crash() const { return "shutdown " + guest_text() + " 3"; }
+
+private:
+  uint32_t number_ = 0;
+};
+
+TEST_F(ServerTest, MakesAnnouncesAndRemovesAStubDomain) {
+  open();
+  serve();
+  EXPECT_EQ(ask({.type = Type::remove}).second, "");
+  EXPECT_THAT(program.calls(), ElementsAre("create", "destroy " + guest_text()));
+  say({.type = Type::finished});
+  fake::serve_ready(*loop);
+  EXPECT_TRUE(server->outcome());
+  EXPECT_THAT(xen.calls, IsEmpty());
+}
+
+TEST_F(ServerTest, ThePlanIsItsOwn) {
+  open();
+  make_stub_domain();
+  EXPECT_THAT(program.input(), HasSubstr("\"sunny-dm\""));
+}
+
+TEST_F(ServerTest, TellsWhatTheStubDomainSays) {
+  open();
+  make_stub_domain();
+  store.write("/local/domain/6/data/linstub/state", "qemu");
+  EXPECT_EQ(hear(Type::word).value, std::to_underlying(StubWord::qemu));
+  store.write("/local/domain/6/device-model/" + guest_text() + "/state", "running");
+  hear(Type::qemu_runs);
+  store.write("/local/domain/6/data/linstub/error", "no disk");
+  store.write("/local/domain/6/data/linstub/state", "failed");
+  EXPECT_EQ(hear(Type::stub_failed).first, "the stub domain has failed: no disk");
+}
+
+TEST_F(ServerTest, ADeathOfTheProcessCrashesAGuestThatHasRunAndRemovesItsStubDomain) {
+  open();
+  serve();
+  model().release().reset();
+  EXPECT_THAT(lost(), HasSubstr("it has ended"));
+  EXPECT_THAT(xen.calls, Contains(crash()));
+}
+
+TEST_F(ServerTest, ADeathOfTheProcessWhileTheGuestStartsIsLibxlsToDealWith) {
+  open();
+  make_stub_domain();
+  model().release().reset();
+  lost();
+  EXPECT_THAT(xen.calls, Not(Contains(crash())));
+}
+
+TEST_F(ServerTest, AStubDomainThatIsJustBeingMadeWhenTheProcessDiesIsRemovedToo) {
+  open();
+  program.hold();
+  say({.type = Type::create, .number = 1});
+  until([this] { return called("create"); });
+  model().release().reset();
+  fake::serve_ready(*loop);
+  EXPECT_THAT(program.calls(), ElementsAre("create"));
+  program.let_go();
+  lost();
+}
+
+TEST_F(ServerTest, AnEndWithoutARemovalIsNotBelieved) {
+  open();
+  serve();
+  say({.type = Type::finished});
+  EXPECT_THAT(lost(), HasSubstr("without an end of its stub domain"));
+  EXPECT_THAT(xen.calls, Contains(crash()));
+}
+
+TEST_F(ServerTest, AGuestThatHasNotRunIsNotCrashed) {
+  open();
+  say({.type = Type::crash_guest});
+  EXPECT_THAT(lost(), HasSubstr("asks for what cannot be"));
+  EXPECT_THAT(xen.calls, Not(Contains(crash())));
+}
+
+TEST_F(ServerTest, ThereIsOneStubDomain) {
+  open();
+  make_stub_domain();
+  say({.type = Type::create, .number = 9});
+  EXPECT_THAT(lost(), HasSubstr("asks for what cannot be"));
+  EXPECT_EQ(std::ranges::count(program.calls(), "create"), 1);
+}
+
+TEST_F(ServerTest, ThereIsNoOtherOneWithoutAnUpgrade) {
+  open();
+  serve();
+  ask({.type = Type::remove});
+  say({.type = Type::create, .number = 9, .value = std::to_underlying(Which::first)});
+  EXPECT_THAT(lost(), HasSubstr("asks for what cannot be"));
+  EXPECT_EQ(std::ranges::count(program.calls(), "create"), 1);
+}
+
+TEST_F(ServerTest, TheGuestIsHeldForAnUpgradeOnly) {
+  open();
+  serve();
+  EXPECT_NE(ask({.type = Type::hold_guest}).second, "");
+  say({.type = Type::release_guest});
+  say({.type = Type::keep_state});
+  fake::serve_ready(*loop);
+  EXPECT_THAT(xen.calls, IsEmpty());
+}
+
+TEST_F(ServerTest, ADeviceThatLibxlHasNotSetAsideIsNotAttached) {
+  open();
+  serve();
+  Message request{.type = Type::attach_pci, .first = "nic", .second = "0000:00:10.0"};
+  EXPECT_THAT(ask(std::move(request)).second, HasSubstr("not one that libxl attaches"));
+  EXPECT_THAT(ask({.type = Type::attach_pci, .first = "nic", .second = "/dev/mem"}).second,
+              Not(IsEmpty()));
+}
+
+TEST_F(ServerTest, AMediumIsForADriveOfThisGuestOnly) {
+  open();
+  serve();
+  Message request{.type = Type::insert_medium, .first = "ide-5632", .second = "raw"};
+  request.files.push_back(base::open_file("/dev/null", O_RDONLY).value());
+  EXPECT_THAT(ask(std::move(request)).second, HasSubstr("no CD-ROM drive"));
+}
+
+TEST_F(ServerTest, BytesThatAreNoMessageEndTheProcess) {
+  open();
+  ASSERT_EQ(::send(model().fd().get(), "nonsense", 8, 0), 8);
+  lost();
+}
+
+TEST_F(ServerTest, MoreRequestsThanMayWaitEndTheProcess) {
+  open();
+  serve();
+  program.hold();
+  for (uint32_t i = 0; i <= Server::most_waiting; i++)
+    say({.type = Type::unplug_state, .number = 100 + i});
+  until([this] { return !server->outcome(); });
+  EXPECT_THAT(server->outcome().error().message(), HasSubstr("too much at once"));
+  program.let_go();
+}
+
+TEST_F(ServerTest, AFloodIsServedInShares) {
+  open();
+  for (int i = 1; i <= 100; i++)
+    say({.type = Type::tell_status, .second = std::to_string(i)});
+  fake::serve_ready(*loop, 1);
+  EXPECT_EQ(status.error, std::to_string(Server::most_in_a_turn));
+  fake::serve_ready(*loop, 1);
+  EXPECT_EQ(status.error, std::to_string(2 * Server::most_in_a_turn));
+}
+
+TEST_F(ServerTest, WhatItSaysIsShownInPrintableCharacters) {
+  open();
+  say({.type = Type::tell_status, .value = 0, .second = "no \x1b[31mdisk\n"});
+  until([this] { return !status.error.empty(); });
+  EXPECT_EQ(status.error, "no ?[31mdisk?");
+}
+
+TEST_F(ServerTest, AProcessThatGivesNoSignOfLifeIsGivenUp) {
+  open(base::Milliseconds(30));
+  EXPECT_THAT(lost(), HasSubstr("sign of life"));
+}
+
+TEST_F(ServerTest, AProcessThatAnswersLives) {
+  open(base::Milliseconds(30));
+  for (int i = 0; i < 5; i++)
+    say({.type = Type::alive, .value = hear(Type::beat).value});
+  EXPECT_TRUE(server->outcome());
+}
+
+TEST_F(ServerTest, AProcessThatDoesNotEndWhenItIsToIsGivenUp) {
+  open(base::Milliseconds(50));
+  make_stub_domain();
+  server->end_asked();
+  until([this] {
+    auto message = model().receive();
+    if (message && *message && (*message)->type == Type::beat) {
+      EXPECT_TRUE(model().send({.type = Type::alive, .value = (*message)->value}));
+    }
+    return !server->outcome();
+  });
+  EXPECT_THAT(lost(), HasSubstr("does not end"));
+}
+
+} // namespace
+} // namespace linstub::broker
