@@ -108,6 +108,7 @@ private:
   template <class Value>
   bool lacks_stub(const std::function<void(base::Result<Value>)> &done);
 
+  base::Result<> watch_xenstore();
   void xenstore_ready();
   void look();
   base::Result<> look_at_guest();

@@ -23,11 +23,11 @@ struct Status {
   std::optional<xen::DomId> stub_domain;
   int32_t pid = 0;       // of linstub-dm, the broker
   int32_t model_pid = 0; // of its device model process; 0 before that is there
-  std::string phase;   // creating, booting, serving, upgrading, ending, failed
-  std::string image;   // directory
-  std::string version; // of the image
-  uint32_t memory = 0; // MiB of the stub domain
-  int64_t since = 0;   // seconds of the Unix epoch
+  std::string phase;     // creating, booting, serving, upgrading, ending, failed
+  std::string image;     // directory
+  std::string version;   // of the image
+  uint32_t memory = 0;   // MiB of the stub domain
+  int64_t since = 0;     // seconds of the Unix epoch
   std::string error;
   base::EventLoop::Turn longest_turn; // of linstub-dm's event loop
 

@@ -30,8 +30,8 @@ namespace {
 
 // Whatever libxl waits for, this process does not outlive what its caller waits for it, by much.
 constexpr unsigned usual_life = 90; // seconds
-// broker/stubdom.cpp waits for so long. One stub domain takes 120 s at most (removal.hpp, what other
-// toolstacks and xen-pciback are waited for).
+// broker/stubdom.cpp waits for so long. One stub domain takes 120 s at most (removal.hpp, what
+// other toolstacks and xen-pciback are waited for).
 constexpr unsigned removals_life = 150;
 // Nobody comes after it. It waits for nothing without an end.
 constexpr unsigned unlimited = 0;
