@@ -48,8 +48,8 @@ struct SharedVchan {
   base::Fd event;  // /dev/xen/evtchn
 };
 
-// Connects to what `peer` serves at `path`, as Vchan::connect. What the peer says (two nodes, the
-// sizes, the list of grants) is hostile.
+// Connects to what `peer` serves at `path`, which is absolute: its two nodes must be there. What
+// the peer says (two nodes, the sizes, the list of grants) is hostile.
 base::Result<SharedVchan> offer_vchan(DomId peer, const std::string &path);
 
 // The only ioctl that the other process makes on its descriptors: IOCTL_EVTCHN_NOTIFY.

@@ -53,38 +53,23 @@ base::Result<Vchan> Vchan::serve(DomId peer, const std::string &path, Sizes size
   return vchan;
 }
 
-base::Result<Vchan> Vchan::connect(DomId peer, const std::string &path) {
-  TRY(check_path(path));
-  libxenvchan *channel = ::libxenvchan_client_init(nullptr, number(peer), path.c_str());
-  if (channel == nullptr)
-    return base::fail_errno(errno, "connect to the vchan of domain {} at {}", peer, path);
-  Vchan vchan(channel);
-  if ((size_t{1} << channel->read.order) > largest_ring ||
-      (size_t{1} << channel->write.order) > largest_ring)
-    return base::fail("connect to the vchan of domain {} at {}: its rings are larger than {} bytes",
-                      peer, path, largest_ring);
-  TRY(vchan.prepare(path));
-  return vchan;
-}
-
 Vchan::State Vchan::state() const {
   int live = ::libxenvchan_is_open(channel_.get());
   if (live == 0)
     return State::closed;
-  if (live == no_client_yet) // only a server is told so
-    return channel_->is_server ? State::waiting : State::closed;
+  if (live == no_client_yet)
+    return State::waiting;
   return State::open;
 }
 
 bool Vchan::accept() {
   uint8_t expected = client_came;
-  return channel_->is_server &&
-         __atomic_compare_exchange_n(&channel_->ring->cli_live, &expected, client_accepted, false,
+  return __atomic_compare_exchange_n(&channel_->ring->cli_live, &expected, client_accepted, false,
                                      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 void Vchan::discard() {
-  if (!channel_->is_server || state() == State::open)
+  if (state() == State::open)
     return;
   channel_->read.shr->cons = channel_->read.shr->prod;
   channel_->write.shr->prod = channel_->write.shr->cons;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Vchan: a flow of bytes both ways between two domains over shared memory (libxenvchan).
+// Vchan: a flow of bytes both ways between two domains over shared memory (libxenvchan), at the end
+// that serves it: dom0's end is in shared_vchan.hpp.
 //
 // The domain that serves shares its own pages; the other one maps them. Nothing here blocks.
 // Whoever waits on fd() calls acknowledge() when it is readable, then reads and writes until both
@@ -33,18 +34,14 @@ public:
   };
   static base::Result<Vchan> serve(DomId peer, const std::string &path, Sizes sizes);
 
-  // Maps what `peer` shares. `path` must be absolute: /local/domain/<peer>/... The nodes must be
-  // there already.
-  static base::Result<Vchan> connect(DomId peer, const std::string &path);
-
   enum class State { waiting, open, closed }; // waiting: serving, and no client has come yet
   [[nodiscard]] State state() const;
 
-  // Serving only: true once for every client that has come. A client that leaves while another
+  // True once for every client that has come. A client that leaves while another
   // one comes at once cannot be told from one that stayed by state() alone.
   bool accept();
 
-  // Serving only, when no client is there: drops what is still in the rings, so that the next
+  // When no client is there: drops what is still in the rings, so that the next
   // client does not read what was meant for the last one.
   void discard();
 
