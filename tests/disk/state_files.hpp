@@ -5,12 +5,11 @@
 #include "base/fd.hpp"
 #include "disk/saved_state.hpp"
 #include "disk/state_file.hpp"
+#include "fake/memory_file.hpp"
 #include "wire/state_record.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
@@ -20,20 +19,8 @@ namespace linstub::disk {
 
 inline constexpr xen::DomId guest{32700};
 
-inline base::Fd memory(std::string_view content) {
-  base::Fd fd(::memfd_create("test", MFD_CLOEXEC));
-  EXPECT_TRUE(base::write_all(fd, content));
-  ::lseek(fd.get(), 0, SEEK_SET);
-  return fd;
-}
-
-inline std::string content_of(const base::Fd &fd) {
-  struct stat status{};
-  ::fstat(fd.get(), &status);
-  std::string text(static_cast<size_t>(status.st_size), '\0');
-  EXPECT_EQ(::pread(fd.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
-  return text;
-}
+using fake::content_of;
+using fake::memory;
 
 inline std::string header() {
   const SavedStateHeader bytes = saved_state_header();

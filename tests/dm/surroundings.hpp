@@ -16,6 +16,7 @@
 #include "dm/stub_link.hpp"
 #include "dm/upgrade.hpp"
 #include "fake/loop_device.hpp"
+#include "fake/memory_file.hpp"
 #include "fake/program.hpp"
 #include "fake/xenctrl.hpp"
 #include "fake/xenstore.hpp"
@@ -77,20 +78,8 @@ public:
   std::vector<std::string> texts;
 };
 
-inline base::Fd memory(std::string_view content = {}) {
-  base::Fd fd(::memfd_create("test", MFD_CLOEXEC));
-  EXPECT_TRUE(base::write_all(fd, content));
-  ::lseek(fd.get(), 0, SEEK_SET);
-  return fd;
-}
-
-inline std::string content_of(const base::Fd &fd) {
-  struct stat status{};
-  ::fstat(fd.get(), &status);
-  std::string text(static_cast<size_t>(status.st_size), '\0');
-  EXPECT_EQ(::pread(fd.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
-  return text;
-}
+using fake::content_of;
+using fake::memory;
 
 // What a toolstack is given for a state of QEMU's.
 inline std::string marked(std::string_view state) {
