@@ -21,6 +21,7 @@ base::Result<> Adversary::come_up() {
     line_->put({.type = FrameType::hello, .stream = 0, .length = hello.size()}, hello);
   }
   TRY(store.write(base::format("device-model/{}/state", settings.target), "running"));
+  TRY(store.write(wire::pci_node, ""));
   return store.write(wire::state_node, "running");
 }
 

@@ -64,6 +64,7 @@ public:
   stub::Settings settings;
   Manners manners;
   [[nodiscard]] Line &line() { return *line_; }
+  [[nodiscard]] FakeQemu &qemu() { return qemu_; }
 
 private:
   void handle(const Frame &frame);

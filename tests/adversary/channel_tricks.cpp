@@ -81,6 +81,22 @@ void flood_serial(Adversary &adversary) {
                 wire::longest_data);
 }
 
+// To all viewers that there are, and come.
+void flood_vnc(Adversary &adversary) {
+  const std::string picture = many("not a picture at all ", piece);
+  for (;;) {
+    std::vector<wire::StreamId> viewers;
+    for (const auto &[id, stream] : adversary.streams()) {
+      if (stream.service == Service::vnc)
+        viewers.push_back(id);
+    }
+    size_t sent = 0;
+    for (wire::StreamId id : viewers)
+      sent += adversary.send(id, bytes_of(picture));
+    adversary.serve_once(Milliseconds(sent == 0 ? 100 : 0));
+  }
+}
+
 // Up to the largest window in small steps: 65,000 frames that are all right. The next is one too
 // many.
 void drip_credit(Adversary &adversary) {

@@ -5,6 +5,7 @@
 
 #include "qmp/message.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,16 @@ public:
   // The answers to the commands that are complete now, each a message.
   std::vector<std::string> feed(std::span<const std::byte> bytes);
 
+  // Whether PCI devices are there as soon as dom0 adds them, and until it deletes them. Else it
+  // takes them and lists none.
+  bool lists_pci = true;
+
 private:
+  void answer(const qmp::Command &command, std::vector<std::string> &said);
+  [[nodiscard]] std::string pci_devices() const;
+
   qmp::Splitter splitter_{qmp::client_limits};
+  std::vector<std::string> pci_; // ids
 };
 
 } // namespace linstub::adversary

@@ -26,6 +26,7 @@ const std::array tricks{
     Trick{"small-frames", nullptr, flood_small_frames},
     Trick{"blanks", nullptr, flood_blanks},
     Trick{"serial-flood", nullptr, flood_serial},
+    Trick{"vnc-flood", nullptr, flood_vnc},
     Trick{"credit-drip", [](Adversary &a) { a.manners.window = 4096; }, drip_credit},
     Trick{"credit-exceeded", nullptr, exceed_credit},
     Trick{"credit-withheld", nullptr, stop_granting},
@@ -50,6 +51,8 @@ const std::array tricks{
     Trick{"console-flood", nullptr, flood_console},
     Trick{"memory", nullptr, take_memory},
     Trick{"suspend", nullptr, pretend_to_suspend},
+    Trick{"pci-pretends", nullptr, pretend_to_have_devices},
+    Trick{"pci-keeps", nullptr, keep_devices},
     Trick{"event-storm", nullptr, storm_of_events},
     Trick{"hypercalls", nullptr, try_every_hypercall},
 };

@@ -27,6 +27,7 @@ void flood_log(Adversary &adversary);
 void flood_small_frames(Adversary &adversary);
 void flood_blanks(Adversary &adversary);
 void flood_serial(Adversary &adversary);
+void flood_vnc(Adversary &adversary);
 void drip_credit(Adversary &adversary);
 void exceed_credit(Adversary &adversary);
 void stop_granting(Adversary &adversary);
@@ -55,6 +56,9 @@ void delete_frontends(Adversary &adversary);
 void flood_console(Adversary &adversary);
 void take_memory(Adversary &adversary);
 void pretend_to_suspend(Adversary &adversary);
+// PCI devices.
+void pretend_to_have_devices(Adversary &adversary);
+void keep_devices(Adversary &adversary);
 // Hypercalls.
 void storm_of_events(Adversary &adversary);
 void try_every_hypercall(Adversary &adversary);

@@ -2,6 +2,7 @@
 // What a stub domain tries that was taken over, and what it does not get: dom0's time, memory, disk
 // and log stay within their bounds, and it can be ended at any time.
 #include "hostile.hpp"
+#include "pci_scenario.hpp"
 
 #include <thread>
 
@@ -14,6 +15,7 @@ using ::testing::HasSubstr;
 constexpr auto playing_time = seconds(15);
 constexpr auto caught_limit = seconds(60);
 constexpr auto act_limit = seconds(150);
+constexpr double most_slower = 5; // that another guest may be beside it
 
 // How a trick ends.
 enum class End : uint8_t {
@@ -42,42 +44,96 @@ std::string test_name(const std::string &trick) {
   return name;
 }
 
-class Hostile : public HostileScenario {
-protected:
-  void play(const Trick &trick) {
-    auto created = create(trick.name);
-    ASSERT_TRUE(created) << why(created);
-    const Figures before = figures();
-    go();
-    if (*trick.act != '\0')
-      fails(trick.act, act_limit);
-    else if (trick.end != End::caught)
-      std::this_thread::sleep_for(playing_time);
-    if (trick.end == End::caught) {
-      EXPECT_TRUE(gone_within(caught_limit)) << "the guest has not crashed";
-    }
-    const std::string told_now = trick.end == End::caught ? "" : told();
-    std::printf("%s: it says \"%s\"\n", trick.name, told_now.c_str());
-    const Figures after = figures();
-    expect_bounded(before, after);
-    if (trick.end == End::by_destroy) {
-      EXPECT_THAT(dom0("linstub status"), HasSubstr("serving"));
-    }
-    if (host().run("xl domid t-bad", seconds(60)).value_or(base::Output{}).status.success())
-      destroy_in_time();
-    EXPECT_THAT(log() + told_now, HasSubstr(trick.says));
-    EXPECT_LE(figures().log, 2 << 10);
+// What is given up, in dom0 and elsewhere, while a trick is played on.
+void play(HostileGuest &bad, Scenario &scenario, const Trick &trick) {
+  const Figures before = bad.figures();
+  bad.go();
+  if (*trick.act != '\0')
+    scenario.fails(trick.act, act_limit);
+  else if (trick.end != End::caught)
+    std::this_thread::sleep_for(playing_time);
+  if (trick.end == End::caught) {
+    EXPECT_TRUE(bad.gone_within(caught_limit)) << "the guest has not crashed";
   }
+  const std::string told = trick.end == End::caught ? "" : bad.told();
+  std::printf("%s: it says \"%s\"\n", trick.name, told.c_str());
+  HostileGuest::expect_bounded(before, bad.figures());
+  if (trick.end == End::by_destroy) {
+    EXPECT_THAT(scenario.dom0("linstub status"), HasSubstr("serving"));
+  }
+  if (bad.there())
+    bad.destroy_in_time();
+  EXPECT_THAT(bad.log() + told, HasSubstr(trick.says));
+  EXPECT_LE(bad.figures().log, most_log);
+}
+
+// The number in its answer, behind the word.
+double number_in(GuestRun &guest, const std::string &command) {
+  auto answer = guest.ask(command, act_limit);
+  EXPECT_TRUE(answer) << why(answer);
+  const std::string text = answer.value_or("");
+  const size_t digits = text.find_first_of("0123456789");
+  return digits == std::string::npos ? 0 : std::atof(text.c_str() + digits);
+}
+
+class Hostile : public Scenario {
+protected:
+  void create(const std::string &trick, const std::vector<std::string> &extra = {}) {
+    auto created = bad.create(trick, extra);
+    ASSERT_TRUE(created) << why(created);
+  }
+  void create_and_play(const Trick &trick) {
+    ASSERT_NO_FATAL_FAILURE(create(trick.name));
+    play(bad, *this, trick);
+  }
+
+  HostileGuest bad{*this};
 };
 
 // The ring is full at all times of what is all right.
-TEST_F(Hostile, FloodsTheChannel) { play({.name = "flood", .end = End::by_destroy}); }
+TEST_F(Hostile, FloodsTheChannel) { create_and_play({.name = "flood", .end = End::by_destroy}); }
+
+// One viewer takes all that comes, another nothing.
+TEST_F(Hostile, FloodsItsViewers) {
+  ONLY_WHEN_THOROUGH();
+  ASSERT_NO_FATAL_FAILURE(create(
+      "vnc-flood", {"vnc = 1", "vnclisten = \"127.0.0.1\"", "vncdisplay = 77", "vncunused = 0"}));
+  dom0("for to in OPEN:/dev/null EXEC:'sleep 300'; do "
+       "(setsid timeout 300 socat TCP:127.0.0.1:5977 \"$to\" >/dev/null 2>&1 &); done; sleep 2");
+  play(bad, *this, {.name = "vnc-flood", .end = End::by_destroy});
+  EXPECT_TRUE(holds_within("! pgrep -x socat", seconds(20)));
+}
+
+// What one stub domain does costs another guest its fair share of the CPU and no more. In the lab
+// that is one CPU for the flood, dom0 and everybody else.
+TEST_F(Hostile, LeavesOtherGuestsTheirShare) {
+  ONLY_WHEN_THOROUGH();
+  GuestRun good = start({.name = "t-good", .direct_boot = true, .extra = {"vif = [ ]", "vnc = 0"}});
+  ASSERT_NO_FATAL_FAILURE(create("flood"));
+  auto exits = [&] { return number_in(good, "ports 2000"); };
+  auto work = [&] {
+    return number_in(good, "sh t() { cut -d' ' -f1 /proc/uptime | tr -d .; }; a=$(t); "
+                           "yes | head -c 6000000 | sha256sum >/tmp/x; echo + work $(($(t)-a))");
+  };
+  const double exits_before = exits();
+  const double work_before = work();
+  bad.go();
+  std::this_thread::sleep_for(seconds(2));
+  const double exits_ratio = exits() / exits_before;
+  const double work_ratio = work() / work_before;
+  std::printf("beside a flood another guest's exits take %.2f times as long, its work %.2f times\n",
+              exits_ratio, work_ratio);
+  EXPECT_LT(exits_ratio, most_slower);
+  EXPECT_LT(work_ratio, most_slower);
+  bad.destroy_in_time();
+  EXPECT_TRUE(good.ask("hello", seconds(60)));
+}
 
 class HostileTrick : public Hostile, public ::testing::WithParamInterface<Trick> {};
 
 TEST_P(HostileTrick, GetsNothing) {
   ONLY_WHEN_THOROUGH();
-  play(GetParam());
+  create_and_play(GetParam());
 }
 
 constexpr const char *save =
@@ -124,12 +180,12 @@ struct Silence {
 };
 void PrintTo(const Silence &silence, std::ostream *out) { *out << silence.name; }
 
-class HostileStart : public HostileScenario, public ::testing::WithParamInterface<Silence> {};
+class HostileStart : public Hostile, public ::testing::WithParamInterface<Silence> {};
 
 TEST_P(HostileStart, FailsInTime) {
   ONLY_WHEN_THOROUGH();
   const auto begin = base::Clock::now();
-  auto created = create(GetParam().name);
+  auto created = bad.create(GetParam().name);
   const auto took = base::Clock::now() - begin;
   ASSERT_FALSE(created) << "xl create has succeeded";
   EXPECT_THAT(created.error().message(), HasSubstr(GetParam().says));
@@ -144,6 +200,67 @@ INSTANTIATE_TEST_SUITE_P(All, HostileStart,
                                            Silence{"no-answer", "was not ready within"},
                                            Silence{"no-credit", "was not ready within"}),
                          [](const auto &test) { return test_name(test.param.name); });
+
+// With a device of the host: what its QEMU and its pcifront say is not believed.
+class HostilePci : public PciScenario {
+protected:
+  void create(const std::string &trick) {
+    assignable({first_nic});
+    auto created = bad.create(trick, {"passthrough = \"enabled\""});
+    ASSERT_TRUE(created) << why(created);
+    stub_ = dom0("xl domid t-bad-dm");
+    before_ = bad.figures();
+    bad.go();
+  }
+
+  // What xl does, whether or not it succeeds: an end it has to come to.
+  bool xl(const std::string &command) {
+    auto ran = host().run(base::format("xl {} t-bad {} 2>&1", command, first_nic), act_limit);
+    EXPECT_TRUE(ran) << command << " comes to no end: " << why(ran);
+    const bool done = ran && ran->status.success();
+    std::printf("xl %s %s: %s\n", command.c_str(), done ? "succeeds" : "fails",
+                ran ? ran->out.c_str() : "");
+    return done;
+  }
+
+  void expect_free() {
+    HostileGuest::expect_bounded(before_, bad.figures());
+    if (bad.there())
+      bad.destroy_in_time();
+    expect_no_permissions(stub_);
+    expect_whole(first_nic);
+    EXPECT_THAT(owner(first_nic), ::testing::StartsWith("DomIO"));
+  }
+
+  HostileGuest bad{*this};
+
+private:
+  std::string stub_;
+  Figures before_;
+};
+
+TEST_F(HostilePci, AStubDomainThatPretendsToHaveItGetsNoOther) {
+  ONLY_WHEN_THOROUGH();
+  ASSERT_NO_FATAL_FAILURE(create("pci-pretends"));
+  for (int round = 0; round < 3; round++) {
+    if (xl("pci-attach"))
+      xl("pci-detach");
+    EXPECT_THAT(owner(second_nic), "d0");
+  }
+  expect_free();
+}
+
+TEST_F(HostilePci, AStubDomainThatKeepsItIsSaidToHaveIt) {
+  ONLY_WHEN_THOROUGH();
+  ASSERT_NO_FATAL_FAILURE(create("pci-keeps"));
+  ASSERT_TRUE(xl("pci-attach"));
+  EXPECT_THAT(bad.told(), HasSubstr("keeps"));
+  if (xl("pci-detach"))
+    expect_whole(first_nic);
+  else
+    EXPECT_THAT(dom0("linstub pci"), HasSubstr(first_nic));
+  expect_free();
+}
 
 } // namespace
 } // namespace linstub::lab

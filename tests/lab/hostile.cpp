@@ -24,8 +24,7 @@ constexpr auto command_limit = seconds(120);
 
 // The bounds, in KiB.
 constexpr int64_t most_memory = 16 << 10; // that linstub-dm grows by
-constexpr int64_t most_log = 2 << 10;
-constexpr int64_t most_run = 80 << 10; // a state disk, and a little
+constexpr int64_t most_run = 80 << 10;    // a state disk, and a little
 constexpr int64_t most_disk = 16 << 10;
 constexpr int64_t most_host_memory = 128 << 10;
 
@@ -66,51 +65,56 @@ base::Result<std::string> make_ramdisk(std::string program, size_t &unpacked) {
 } // namespace
 
 // The real one, but for the ramdisk; the manifest is right.
-base::Result<> HostileScenario::put_image() {
+base::Result<> HostileGuest::put_image() {
   // Once for each lab, and once more for a program that was built anew.
   static bool made = false;
   const std::string there = base::format("test -e {}/manifest.json", hostile_image);
-  const base::Output found = TRY(host().run(there, command_limit));
+  const base::Output found = TRY(scenario_.host().run(there, command_limit));
   if (made && found.status.success())
     return {};
   const std::string good =
-      TRY(host().check(base::format("cat {}/manifest.json", good_image), command_limit));
+      TRY(scenario_.host().check(base::format("cat {}/manifest.json", good_image), command_limit));
   manifest::Manifest manifest = TRY(manifest::parse(good));
   std::string program = TRY(base::read_file(LINSTUB_ADVERSARY, largest_program));
   size_t unpacked = 0;
   const std::string ramdisk = TRY(make_ramdisk(std::move(program), unpacked));
   manifest.identity.ramdisk = manifest::digest_of(ramdisk);
   manifest.identity.ramdisk_unpacked = unpacked;
-  TRY(host().check(base::format("d={}; rm -rf $d && mkdir $d && cp {}/kernel $d/kernel && "
-                                "cat >$d/ramdisk",
-                                hostile_image, good_image),
-                   command_limit, ramdisk));
-  TRY(host().check(base::format("cat >{}/manifest.json", hostile_image), command_limit,
-                   manifest::to_json(manifest)));
+  TRY(scenario_.host().check(
+      base::format("d={}; rm -rf $d && mkdir $d && cp {}/kernel $d/kernel && "
+                   "cat >$d/ramdisk",
+                   hostile_image, good_image),
+      command_limit, ramdisk));
+  TRY(scenario_.host().check(base::format("cat >{}/manifest.json", hostile_image), command_limit,
+                             manifest::to_json(manifest)));
   made = true;
   return {};
 }
 
-base::Result<> HostileScenario::create(const std::string &trick) {
+base::Result<> HostileGuest::create(const std::string &trick,
+                                    const std::vector<std::string> &extra) {
   TRY(put_image().transform_error(base::doing("make the hostile image")));
-  GuestConfig config{.name = guest};
+  GuestConfig config{.name = name};
   config.extra = {"vnc = 0", base::format("device_model_args_hvm = [ \"-linstub\", \"image={},"
                                           "kernel-options=linstub.trick={}\" ]",
                                           hostile_image, trick)};
-  const std::string file = base::format("/run/lab-{}.cfg", guest);
-  TRY(host().check("cat >" + file, command_limit, xl_config(config)));
-  auto created = TRY(host().run(base::format("xl create -p {} 2>&1", file), create_limit));
+  config.extra.insert(config.extra.end(), extra.begin(), extra.end());
+  const std::string file = base::format("/run/lab-{}.cfg", name);
+  TRY(scenario_.host().check("cat >" + file, command_limit, xl_config(config)));
+  auto created =
+      TRY(scenario_.host().run(base::format("xl create -p {} 2>&1", file), create_limit));
   if (!created.status.success())
     return base::fail("{}", created.out);
   return {};
 }
 
-void HostileScenario::go() {
-  dom0(base::format("xenstore-write /local/domain/$(xl domid {}-dm)/linstub/go now", guest));
+void HostileGuest::go() {
+  scenario_.dom0(
+      base::format("xenstore-write /local/domain/$(xl domid {}-dm)/linstub/go now", name));
 }
 
-Figures HostileScenario::figures() {
-  std::istringstream said(dom0(look));
+Figures HostileGuest::figures() {
+  std::istringstream said(scenario_.dom0(look));
   Figures figures;
   said >> figures.programs >> figures.log >> figures.run >> figures.disk >> figures.free >>
       figures.turn >> figures.turn_by_clock;
@@ -118,17 +122,17 @@ Figures HostileScenario::figures() {
   return figures;
 }
 
-std::string HostileScenario::told() {
-  return dom0(base::format("xenstore-read /local/domain/$(xl domid {}-dm)/data/adversary "
-                           "2>/dev/null || true",
-                           guest));
+std::string HostileGuest::told() {
+  return scenario_.dom0(base::format("xenstore-read /local/domain/$(xl domid {}-dm)/data/adversary "
+                                     "2>/dev/null || true",
+                                     name));
 }
 
-std::string HostileScenario::log() {
-  return dom0(base::format("cat /var/log/xen/qemu-dm-{}.log | tail -c 65536", guest));
+std::string HostileGuest::log() {
+  return scenario_.dom0(base::format("cat /var/log/xen/qemu-dm-{}.log | tail -c 65536", name));
 }
 
-void HostileScenario::expect_bounded(const Figures &before, const Figures &after) {
+void HostileGuest::expect_bounded(const Figures &before, const Figures &after) {
   std::printf("linstub-dm: %ld KiB, before %ld; log: %ld KiB; /run: %ld KiB, before %ld; "
               "/: %ld KiB more; memory: %ld KiB less; longest turn: %.1f ms of the CPU, %.1f ms by "
               "the clock\n",
@@ -142,15 +146,22 @@ void HostileScenario::expect_bounded(const Figures &before, const Figures &after
   EXPECT_LT(after.turn, longest_turn * slowness);
 }
 
-void HostileScenario::destroy_in_time() {
-  const std::string took = dom0(base::format(
-      "begin=$(date +%s%3N); xl destroy {} >&2; echo $(($(date +%s%3N) - begin))", guest));
+bool HostileGuest::there() {
+  return scenario_.host()
+      .run(base::format("xl domid {}", name), command_limit)
+      .value_or(base::Output{})
+      .status.success();
+}
+
+void HostileGuest::destroy_in_time() {
+  const std::string took = scenario_.dom0(base::format(
+      "begin=$(date +%s%3N); xl destroy {} >&2; echo $(($(date +%s%3N) - begin))", name));
   std::printf("xl destroy took %s ms\n", took.c_str());
   EXPECT_LT(std::atol(took.c_str()), base::Milliseconds(destroy_limit).count());
 }
 
-bool HostileScenario::gone_within(base::Milliseconds limit) {
-  return holds_within(base::format("! xl domid {} >/dev/null 2>&1", guest), limit);
+bool HostileGuest::gone_within(base::Milliseconds limit) {
+  return scenario_.holds_within(base::format("! xl domid {} >/dev/null 2>&1", name), limit);
 }
 
 } // namespace linstub::lab

@@ -6,8 +6,12 @@
 #include "scenario.hpp"
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace linstub::lab {
+
+constexpr int64_t most_log = 2 << 10; // KiB, of its guest's log
 
 // What a hostile stub domain could use up of dom0. Sizes are in KiB.
 struct Figures {
@@ -22,12 +26,16 @@ struct Figures {
   double turn_by_clock = 0;
 };
 
-class HostileScenario : public Scenario {
-protected:
-  static constexpr const char *guest = "t-bad";
+// The guest `t-bad` of a scenario, which is never let run, on a stub domain of the hostile image.
+class HostileGuest {
+public:
+  static constexpr const char *name = "t-bad";
 
-  // `xl create` of a guest that is never let run, on a stub domain of the hostile image.
-  base::Result<> create(const std::string &trick);
+  // The scenario must outlive it.
+  explicit HostileGuest(Scenario &scenario) : scenario_(scenario) {}
+
+  // `xl create`; `extra` are further lines of its configuration.
+  base::Result<> create(const std::string &trick, const std::vector<std::string> &extra = {});
 
   // From now on it plays.
   void go();
@@ -38,7 +46,9 @@ protected:
   std::string told();
 
   // Within their bounds, after what came `before`: said, and compared.
-  void expect_bounded(const Figures &before, const Figures &after);
+  static void expect_bounded(const Figures &before, const Figures &after);
+
+  bool there();
 
   // `xl destroy`, and how long that took.
   void destroy_in_time();
@@ -49,6 +59,8 @@ protected:
 
 private:
   base::Result<> put_image();
+
+  Scenario &scenario_;
 };
 
 } // namespace linstub::lab
