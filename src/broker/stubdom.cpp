@@ -60,21 +60,23 @@ void Stubdom::run(std::vector<std::string> arguments, Milliseconds timeout, Done
 }
 
 void Stubdom::run(Helper::Job job, Milliseconds timeout, Helper::Done done) {
-  const uint64_t task = ++last_task_;
-  // The task, and in it this function, goes when the call has returned.
-  auto ended = [this, task, done = std::move(done)](Result<std::string> output) {
-    auto ending = tasks_.extract(task);
-    done(std::move(output));
-  };
-  auto helper = Helper::start(loop_, std::move(job), base::Deadline::after(timeout), ended);
-  if (helper) {
-    tasks_[task].helper = std::move(*helper);
-    return;
-  }
-  tasks_[task].failure = loop_.soon([ended, error = std::move(helper).error()] {
-    auto call = ended; // which ends this one
-    call(std::unexpected(error));
-  });
+  const uint64_t id = ++last_task_;
+  Task &task = tasks_[id];
+  task.done = std::move(done);
+  auto helper =
+      Helper::start(loop_, std::move(job), base::Deadline::after(timeout),
+                    [this, id](Result<std::string> output) { end(id, std::move(output)); });
+  if (helper)
+    task.helper = std::move(*helper);
+  else
+    task.failure = loop_.soon(
+        [this, id, error = std::move(helper).error()] { end(id, std::unexpected(error)); });
+}
+
+// What has called this is part of the task, and so is kept until the end.
+void Stubdom::end(uint64_t id, Result<std::string> output) {
+  auto task = tasks_.extract(id);
+  task.mapped().done(std::move(output));
 }
 
 } // namespace linstub::broker

@@ -49,11 +49,13 @@ public:
 
 private:
   struct Task {
+    Helper::Done done;
     std::unique_ptr<Helper> helper;
     base::EventLoop::Handle failure; // of one that could not be started
   };
   void run(Helper::Job job, base::Milliseconds timeout, Helper::Done done);
   void run(std::vector<std::string> arguments, base::Milliseconds timeout, Done done);
+  void end(uint64_t id, base::Result<std::string> output);
 
   base::EventLoop &loop_;
   std::string program_;

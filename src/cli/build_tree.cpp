@@ -6,10 +6,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// This program is src/cli/linstub there.
-fs::path build_directory() {
+// Where the builds are: this program is PRESET/src/cli/linstub-lab there.
+fs::path builds() {
   std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error).parent_path().parent_path().parent_path();
+  fs::path path = fs::read_symlink("/proc/self/exe", error);
+  for (int up = 0; up < 4; up++)
+    path = path.parent_path();
+  return path;
 }
 
 fs::path if_there(fs::path path) {
@@ -19,8 +22,8 @@ fs::path if_there(fs::path path) {
 
 } // namespace
 
-fs::path built_scenarios() { return if_there(build_directory() / "tests/lab/linstub-lab-tests"); }
+fs::path built_scenarios() { return if_there(builds() / "dev/tests/lab/linstub-lab-tests"); }
 
-fs::path installed_tree() { return if_there(build_directory().parent_path() / "install"); }
+fs::path installed_tree() { return if_there(builds() / "install"); }
 
 } // namespace linstub::cli

@@ -7,7 +7,7 @@
 
 namespace linstub::cli {
 
-// The lab's scenarios, of the same build.
+// The lab's scenarios, of the dev build.
 std::filesystem::path built_scenarios();
 
 // Linstub as it is installed (`./dev build`).

@@ -13,7 +13,7 @@ void add_status_command(CLI::App &program);
 void add_upgrade_command(CLI::App &program);
 void add_pci_command(CLI::App &program);
 void add_image_command(CLI::App &program);
-#if LINSTUB_LAB
+#if LINSTUB_LAB // in linstub-lab only
 void add_lab_command(CLI::App &program);
 void add_demo_command(CLI::App &program);
 // Below lab:
