@@ -2,6 +2,7 @@
 #include "broker/broker.hpp"
 
 #include "base/log.hpp"
+#include "plan/drives.hpp"
 #include "plan/stub_plan.hpp"
 #include "qmp/message.hpp"
 #include "wire/paths.hpp"
@@ -18,6 +19,8 @@ using base::Result;
 
 constexpr Milliseconds pause_timeout{2'000};
 constexpr Milliseconds shutdown_timeout{2'000};
+constexpr Milliseconds predecessor_timeout{10'000};
+constexpr Milliseconds between_tries{200};
 // A guest that waits for its device model is waited for in turns of the event loop, and in each of
 // them no longer than this.
 constexpr Milliseconds pause_try{30};
@@ -47,7 +50,7 @@ Broker::Broker(Context context, Listener &listener)
                   },
               .gone = [this](const std::string &why) { listener_.on_stub_gone(why); }}),
       state_(context_.xenstore, stubdom_, guest_),
-      drives_(context_.xenstore, stubdom_, context_.plan),
+      drives_(context_.xenstore, stubdom_, context_.plan, images_),
       looks_(context_.loop, between_looks, [this] { look(); }) {}
 
 Result<std::unique_ptr<Broker>> Broker::open(Context context, manifest::Image image,
@@ -93,8 +96,24 @@ void Broker::create(Which which, std::function<void(Result<xen::DomId> stub)> cr
   if (stub_ || created_ || removing_ || left_)
     return created(base::fail("there is a stub domain already"));
   created_ = std::move(created);
-  if (auto started = start_creation(which); !started)
-    std::exchange(created_, {})(std::unexpected(std::move(started).error()));
+  create_when_free(which, Deadline::after(predecessor_timeout));
+}
+
+// Who has an image may be this guest's predecessor, which is on its way out.
+void Broker::create_when_free(Which which, Deadline deadline) {
+  auto started = images_.hold(plan::disks_of(context_.plan));
+  if (!started && started.error().code() == EBUSY && !deadline.passed()) {
+    creation_ = context_.loop.at(Deadline::after(between_tries),
+                                 [this, which, deadline] { create_when_free(which, deadline); });
+    return;
+  }
+  creation_.reset();
+  if (started)
+    started = start_creation(which);
+  if (started)
+    return;
+  std::exchange(created_, {})(std::unexpected(std::move(started).error()));
+  remove_if_possible();
 }
 
 Result<> Broker::start_creation(Which which) {
@@ -191,11 +210,16 @@ void Broker::rest_stub() {
   auto paused = context_.control.pause(*stub_);
   resting_ = paused.has_value();
   base::log_failure(paused, base::LogLevel::warning);
+  if (resting_)
+    images_.let_all_go(); // to who restores what has been saved
 }
 
 void Broker::wake_stub() {
-  if (std::exchange(resting_, false) && stub_)
-    base::log_failure(context_.control.unpause(*stub_));
+  if (!std::exchange(resting_, false) || !stub_)
+    return;
+  if (auto held = images_.hold(plan::disks_of(context_.plan)); !held)
+    return listener_.on_stub_failed(held.error().message());
+  base::log_failure(context_.control.unpause(*stub_));
 }
 
 // --- The state of its QEMU -----------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 #include "base/event_loop.hpp"
 #include "broker/drives.hpp"
+#include "broker/held_images.hpp"
 #include "broker/host.hpp"
 #include "broker/paced.hpp"
 #include "broker/permissions.hpp"
@@ -93,6 +94,7 @@ public:
 private:
   Broker(Context context, Listener &listener);
   base::Result<> prepare(manifest::Image image);
+  void create_when_free(Which which, base::Deadline deadline);
   base::Result<> start_creation(Which which);
   void created(const base::Result<xen::DomId> &stub);
   void follow(xen::DomId stub);
@@ -121,6 +123,7 @@ private:
   Stubdom stubdom_;
   StubWatch watch_;
   StateDisk state_;
+  HeldImages images_;
   Drives drives_;
   std::unique_ptr<Upgrades> upgrades_;
   std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on
@@ -130,12 +133,13 @@ private:
   Done removed_;                                          // who waits for the removal
   std::function<void()> also_removed_;
   bool removing_ = false;
-  bool left_ = false;            // the last removal has failed
-  bool resting_ = false;         // the stub domain is paused, by us
-  bool held_ = false;            // the guest is paused, by us
-  bool has_run_ = false;         // it is served, or was
-  size_t tasks_ = 0;             // what has to end before a removal
-  base::EventLoop::Handle look_; // the next one at a guest that is waited for
+  bool left_ = false;                // the last removal has failed
+  bool resting_ = false;             // the stub domain is paused, by us
+  bool held_ = false;                // the guest is paused, by us
+  bool has_run_ = false;             // it is served, or was
+  size_t tasks_ = 0;                 // what has to end before a removal
+  base::EventLoop::Handle creation_; // the next try of one
+  base::EventLoop::Handle look_;     // the next one at a guest that is waited for
   struct Changed {
     bool words = false;   // what the stub domain says
     bool domains = false; // which domains there are

@@ -23,8 +23,13 @@ Result<std::string> Drives::insert(xen::DomId stub, const Medium &medium) {
                   .mode = disk::DiskMode::read_only};
   TRY(disk::prepare_image(file.fd(), disk, plan_.settings.largest_disk)
           .transform_error(base::doing("disk image {}", file.name())));
-  TRY(disk::plug_disk(xenstore_, stub, disk, LINSTUB_HOTPLUG));
+  TRY(images_.hold(std::span(&disk, 1)).transform_error(base::doing("{}", file.name())));
   files_.insert_or_assign(disk.vdev, std::move(file));
+  auto plugged = disk::plug_disk(xenstore_, stub, disk, LINSTUB_HOTPLUG);
+  if (!plugged) {
+    forget_disk(disk.vdev);
+    return std::unexpected(std::move(plugged).error());
+  }
   std::string vdev = disk.vdev;
   insertion_ = Inserted{.stub = stub, .drive = medium.drive, .disk = std::move(disk)};
   return vdev;
@@ -70,9 +75,14 @@ void Drives::ejected(xen::DomId stub, const std::string &drive, Done unplugged) 
   take_out(stub, **former, std::move(unplugged));
 }
 
+void Drives::forget_disk(const std::string &vdev) {
+  files_.erase(vdev);
+  images_.let_go(vdev);
+}
+
 // A disk that does not go keeps its name.
 void Drives::take_out(xen::DomId stub, const std::string &vdev, Done unplugged) {
-  files_.erase(vdev);
+  forget_disk(vdev);
   names_kept_.insert(vdev);
   stubdom_.detach(stub, vdev, [this, vdev, unplugged = std::move(unplugged)](const Result<> &gone) {
     if (gone)
@@ -83,7 +93,7 @@ void Drives::take_out(xen::DomId stub, const std::string &vdev, Done unplugged) 
 
 void Drives::forget() {
   if (auto inserted = std::exchange(insertion_, std::nullopt))
-    files_.erase(inserted->disk.vdev);
+    forget_disk(inserted->disk.vdev);
   names_kept_.clear();
 }
 

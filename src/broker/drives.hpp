@@ -4,6 +4,7 @@
 // as long as they are in a drive. No path is looked up again.
 #pragma once
 
+#include "broker/held_images.hpp"
 #include "broker/host.hpp"
 #include "broker/stubdom.hpp"
 #include "disk/disk.hpp"
@@ -21,8 +22,8 @@ namespace linstub::broker {
 class Drives {
 public:
   // All must outlive it.
-  Drives(xen::Xenstore &xenstore, Stubdom &stubdom, plan::Plan &plan)
-      : xenstore_(xenstore), stubdom_(stubdom), plan_(plan) {}
+  Drives(xen::Xenstore &xenstore, Stubdom &stubdom, plan::Plan &plan, HeldImages &images)
+      : xenstore_(xenstore), stubdom_(stubdom), plan_(plan), images_(images) {}
 
   // Plugs a medium, and gives the name of its disk.
   base::Result<std::string> insert(xen::DomId stub, const Medium &medium);
@@ -47,11 +48,13 @@ private:
     bool told = false;
   };
   base::Result<bool> is_there();
+  void forget_disk(const std::string &vdev);
   void take_out(xen::DomId stub, const std::string &vdev, Done unplugged);
 
   xen::Xenstore &xenstore_;
   Stubdom &stubdom_;
   plan::Plan &plan_;
+  HeldImages &images_;
   std::optional<Inserted> insertion_;
   std::map<std::string, disk::KeptFile> files_; // of disks that are plugged here, by their names
   std::set<std::string> names_kept_; // of disks that were to leave: until forget(), if they do not

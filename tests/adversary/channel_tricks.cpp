@@ -24,6 +24,7 @@ struct Flow {
 [[noreturn]] void send_for_ever(Adversary &adversary, const std::vector<Flow> &flows,
                                 size_t frame) {
   std::vector<wire::StreamId> ids;
+  ids.reserve(flows.size());
   for (const Flow &flow : flows)
     ids.push_back(adversary.stream_to(flow.service));
   for (;;) {

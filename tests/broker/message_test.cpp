@@ -10,8 +10,6 @@
 namespace linstub::broker {
 namespace {
 
-using testing::HasSubstr;
-
 base::Result<Message> decode_text(Sender sender, std::string_view bytes, size_t files = 0) {
   return decode(sender, std::as_bytes(std::span(bytes)), files);
 }

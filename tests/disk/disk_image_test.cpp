@@ -15,7 +15,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 constexpr uint64_t gibibyte = uint64_t{1} << 30;
 constexpr uint64_t largest = 2048 * gibibyte;

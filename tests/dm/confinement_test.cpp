@@ -91,7 +91,7 @@ TEST_F(Confinement, NothingCanBeOpenedMadeOrStarted) {
       {"openat2", [] { return ::syscall(SYS_openat2, AT_FDCWD, "/", nullptr, 0); }},
       {"a socket", [] { return ::socket(AF_INET, SOCK_STREAM, 0); }},
       {"a netlink socket", [] { return ::socket(AF_NETLINK, SOCK_RAW, 0); }},
-      {"connect", [&] { return ::connect(null, nullptr, 0); }},
+      {"connect", [&] { return ::syscall(SYS_connect, null, nullptr, 0); }},
       {"ptrace", [] { return ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }},
       {"exec", [] { return ::execl("/bin/true", "true", nullptr); }},
       {"fork", [] { return ::syscall(SYS_fork); }},

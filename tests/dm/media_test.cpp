@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "dm/media.hpp"
 #include "dm/surroundings.hpp"
-#include "plan/arguments.hpp"
+#include "fake/image_lock.hpp"
 #include "plan/drives.hpp"
 
 #include <filesystem>
-#include <sstream>
 
 namespace linstub::dm {
 namespace {
@@ -20,25 +19,18 @@ using testing::StartsWith;
 
 constexpr const char *drive = R"({"id":"ide-5632"})";
 
+// A hard disk xvda, and a CD-ROM drive with the medium xvdb.
 class MediaTest : public Surroundings {
 protected:
   MediaTest() {
-    plan = plan_with_medium();
-    plan.guest = guest;
+    plan = plan_of("-drive file=/images/guest.img,if=ide,index=0,format=raw "
+                   "-drive if=none,readonly=on,id=ide-5632,file=/images/old.iso,format=raw "
+                   "-device ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0");
+    locks.of_others.clear();
     connect();
     media_told = &media;
   }
 
-  // A hard disk xvda, and a CD-ROM drive with the medium xvdb.
-  static plan::Plan plan_with_medium() {
-    std::istringstream in("-xen-domid 7 -drive file=/images/guest.img,if=ide,index=0,format=raw "
-                          "-drive if=none,readonly=on,id=ide-5632,file=/images/old.iso,format=raw "
-                          "-device ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0");
-    std::vector<std::string> words;
-    for (std::string word; in >> word;)
-      words.push_back(word);
-    return plan::translate(words, plan::Settings{}).value();
-  }
   [[nodiscard]] std::string medium() const {
     return plan::medium_of(plan, "ide-5632").value().value_or("none");
   }
@@ -103,6 +95,7 @@ protected:
     until([this] { return !media.busy() && !hasty.busy(); });
   }
 
+  fake::ImageLocks &locks = fake::image_locks();
   fake::Directory directory;
   const std::string new_medium = directory.put("new.iso", std::string(2048, 'n'));
   Answers answers;
@@ -111,6 +104,14 @@ protected:
   // One that waits for nobody for long.
   Media hasty{*loop, *host, *monitors, {.to_plug = Milliseconds(300), .to_take = Milliseconds(50)}};
 };
+
+TEST_F(MediaTest, TheImagesOfADrivesMediaAreLockedAsLongAsTheyAreInIt) {
+  EXPECT_THAT(locks.held(), ElementsAre("/images/guest.img", "/images/old.iso"));
+  eject();
+  await_answer();
+  await_end();
+  EXPECT_THAT(locks.held(), ElementsAre("/images/guest.img"));
+}
 
 TEST_F(MediaTest, AMediumThatIsEjectedLeavesTheStubDomainAndThePlan) {
   program.hold();

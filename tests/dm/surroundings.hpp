@@ -20,6 +20,7 @@
 #include "fake/program.hpp"
 #include "fake/xenctrl.hpp"
 #include "fake/xenstore.hpp"
+#include "plan/arguments.hpp"
 #include "wire/paths.hpp"
 #include "xen/shared_vchan.hpp"
 #include "xen/vbd.hpp"
@@ -33,6 +34,7 @@
 
 #include <functional>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -127,6 +129,15 @@ protected:
   void leave() {
     monitors->disconnect();
     link.forget();
+  }
+
+  // The plan for such arguments of libxl's.
+  [[nodiscard]] plan::Plan plan_of(const std::string &arguments) const {
+    std::istringstream in(arguments);
+    std::vector<std::string> words{"-xen-domid", base::format("{}", guest)};
+    for (std::string word; in >> word;)
+      words.push_back(word);
+    return plan::translate(words, plan::Settings{}).value();
   }
 
   // Where dom0 keeps a disk of the stub domain in mind; what is in such a node.

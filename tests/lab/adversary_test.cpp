@@ -108,7 +108,8 @@ TEST_F(Hostile, FloodsItsViewers) {
 // that is one CPU for the flood, dom0 and everybody else.
 TEST_F(Hostile, LeavesOtherGuestsTheirShare) {
   ONLY_WHEN_THOROUGH();
-  GuestRun good = start({.name = "t-good", .direct_boot = true, .extra = {"vif = [ ]", "vnc = 0"}});
+  GuestRun good =
+      start({.name = "t-good", .disk = "", .direct_boot = true, .extra = {"vif = [ ]", "vnc = 0"}});
   ASSERT_NO_FATAL_FAILURE(create("flood"));
   auto exits = [&] { return number_in(good, "ports 2000"); };
   auto work = [&] {

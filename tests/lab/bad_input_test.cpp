@@ -53,6 +53,15 @@ std::string write_qcow2(const std::string &size, const std::string &backing_file
 }
 #define QCOW2_DISK "disk = [ \"format=qcow2,vdev=hda,access=rw,target=/run/lab-image/disk.qcow2\" ]"
 
+// A program that has a disk image as QEMU or qemu-img would: writes to it, and lets nobody else.
+constexpr const char *lock_as_qemu =
+    "truncate -s 1M /run/lab-image/disk.img; (setsid python3 -c 'import fcntl, os, struct, time\n"
+    "image = open(\"/run/lab-image/disk.img\")\n"
+    "for byte in 101, 201: fcntl.fcntl(image, fcntl.F_OFD_SETLK, "
+    "struct.pack(\"hhqqixxxx\", fcntl.F_RDLCK, 0, byte, 1, 0))\n"
+    "while os.path.exists(image.name): time.sleep(0.2)' >/dev/null 2>&1 &); sleep 1";
+#define RAW_DISK "disk = [ \"format=raw,vdev=hda,access=rw,target=/run/lab-image/disk.img\" ]"
+
 #define WITH_IMAGE "device_model_args_hvm = [ \"-linstub\", \"image=/run/lab-image\" ]"
 
 INSTANTIATE_TEST_SUITE_P(
@@ -71,6 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
                  WITH_IMAGE, "was built for Xen 4.17"},
         BadInput{"DiskIsMissing", "", "disk = [ \"format=raw,vdev=hda,access=rw,target=/no.img\" ]",
                  "/no.img"},
+        BadInput{"DiskIsInUse", lock_as_qemu, RAW_DISK, "disk.img: python3 (process"},
         // Headers as the guest's QEMU could have left them.
         BadInput{"DiskNamesABackingFile", write_qcow2("1 << 30", "512"), QCOW2_DISK,
                  "do not convert, flatten or mount"},

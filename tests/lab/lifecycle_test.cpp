@@ -7,6 +7,7 @@ namespace linstub::lab {
 namespace {
 
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
@@ -38,6 +39,9 @@ TEST_F(LifeCycle, BootsFromItsDiskTalksOnSerialUsesDiskAndNetwork) {
   auto net = guest.ask("net", ask_limit);
   EXPECT_TRUE(net) << why(net);
   EXPECT_THAT(net.value_or(""), HasSubstr("e1000 10.77.0."));
+  // The image is locked as QEMU in dom0 would have it (disk/image_lock.hpp).
+  const std::string locks = dom0("grep \":$(stat -c %i /lab/tiny.img) \" /proc/locks");
+  EXPECT_THAT(locks, AllOf(HasSubstr(" 100 103"), HasSubstr(" 201 201"), HasSubstr(" 203 203")));
 }
 
 TEST_F(LifeCycle, ShowsItsScreenOverVncAndItsStubDomainsSizeInStatus) {
