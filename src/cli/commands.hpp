@@ -16,6 +16,7 @@ void add_image_command(CLI::App &program);
 #if LINSTUB_LAB // in linstub-lab only
 void add_lab_command(CLI::App &program);
 void add_demo_command(CLI::App &program);
+void add_bench_command(CLI::App &program);
 // Below lab:
 void add_lab_test_command(CLI::App &lab);
 void add_soak_command(CLI::App &lab);
@@ -29,6 +30,7 @@ inline constexpr auto commands = std::to_array<AddCommand>({
 #if LINSTUB_LAB
     add_lab_command,
     add_demo_command,
+    add_bench_command,
 #endif
 });
 

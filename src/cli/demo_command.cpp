@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // linstub demo: a guest of Debian on a stub domain, from `xl create` to a picture of its screen.
+#include "bench/report.hpp"
+#include "bench/run.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
-#include "lab/figures.hpp"
 #include "lab/screenshot.hpp"
 #include "lab/stage.hpp"
 
@@ -71,10 +72,13 @@ base::Result<> show(const lab::Host &host, const DemoSettings &settings) {
 }
 
 base::Result<std::string> compare(const lab::Host &host) {
-  std::vector<lab::Figures> figures;
-  for (auto device_model : {lab::DeviceModel::linstub, lab::DeviceModel::dom0})
-    figures.push_back(TRY(lab::measure(host, device_model)));
-  return lab::table(figures);
+  return bench::run(host, {.contenders = TRY(bench::parse_contenders("linstub,dom0")),
+                           .rounds = 1,
+                           .thoroughness = bench::Thoroughness::quick,
+                           .circumstances = {},
+                           .write = {},
+                           .tell = {}})
+      .transform(bench::table);
 }
 
 // In a lab of its own, which has the machine's other core.

@@ -43,6 +43,18 @@ std::string find_terminal(const std::string &name) {
 
 } // namespace
 
+const char *device_model_name(DeviceModel device_model) {
+  switch (device_model) {
+  case DeviceModel::linstub:
+    return "stub domain (linstub-dm)";
+  case DeviceModel::libxl_stub:
+    return "stub domain (libxl's mode)";
+  case DeviceModel::dom0:
+    break;
+  }
+  return "QEMU in dom0";
+}
+
 std::string xl_config(const GuestConfig &config) {
   std::string text = base::format("type = \"hvm\"\nname = \"{}\"\nmemory = {}\nvcpus = 1\n",
                                   config.name, config.memory);

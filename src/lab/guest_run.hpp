@@ -17,6 +17,9 @@ enum class DeviceModel : uint8_t {
   libxl_stub, // in a stub domain with our image, by libxl's own Linux mode
 };
 
+// For people: "QEMU in dom0".
+const char *device_model_name(DeviceModel device_model);
+
 // An option for the tiny guest's kernel: it leaves e1000 and e1000e alone. Reading the emulated
 // NIC's EEPROM, bit by bit, makes thousands of exits, half of the guest's boot in the lab.
 constexpr const char *without_nic = "initcall_blacklist=e1000_init_module";

@@ -56,12 +56,12 @@ private:
   fs::path path_;
 };
 
-base::Result<std::string> compile_portread(const fs::path &config, const fs::path &work) {
-  const fs::path program = work / "portread";
+base::Result<std::string> compile_measure(const fs::path &config, const fs::path &work) {
+  const fs::path program = work / "measure";
   TRY(base::run_checked(
       {.argv = {"g++", "-std=c++23", "-Os", "-static", "-nostdlib", "-ffreestanding",
                 "-fno-stack-protector", "-fno-pie", "-no-pie", "-fno-asynchronous-unwind-tables",
-                "-s", "-o", program.string(), (config / "guests/portread.cpp").string()}},
+                "-s", "-o", program.string(), (config / "guests/measure.cpp").string()}},
       Deadline::after(minutes(2))));
   return base::read_file(program, largest_program);
 }
@@ -77,7 +77,7 @@ base::Result<std::string> make_initrd(const fs::path &config, const fs::path &wo
     entries.push_back({.path = std::move(path), .permissions = 0755, .data = std::move(data)});
   };
   program("/bin/busybox", TRY(base::read_file(shell, largest_program)));
-  program("/bin/portread", TRY(compile_portread(config, work)));
+  program("/bin/measure", TRY(compile_measure(config, work)));
   program("/bin/lease", TRY(base::read_file(config / "guests/lease", largest_program)));
   program("/init", TRY(base::read_file(config / "guests/init", largest_program)));
   if (!modules.empty()) {
@@ -106,7 +106,7 @@ base::Result<> copy_to(const fs::path &from, const fs::path &to) {
 base::Result<> add_common(cache::Key &key, const fs::path &config) {
   key.add("recipe", recipe_version).add("command line", command_line);
   TRY(key.add_file("busybox", shell));
-  for (const char *name : {"init", "lease", "portread.cpp"})
+  for (const char *name : {"init", "lease", "measure.cpp"})
     TRY(key.add_file(name, config / "guests" / name));
   return {};
 }

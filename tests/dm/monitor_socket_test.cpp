@@ -50,6 +50,7 @@ TEST_F(MonitorSocketTest, ACommandReachesTheOwnerWithTheDescriptorThatCameWithIt
 TEST_F(MonitorSocketTest, OnlyTheNewestDescriptorsThatNobodyUsesAreKept) {
   auto one = client();
   std::vector<base::Fd> files;
+  files.reserve(6);
   for (int i = 0; i < 6; i++)
     files.push_back(memory(std::to_string(i)));
   for (int i = 0; i < 5; i++)

@@ -9,7 +9,6 @@ namespace {
 
 using base::Deadline;
 using base::Milliseconds;
-using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;

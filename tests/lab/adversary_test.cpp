@@ -111,7 +111,7 @@ TEST_F(Hostile, LeavesOtherGuestsTheirShare) {
   GuestRun good =
       start({.name = "t-good", .disk = "", .direct_boot = true, .extra = {"vif = [ ]", "vnc = 0"}});
   ASSERT_NO_FATAL_FAILURE(create("flood"));
-  auto exits = [&] { return number_in(good, "ports 2000"); };
+  auto exits = [&] { return number_in(good, "measure port 2000"); };
   auto work = [&] {
     return number_in(good, "sh t() { cut -d' ' -f1 /proc/uptime | tr -d .; }; a=$(t); "
                            "yes | head -c 6000000 | sha256sum >/tmp/x; echo + work $(($(t)-a))");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Passed-through PCI devices: each kind of interrupt and of resource, under Linstub and under QEMU
 // in dom0. The table in docs/pci.md is made of the lines that these scenarios print.
-#include "lab/figures.hpp"
 #include "pci_scenario.hpp"
 
 namespace linstub::lab {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Save, restore, checkpoint, migration and upgrade of a guest at work, and what can go wrong.
 #include "busy_guest.hpp"
-#include "lab/figures.hpp"
 
 #include <cstdlib>
 #include <functional>

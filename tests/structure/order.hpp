@@ -37,8 +37,10 @@ inline constexpr std::array places{
     // What makes the image and tries it.
     Place{"image", "base cache manifest"},
     Place{"lab", "base sys wire cache manifest image"},
+    // What is measured in it.
+    Place{"bench", "base lab"},
     // The command for people. It talks to linstub-dm; it includes nothing of it.
-    Place{"cli", "base sys xen cache manifest run pci image lab"},
+    Place{"cli", "base sys xen cache manifest run pci image lab bench"},
 };
 
 } // namespace linstub::structure

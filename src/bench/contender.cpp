@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "bench/contender.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace linstub::bench {
+namespace {
+
+using lab::DeviceModel;
+
+constexpr std::array table{
+    Contender{reference, "QEMU in dom0", DeviceModel::dom0},
+    Contender{"linstub", "Linstub's stub domain", DeviceModel::linstub},
+    Contender{"libxl", "Linstub's image in libxl's Linux mode", DeviceModel::libxl_stub},
+};
+
+} // namespace
+
+std::span<const Contender> contenders() { return table; }
+
+const Contender *find_contender(std::string_view name) {
+  const auto *found = std::ranges::find(table, name, &Contender::name);
+  return found == table.end() ? nullptr : found;
+}
+
+base::Result<std::vector<Contender>> parse_contenders(std::string_view list) {
+  std::vector<Contender> all;
+  for (;;) {
+    const std::string_view name = list.substr(0, list.find(','));
+    const Contender *contender = find_contender(name);
+    if (contender == nullptr)
+      return base::fail("there is no contender \"{}\": dom0, linstub and libxl are known", name);
+    if (std::ranges::contains(all, name, &Contender::name))
+      return base::fail("the contender \"{}\" is there twice", name);
+    all.push_back(*contender);
+    if (name.size() == list.size())
+      return all;
+    list.remove_prefix(name.size() + 1);
+  }
+}
+
+std::vector<Contender> order_in(uint32_t round, std::vector<Contender> contenders) {
+  const auto first = static_cast<std::ptrdiff_t>((round - 1) % contenders.size());
+  std::ranges::rotate(contenders, contenders.begin() + first);
+  return contenders;
+}
+
+} // namespace linstub::bench

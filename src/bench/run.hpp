@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// A run of the benchmarks: each contender once in each round, in turn.
+#pragma once
+
+#include "bench/contender.hpp"
+#include "bench/measure.hpp"
+#include "bench/sample.hpp"
+#include "lab/host.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace linstub::bench {
+
+struct RunOptions {
+  std::vector<Contender> contenders;
+  uint32_t rounds = 1;
+  Thoroughness thoroughness = Thoroughness::full;
+  Circumstances circumstances; // beside what the host says of itself
+  // Each line of the samples as soon as it is there (sample.hpp), so that a run that is broken off
+  // is not lost. May be empty.
+  std::function<base::Result<>(const std::string &line)> write;
+  // How far it is: for people. May be empty.
+  std::function<void(const std::string &said)> tell;
+};
+
+// The error is the first of any contender; what was measured before has been written.
+base::Result<Run> run(const lab::Host &host, const RunOptions &options);
+
+} // namespace linstub::bench

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "bench/sample.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace linstub::bench {
+namespace {
+
+using base::Result;
+using Json = nlohmann::ordered_json;
+
+constexpr uint32_t most_rounds = 100'000;
+
+Result<Circumstances> parse_circumstances(const Json &run) {
+  Circumstances all;
+  for (const auto &[name, value] : run.items()) {
+    if (!value.is_string())
+      return base::fail("\"{}\" of the run is not a text", name);
+    all.emplace_back(name, value.get<std::string>());
+  }
+  return all;
+}
+
+Result<std::string> text_in(const Json &line, const char *name) {
+  auto found = line.find(name);
+  if (found == line.end() || !found->is_string())
+    return base::fail("it has no text \"{}\"", name);
+  return found->get<std::string>();
+}
+
+Result<uint32_t> count_in(const Json &line, const char *name) {
+  auto found = line.find(name);
+  if (found == line.end() || !found->is_number_unsigned() || found->get<uint64_t>() == 0 ||
+      found->get<uint64_t>() > most_rounds)
+    return base::fail("it has no number \"{}\" from 1 to {}", name, most_rounds);
+  return found->get<uint32_t>();
+}
+
+Result<Sample> parse_sample(const Json &line) {
+  Sample sample{.contender = TRY(text_in(line, "contender")),
+                .metric = TRY(text_in(line, "metric")),
+                .round = TRY(count_in(line, "round")),
+                .place = TRY(count_in(line, "place"))};
+  auto value = line.find("value");
+  if (value == line.end() || !value->is_number() || !std::isfinite(value->get<double>()) ||
+      value->get<double>() < 0)
+    return base::fail("it has no number \"value\" of 0 or more");
+  sample.value = value->get<double>();
+  return sample;
+}
+
+Result<> parse_line(std::string_view text, Run &run) {
+  const Json line = Json::parse(text, nullptr, false);
+  if (!line.is_object())
+    return base::fail("it is not a JSON object");
+  if (auto said = line.find("run"); said != line.end() && said->is_object()) {
+    run.circumstances = TRY(parse_circumstances(*said));
+    return {};
+  }
+  run.samples.push_back(TRY(parse_sample(line)));
+  return {};
+}
+
+} // namespace
+
+std::string to_json(const Circumstances &circumstances) {
+  Json all = Json::object();
+  for (const auto &[name, value] : circumstances)
+    all[name] = value;
+  return Json{{"run", std::move(all)}}.dump();
+}
+
+std::string to_json(const Sample &sample) {
+  return Json{{"contender", sample.contender},
+              {"metric", sample.metric},
+              {"round", sample.round},
+              {"place", sample.place},
+              {"value", sample.value}}
+      .dump();
+}
+
+Result<Run> parse_run(std::string_view lines) {
+  Run run;
+  for (size_t number = 1; !lines.empty(); number++) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+    if (!line.empty())
+      TRY(parse_line(line, run).transform_error(base::doing("line {}", number)));
+  }
+  return run;
+}
+
+std::vector<double> Run::values(std::string_view contender, std::string_view metric) const {
+  std::vector<const Sample *> found;
+  for (const Sample &sample : samples) {
+    if (sample.contender == contender && sample.metric == metric)
+      found.push_back(&sample);
+  }
+  std::ranges::stable_sort(found, {}, &Sample::round);
+  std::vector<double> all;
+  all.reserve(found.size());
+  for (const Sample *sample : found)
+    all.push_back(sample->value);
+  return all;
+}
+
+std::vector<std::string> Run::contenders() const {
+  std::vector<std::string> names;
+  for (const Sample &sample : samples) {
+    if (!std::ranges::contains(names, sample.contender))
+      names.push_back(sample.contender);
+  }
+  return names;
+}
+
+} // namespace linstub::bench

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Samples: what a run of the benchmarks has measured, as lines of JSON: one that says what was run,
+// and one for each value. A file may have been cut off or put together by hand, so it is read
+// strictly.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace linstub::bench {
+
+struct Sample {
+  std::string contender;
+  std::string metric;
+  uint32_t round = 0; // from 1 on
+  uint32_t place = 0; // of the contender in its round, from 1 on
+  double value = 0;   // in s, bytes, or a number
+
+  bool operator==(const Sample &) const = default;
+};
+
+// All that is needed to do it again: names and values, in order.
+using Circumstances = std::vector<std::pair<std::string, std::string>>;
+
+struct Run {
+  Circumstances circumstances;
+  std::vector<Sample> samples;
+
+  // The values of one contender, in the order of their rounds.
+  [[nodiscard]] std::vector<double> values(std::string_view contender,
+                                           std::string_view metric) const;
+  // Those that there are samples of, in the order of their first.
+  [[nodiscard]] std::vector<std::string> contenders() const;
+};
+
+// A line each, without the newline.
+std::string to_json(const Circumstances &circumstances);
+std::string to_json(const Sample &sample);
+
+// The error names the line.
+base::Result<Run> parse_run(std::string_view lines);
+
+} // namespace linstub::bench

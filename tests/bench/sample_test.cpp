@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "bench/sample.hpp"
+
+#include <gmock/gmock.h>
+
+namespace linstub::bench {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char *good =
+    R"({"contender":"dom0","metric":"exit.port","round":1,"place":2,"value":0.0015})";
+
+std::string error_of(const std::string &lines) {
+  auto run = parse_run(lines);
+  return run ? "" : run.error().message();
+}
+
+TEST(Sample, IsTheSameWhenItIsReadBack) {
+  const Circumstances circumstances{{"Xen", "4.20"}, {"host", "a \"quoted\" one"}};
+  const Sample sample{
+      .contender = "linstub", .metric = "exit.port", .round = 3, .place = 1, .value = 0.25};
+  auto run = parse_run(to_json(circumstances) + "\n" + to_json(sample) + "\n");
+  ASSERT_TRUE(run) << run.error().message();
+  EXPECT_EQ(run->circumstances, circumstances);
+  EXPECT_THAT(run->samples, ElementsAre(sample));
+}
+
+TEST(Sample, ValuesComeInTheOrderOfRoundsWhateverTheOrderOfLines) {
+  auto at = [](uint32_t round, double value) {
+    return to_json(Sample{
+        .contender = "dom0", .metric = "exit.port", .round = round, .place = 1, .value = value});
+  };
+  auto run = parse_run(at(2, 20) + "\n" + at(1, 10) + "\n" + good);
+  ASSERT_TRUE(run) << run.error().message();
+  EXPECT_THAT(run->values("dom0", "exit.port"), ElementsAre(10, 0.0015, 20));
+  EXPECT_THAT(run->contenders(), ElementsAre("dom0"));
+  EXPECT_TRUE(run->values("linstub", "exit.port").empty());
+}
+
+TEST(Sample, ALineThatIsNoneIsNamed) {
+  EXPECT_EQ(error_of(good), "");
+  EXPECT_THAT(error_of(std::string(good) + "\nnonsense"), HasSubstr("line 2: it is not a JSON"));
+  EXPECT_THAT(error_of("[]"), HasSubstr("line 1"));
+  EXPECT_THAT(error_of(R"({"contender":"dom0"})"), HasSubstr("\"metric\""));
+  for (const char *wrong : {R"("round":0)", R"("round":-1)", R"("round":1e9)"}) {
+    std::string line = good;
+    line.replace(line.find(R"("round":1)"), 9, wrong);
+    EXPECT_THAT(error_of(line), HasSubstr("\"round\"")) << wrong;
+  }
+  for (const char *wrong : {"\"1\"", "-1", "null"}) {
+    std::string line = good;
+    line.replace(line.find("0.0015"), 6, wrong);
+    EXPECT_THAT(error_of(line), HasSubstr("\"value\"")) << wrong;
+  }
+}
+
+} // namespace
+} // namespace linstub::bench
