@@ -9,7 +9,6 @@ namespace {
 
 using base::Deadline;
 using base::Milliseconds;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class StateSaveTest : public Surroundings {

@@ -204,6 +204,7 @@ void *xencall_alloc_buffer(xencall_handle *, size_t size) { return ::malloc(size
 void xencall_free_buffer(xencall_handle *, void *buffer) { ::free(buffer); }
 
 int xencall1(xencall_handle *, unsigned, uint64_t argument) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a hypercall takes addresses as numbers
   const auto *domctl = reinterpret_cast<const xen_domctl_t *>(argument);
   EXPECT_EQ(domctl->cmd, uint32_t{XEN_DOMCTL_resumedomain});
   if (the_xen().note("resume", domctl->domain) != 0)
