@@ -78,8 +78,12 @@ void Monitor::spread(const qmp::Event &event) {
   if (base::log_enabled(base::LogLevel::debug) &&
       log_budget_.admits(event.name, base::Clock::now()))
     base::log_debug("QEMU: event {}", event.name);
-  if (event.name == "DEVICE_DELETED")
-    owner_.give_back(qmp::data_member(event, "device").value_or(""));
+  // Of a device that QEMU never had it may say so for ever: nobody is asked to do anything for it.
+  if (event.name == "DEVICE_DELETED") {
+    const std::string id = qmp::data_member(event, "device").value_or("");
+    if (taken_.erase(id) != 0)
+      owner_.give_back(id);
+  }
   if (!qmp::passes(event))
     return;
   for (auto &socket : sockets_) {
@@ -130,6 +134,7 @@ void Monitor::attach(MonitorSocket &socket, const qmp::Command &command, const q
   auto after = [this, id](bool succeeded, bool client_there) {
     if (!succeeded)
       return owner_.give_back(id);
+    taken_.insert(id);
     owner_.taken(id);
     if (client_there)
       return;

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,7 @@ private:
   std::vector<std::unique_ptr<qmp::ClientSession>> former_; // until the loop comes round
   base::EventLoop::Handle forget_;
   std::vector<std::unique_ptr<MonitorSocket>> sockets_;
+  std::set<std::string> taken_; // ids of the host's PCI devices that QEMU has
   Channel *channel_ = nullptr;
   wire::StreamId stream_ = 0;
   std::string to_qemu_;
