@@ -17,7 +17,7 @@ constexpr const char *disk = "/lab/bench.img";
 constexpr int disk_size = 64; // MiB
 
 constexpr auto create_limit = seconds(200);
-constexpr auto boot_limit = seconds(240);
+constexpr auto boot_limit = seconds(400);
 constexpr auto work_limit = seconds(240);
 constexpr auto command_limit = seconds(90);
 

@@ -47,12 +47,11 @@ base::Result<> run(RunSettings settings) {
   settings.stage.life = std::chrono::hours(12);
   auto stage = TRY(lab::Stage::prepare(settings.stage));
   auto measured = bench::run(stage.host(), options);
-  if (settings.stage.host.empty())
-    TRY(stage.down());
+  auto down = settings.stage.host.empty() ? stage.down() : base::Result<>();
+  const bench::Run run = TRY(std::move(measured));
   std::printf("\n%s\nthe samples are in %s; `linstub bench report %s` says more of them\n",
-              bench::table(TRY(std::move(measured))).c_str(), settings.output.c_str(),
-              settings.output.c_str());
-  return {};
+              bench::table(run).c_str(), settings.output.c_str(), settings.output.c_str());
+  return down;
 }
 
 base::Result<bench::Run> read(const std::string &path) {
