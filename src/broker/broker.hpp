@@ -5,6 +5,7 @@
 
 #include "base/event_loop.hpp"
 #include "broker/drives.hpp"
+#include "broker/guest_backends.hpp"
 #include "broker/host.hpp"
 #include "broker/paced.hpp"
 #include "broker/permissions.hpp"
@@ -113,6 +114,7 @@ private:
   void look();
   base::Result<> look_at_guest();
   base::Result<> look_at_name();
+  [[nodiscard]] base::Result<> can_be_replaced();
   void write_status();
 
   Context context_;
@@ -122,6 +124,7 @@ private:
   StubWatch watch_;
   StateDisk state_;
   Drives drives_;
+  GuestBackends backends_;
   std::unique_ptr<Upgrades> upgrades_;
   std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on
   std::vector<disk::CopiedFile> files_;                   // until they are attached
@@ -137,10 +140,11 @@ private:
   size_t tasks_ = 0;             // what has to end before a removal
   base::EventLoop::Handle look_; // the next one at a guest that is waited for
   struct Changed {
-    bool words = false;   // what the stub domain says
-    bool domains = false; // which domains there are
-    bool name = false;    // of the guest
-  } changed_;             // in xenstore, and not looked at yet
+    bool words = false;    // what the stub domain says
+    bool domains = false;  // which domains there are
+    bool name = false;     // of the guest
+    bool backends = false; // of its PV devices
+  } changed_;              // in xenstore, and not looked at yet
   base::EventLoop::Handle xenstore_watch_;
   Paced looks_;
 };
