@@ -260,7 +260,8 @@ TEST_F(GuestBackendsTest, AnUpgradeIsRefusedWhileADriverHasADisk) {
 TEST_F(GuestBackendsTest, TheNextStubDomainGetsWhatNoDriverHasMet) {
   start_with_disk();
   add_device("vkbd", "vkbd", "0", {});
-  GuestBackends with_keyboard(xenstore, plan, [](const std::string &, const Done &) {});
+  xen::Xenstore other = xen::Xenstore::connect().value();
+  GuestBackends with_keyboard(other, plan, [](const std::string &, const Done &) {});
   ASSERT_TRUE(with_keyboard.find());
   ASSERT_TRUE(with_keyboard.move(stub));
   store.write("/local/domain/5/device/vkbd/0/state", "4");
