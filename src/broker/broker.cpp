@@ -327,6 +327,13 @@ void Broker::hold(Deadline deadline, const Done &held) {
     });
     return;
   }
+  // A driver may have been quicker than the upgrade.
+  if (paused) {
+    if (auto can = backends_.can_be_replaced(); !can) {
+      base::log_failure(context_.control.unpause(guest_));
+      return held(can);
+    }
+  }
   held_ = paused.has_value();
   held(paused ? context_.xenstore.resumed(guest_) : paused);
 }

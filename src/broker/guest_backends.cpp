@@ -77,9 +77,11 @@ Result<> GuestBackends::find() {
     Backend backend{.name = name_of(id, nodes)};
     if (move) {
       backend.move = std::move(*move);
-      if (backend.move.disk)
+      if (backend.move.disk) {
         backend.vdev =
             TRY(disk_for(*backend.move.disk).transform_error(base::doing("{}", backend.name)));
+        plan_.pv_served++;
+      }
     }
     backends_.emplace(id, std::move(backend));
   }
