@@ -51,6 +51,10 @@ Broker::Broker(Context context, Listener &listener)
               .gone = [this](const std::string &why) { listener_.on_stub_gone(why); }}),
       state_(context_.xenstore, stubdom_, guest_),
       drives_(context_.xenstore, stubdom_, context_.plan, images_),
+      backends_(context_.xenstore, context_.plan,
+                [this](const std::string &vdev, Done unplugged) {
+                  stubdom_.detach(*stub_, vdev, task(std::move(unplugged)));
+                }),
       looks_(context_.loop, between_looks, [this] { look(); }) {}
 
 Result<std::unique_ptr<Broker>> Broker::open(Context context, manifest::Image image,
@@ -61,16 +65,22 @@ Result<std::unique_ptr<Broker>> Broker::open(Context context, manifest::Image im
 }
 
 Result<> Broker::prepare(manifest::Image image) {
-  upgrades_ = TRY(Upgrades::open(
-      context_.loop, context_.plan, context_.control, std::move(image),
-      {.upgrade = [this] { listener_.on_upgrade_asked(); },
-       .reset = [this] { listener_.on_reset_asked(); },
-       .can_be_replaced = [this] { return pci_ ? pci_->can_be_replaced() : Result<>(); },
-       .can_be_reset = [this] { return has_run_ && !removing_ && !left_; }}));
+  upgrades_ =
+      TRY(Upgrades::open(context_.loop, context_.plan, context_.control, std::move(image),
+                         {.upgrade = [this] { listener_.on_upgrade_asked(); },
+                          .reset = [this] { listener_.on_reset_asked(); },
+                          .can_be_replaced = [this] { return can_be_replaced(); },
+                          .can_be_reset = [this] { return has_run_ && !removing_ && !left_; }}));
   if (context_.plan.incoming >= 0)
     TRY(state_.take(base::Fd(context_.plan.incoming))
             .transform_error(base::doing("restore the device model")));
+  TRY(backends_.find());
   return watch_xenstore();
+}
+
+Result<> Broker::can_be_replaced() {
+  TRY(backends_.can_be_replaced());
+  return pci_ ? pci_->can_be_replaced() : Result<>();
 }
 
 // Counts what has to end before the stub domain can be removed: it would be left behind.
@@ -159,6 +169,9 @@ void Broker::follow(xen::DomId stub) {
   write_status();
   if (auto followed = watch_.follow(stub); !followed)
     listener_.on_stub_failed(followed.error().message());
+  // The guest does not run yet, or is held: its drivers have met no other backend than this one.
+  if (auto moved = backends_.move(stub); !moved)
+    listener_.on_stub_failed(moved.error().message());
 }
 
 void Broker::remove(Done removed) {
@@ -199,6 +212,7 @@ void Broker::forget_stub() {
   watch_.forget();
   state_.forget();
   drives_.forget();
+  backends_.forget();
   stub_.reset();
   resting_ = false;
   context_.status.stub_domain.reset();
@@ -336,6 +350,13 @@ void Broker::hold(Deadline deadline, const Done &held) {
       hold(deadline, held);
     });
     return;
+  }
+  // A driver may have been quicker than the upgrade.
+  if (paused) {
+    if (auto can = backends_.can_be_replaced(); !can) {
+      base::log_failure(context_.control.unpause(guest_));
+      return held(can);
+    }
   }
   held_ = paused.has_value();
   held(paused ? context_.xenstore.resumed(guest_) : paused);

@@ -5,6 +5,7 @@
 
 #include "base/event_loop.hpp"
 #include "broker/drives.hpp"
+#include "broker/guest_backends.hpp"
 #include "broker/held_images.hpp"
 #include "broker/host.hpp"
 #include "broker/paced.hpp"
@@ -115,6 +116,7 @@ private:
   void look();
   base::Result<> look_at_guest();
   base::Result<> look_at_name();
+  [[nodiscard]] base::Result<> can_be_replaced();
   void write_status();
 
   Context context_;
@@ -125,6 +127,7 @@ private:
   StateDisk state_;
   HeldImages images_;
   Drives drives_;
+  GuestBackends backends_;
   std::unique_ptr<Upgrades> upgrades_;
   std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on
   std::vector<disk::CopiedFile> files_;                   // until they are attached
@@ -141,10 +144,11 @@ private:
   base::EventLoop::Handle creation_; // the next try of one
   base::EventLoop::Handle look_;     // the next one at a guest that is waited for
   struct Changed {
-    bool words = false;   // what the stub domain says
-    bool domains = false; // which domains there are
-    bool name = false;    // of the guest
-  } changed_;             // in xenstore, and not looked at yet
+    bool words = false;    // what the stub domain says
+    bool domains = false;  // which domains there are
+    bool name = false;     // of the guest
+    bool backends = false; // of its PV devices
+  } changed_;              // in xenstore, and not looked at yet
   base::EventLoop::Handle xenstore_watch_;
   Paced looks_;
 };

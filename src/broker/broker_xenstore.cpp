@@ -33,12 +33,13 @@ void Broker::xenstore_ready() {
     changed_.words = changed_.words || (*event)->token == StubWatch::words_token;
     changed_.domains = changed_.domains || (*event)->token == StubWatch::life_token;
     changed_.name = changed_.name || (*event)->token == name_token;
+    changed_.backends = changed_.backends || (*event)->token == GuestBackends::token;
   }
   looks_.ask();
 }
 
 void Broker::look() {
-  const auto [words, domains, name] = std::exchange(changed_, {});
+  const auto [words, domains, name, backends] = std::exchange(changed_, {});
   // What the stub domain has said comes before that it has gone: it may say why.
   if (words || domains) {
     watch_.look();
@@ -50,6 +51,8 @@ void Broker::look() {
     looked = look_at_guest();
   if (looked && name)
     looked = look_at_name();
+  if (looked && backends)
+    looked = backends_.look();
   if (!looked)
     listener_.on_stub_failed(looked.error().message());
 }

@@ -9,6 +9,7 @@
 #include "lab/guest_disk.hpp"
 #include "lab/kernel_modules.hpp"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -56,12 +57,16 @@ private:
   fs::path path_;
 };
 
-base::Result<std::string> compile_measure(const fs::path &config, const fs::path &work) {
-  const fs::path program = work / "measure";
+// The small programs that busybox does not have.
+constexpr std::array programs{"measure", "portwrite"};
+
+base::Result<std::string> compile(const std::string &name, const fs::path &config,
+                                  const fs::path &work) {
+  const fs::path program = work / name;
   TRY(base::run_checked(
       {.argv = {"g++", "-std=c++23", "-Os", "-static", "-nostdlib", "-ffreestanding",
                 "-fno-stack-protector", "-fno-pie", "-no-pie", "-fno-asynchronous-unwind-tables",
-                "-s", "-o", program.string(), (config / "guests/measure.cpp").string()}},
+                "-s", "-o", program.string(), (config / "guests" / (name + ".cpp")).string()}},
       Deadline::after(minutes(2))));
   return base::read_file(program, largest_program);
 }
@@ -77,7 +82,8 @@ base::Result<std::string> make_initrd(const fs::path &config, const fs::path &wo
     entries.push_back({.path = std::move(path), .permissions = 0755, .data = std::move(data)});
   };
   program("/bin/busybox", TRY(base::read_file(shell, largest_program)));
-  program("/bin/measure", TRY(compile_measure(config, work)));
+  for (const std::string name : programs)
+    program("/bin/" + name, TRY(compile(name, config, work)));
   program("/bin/lease", TRY(base::read_file(config / "guests/lease", largest_program)));
   program("/init", TRY(base::read_file(config / "guests/init", largest_program)));
   if (!modules.empty()) {
@@ -106,7 +112,7 @@ base::Result<> copy_to(const fs::path &from, const fs::path &to) {
 base::Result<> add_common(cache::Key &key, const fs::path &config) {
   key.add("recipe", recipe_version).add("command line", command_line);
   TRY(key.add_file("busybox", shell));
-  for (const char *name : {"init", "lease", "measure.cpp"})
+  for (const char *name : {"init", "lease", "measure.cpp", "portwrite.cpp"})
     TRY(key.add_file(name, config / "guests" / name));
   return {};
 }
@@ -150,14 +156,26 @@ base::Result<> build_tiny(const fs::path &config, const fs::path &kernel, const 
       .transform_error(base::doing("make the guest's disk"));
 }
 
+// A system with dom0's kernel and some of its modules.
+base::Result<> put_debian_system(const Guest &guest, const fs::path &config, const fs::path &list,
+                                 const Dom0 &dom0, const fs::path &work) {
+  const std::string names = TRY(base::read_file(list, size_t{1} << 16));
+  const std::vector<Module> modules =
+      TRY(read_modules(dom0, list_items(names), work)
+              .transform_error(base::doing("take the guest's modules from dom0's disk")));
+  return put_system(guest, config, dom0.kernel(), modules, work);
+}
+
+base::Result<> build_pv(const fs::path &config, const Dom0 &dom0, const fs::path &output) {
+  const Scratch work(output.string() + ".work");
+  return put_debian_system({.directory = output}, config, config / "guests/pv-modules.list", dom0,
+                           work.path());
+}
+
 base::Result<> build_debian(const fs::path &config, const Dom0 &dom0, const fs::path &output) {
   const Scratch work(output.string() + ".work");
-  const std::string list = TRY(base::read_file(config / "guests/modules.list", size_t{1} << 16));
-  const std::vector<Module> modules =
-      TRY(read_modules(dom0, list_items(list), work.path())
-              .transform_error(base::doing("take the guest's modules from dom0's disk")));
   const Guest guest{.directory = output};
-  TRY(put_system(guest, config, dom0.kernel(), modules, work.path()));
+  TRY(put_debian_system(guest, config, config / "guests/modules.list", dom0, work.path()));
   TRY(write_disk(disk_size, guest.disk()).transform_error(base::doing("make the guest's disk")));
   return write_boot_cd(
              {.kernel = guest.kernel(),
@@ -196,6 +214,16 @@ base::Result<Guest> get_debian_guest(cache::Cache &cache, const fs::path &config
   fs::path directory = TRY(cache.get("debian-guest", key, [&](const fs::path &output) {
     return build_debian(config, dom0, output);
   }));
+  return Guest{.directory = std::move(directory)};
+}
+
+base::Result<Guest> get_pv_guest(cache::Cache &cache, const fs::path &config, const Dom0 &dom0) {
+  cache::Key key;
+  TRY(add_common(key, config));
+  TRY(key.add_file("modules", config / "guests/pv-modules.list"));
+  TRY(key.add_file("kernel", dom0.kernel()));
+  fs::path directory = TRY(cache.get(
+      "pv-guest", key, [&](const fs::path &output) { return build_pv(config, dom0, output); }));
   return Guest{.directory = std::move(directory)};
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The guests of demo and tests, built and kept in the cache.
 //
-// Both are HVM and know nothing of Xen's PV drivers: they boot through the BIOS and a boot loader
+// All are HVM. Two know nothing of Xen's PV drivers: they boot through the BIOS and a boot loader
 // from an emulated IDE drive, use ata_piix, e1000 and VGA, and take commands on their serial port
 // (config/guests/init).
 #pragma once
@@ -31,5 +31,10 @@ base::Result<Guest> get_tiny_guest(cache::Cache &cache, const std::filesystem::p
 // Debian's own kernel, that of dom0. Boots from a CD; its disk is for data.
 base::Result<Guest> get_debian_guest(cache::Cache &cache, const std::filesystem::path &config,
                                      const Dom0 &dom0);
+
+// Debian's own kernel again, with its PV drivers as modules: for a direct boot. It has no disk and
+// no CD of its own.
+base::Result<Guest> get_pv_guest(cache::Cache &cache, const std::filesystem::path &config,
+                                 const Dom0 &dom0);
 
 } // namespace linstub::lab

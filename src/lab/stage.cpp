@@ -54,6 +54,18 @@ base::Result<> Stage::fill() {
   return {};
 }
 
+base::Result<> Stage::add_pv_guest() {
+  if (has_pv_guest_)
+    return {};
+  auto labs = TRY(Labs::open(options_.config));
+  const Dom0 dom0 = TRY(get_dom0(labs.cache(), options_.config));
+  const Guest guest = TRY(get_pv_guest(labs.cache(), options_.config, dom0));
+  TRY(host_.put(guest.kernel(), "/lab/pv.kernel", seconds(240)));
+  TRY(host_.put(guest.initrd(), "/lab/pv.initrd", seconds(240)));
+  has_pv_guest_ = true;
+  return {};
+}
+
 base::Result<> Stage::down() {
   if (!options_.host.empty())
     return {};

@@ -30,6 +30,10 @@ public:
 
   [[nodiscard]] const Host &host() const { return host_; }
 
+  // The guest with PV drivers, for a direct boot: /lab/pv.kernel, /lab/pv.initrd. Again is no
+  // error.
+  base::Result<> add_pv_guest();
+
   // Takes the lab down and prepares a fresh one. An error on a real host.
   base::Result<> renew();
   base::Result<> down();
@@ -43,6 +47,7 @@ private:
 
   StageOptions options_;
   Host host_;
+  bool has_pv_guest_ = false;
   std::filesystem::path console_;
   size_t console_read_ = 0;
 };

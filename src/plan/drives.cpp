@@ -157,6 +157,7 @@ std::vector<disk::Disk> disks_of(const Plan &plan) {
     if (const auto *drive = std::get_if<Drive>(&option.value); drive && drive->disk)
       disks.push_back(*drive->disk);
   }
+  disks.insert(disks.end(), plan.pv_disks.begin(), plan.pv_disks.end());
   return disks;
 }
 

@@ -169,7 +169,7 @@ base::Result<> Init::watch_world() {
   pci_.emplace(PciDevices::World{
       .read = [this](const std::string &node) { return xenstore_->read_if_there(node, 256); },
       .mount = settings_.mode == Mode::linstub}); // QEMU looks by itself where libxl started us
-  return {};
+  return settings_.mode == Mode::linstub ? watch_backends() : base::Result<>();
 }
 
 void Init::run() {
@@ -252,6 +252,7 @@ void Init::report_devices() {
   if (state_.phase != Phase::running || settings_.mode != Mode::linstub)
     return;
   tell_dom0(wire::disks_node, disks_told_, base::join(frontends_->disks(), " "));
+  base::log_failure(gate_->look(frontends_->disks()));
   if (!pci_->possible())
     return;
   if (auto looked = pci_->look(); !looked)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/event_loop.hpp"
+#include "stub/backend_gate.hpp"
 #include "stub/bridge.hpp"
 #include "stub/channel.hpp"
 #include "stub/frontends.hpp"
@@ -14,6 +15,7 @@
 #include "stub/qemu.hpp"
 #include "stub/settings.hpp"
 #include "stub/state_streams.hpp"
+#include "sys/open_files.hpp"
 #include "xen/xenstore.hpp"
 
 #include <memory>
@@ -46,6 +48,7 @@ private:
   void set_deadline();
   void look_at_devices();
   void report_devices();
+  base::Result<> watch_backends();
   void tell_dom0(const char *node, std::optional<std::string> &told, std::string now);
   base::Result<> start_qemu();
   base::Result<base::Fd> feed_state();
@@ -72,6 +75,8 @@ private:
   std::optional<Frontends> frontends_;
   std::string missing_; // what devices are still awaited
   std::optional<PciDevices> pci_;
+  std::optional<sys::FileCloses> closes_; // of disks
+  std::optional<BackendGate> gate_;
   std::optional<std::string> pci_told_; // what dom0 has been told of it
   std::optional<std::string> disks_told_;
   std::unique_ptr<StateFeed> feed_; // while QEMU restores

@@ -86,6 +86,15 @@ TEST_F(StubPlan, HasTheGuestsDisksAndNics) {
   EXPECT_EQ(description.arguments, render(guest.qemu));
 }
 
+TEST_F(StubPlan, HasTheDisksOfPvDriversAndRoomForServingThem) {
+  Plan guest = plan("-drive file=/a.img,if=ide,format=raw");
+  guest.pv_disks = {{.path = "/b.img", .vdev = "xvdb", .format = disk::DiskFormat::qcow2}};
+  guest.pv_served = 2;
+  Description description = describe(guest, image_, {}, {});
+  EXPECT_EQ(description.memory, guest.settings.memory + 8);
+  EXPECT_THAT(description.disks, ElementsAre(Field(&disk::Disk::vdev, "xvda"), guest.pv_disks[0]));
+}
+
 TEST_F(StubPlan, HasADiskAndRoomTwiceForACopiedFile) {
   Plan guest = plan("-drive file=/a.img,if=ide,format=raw -kernel /boot/vmlinuz");
   std::vector<disk::CopiedFile> files;

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+#include "broker/guest_backends.hpp"
+
+#include "base/log.hpp"
+#include "disk/disk_image.hpp"
+#include "plan/drives.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace linstub::broker {
+namespace {
+
+using base::Result;
+using xen::XenbusState;
+using Phase = Mirror::Phase;
+
+constexpr size_t most_backends = 64; // of one kind
+constexpr size_t longest_node = 64;  // of what may be hostile
+
+std::string backend_path(xen::DomId owner, xen::DomId guest, const BackendId &id) {
+  return base::format("{}/backend/{}/{}/{}", xen::domain_path(owner), id.kind, guest,
+                      std::to_string(id.number));
+}
+
+std::string name_of(const BackendId &id, const BackendNodes &nodes) {
+  auto dev = nodes.find("dev");
+  return dev == nodes.end() ? base::format("{} {}", id.kind, std::to_string(id.number))
+                            : "disk " + dev->second;
+}
+
+} // namespace
+
+std::string GuestBackends::libxl_path(const BackendId &id) const {
+  return backend_path(xen::dom0, guest_, id);
+}
+
+std::string GuestBackends::stub_path(xen::DomId stub, const BackendId &id) const {
+  return backend_path(stub, guest_, id);
+}
+
+std::string GuestBackends::frontend_path(const BackendId &id) const {
+  return base::format("{}/device/{}/{}", xen::domain_path(guest_), device_of(id.kind),
+                      std::to_string(id.number));
+}
+
+// --- Before there is a stub domain ---------------------------------------------------------------
+
+Result<std::vector<BackendId>> GuestBackends::listed() {
+  std::vector<BackendId> ids;
+  for (const std::string_view kind : backend_kinds()) {
+    const std::string directory =
+        base::format("{}/backend/{}/{}", xen::domain_path(xen::dom0), kind, guest_);
+    for (const std::string &number : TRY(xenstore_.list_if_there(directory, most_backends))) {
+      const uint64_t parsed =
+          TRY(xen::parse_number(number, UINT32_MAX).transform_error(base::doing("{}", directory)));
+      ids.push_back({.kind = std::string(kind), .number = static_cast<uint32_t>(parsed)});
+    }
+  }
+  return ids;
+}
+
+Result<BackendNodes> GuestBackends::nodes_of(const BackendId &id) {
+  BackendNodes nodes;
+  const std::string directory = libxl_path(id);
+  for (const std::string &name : TRY(xenstore_.list_if_there(directory))) {
+    if (auto value = TRY(xenstore_.read_if_there(base::format("{}/{}", directory, name))))
+      nodes.emplace(name, std::move(*value));
+  }
+  return nodes;
+}
+
+Result<> GuestBackends::find() {
+  for (const BackendId &id : TRY(listed())) {
+    const BackendNodes nodes = TRY(nodes_of(id));
+    auto move = TRY(plan_backend(id, nodes));
+    Backend backend{.name = name_of(id, nodes)};
+    if (move) {
+      backend.move = std::move(*move);
+      if (backend.move.disk) {
+        backend.vdev =
+            TRY(disk_for(*backend.move.disk).transform_error(base::doing("{}", backend.name)));
+        plan_.pv_served++;
+      }
+    }
+    backends_.emplace(id, std::move(backend));
+  }
+  for (const std::string_view kind : backend_kinds())
+    TRY(xenstore_.watch(base::format("{}/backend/{}/{}", xen::domain_path(xen::dom0), kind, guest_),
+                        token));
+  return {};
+}
+
+// The disk of the stub domain that has the image: an emulated drive's, or one of its own.
+Result<std::string> GuestBackends::disk_for(disk::Disk disk) {
+  for (const disk::Disk &other : plan::disks_of(plan_)) {
+    const bool taken = std::ranges::any_of(
+        backends_, [&](const auto &one) { return one.second.vdev == other.vdev; });
+    if (!taken && other.path == disk.path && other.format == disk.format && other.mode == disk.mode)
+      return other.vdev;
+  }
+  TRY(disk::prepare_disk(disk, plan_.settings.largest_disk));
+  disk.vdev = TRY(plan::free_disk_name(plan_, {}));
+  plan_.pv_disks.push_back(disk);
+  return disk.vdev;
+}
+
+// --- Into a stub domain --------------------------------------------------------------------------
+
+Result<> GuestBackends::move(xen::DomId stub) {
+  forget();
+  stub_ = stub;
+  for (auto &[id, backend] : backends_) {
+    backend.mirror = {};
+    backend.opened = false;
+    if (backend.move.device.empty())
+      continue;
+    // A driver does not look for another backend than the one that it has met.
+    if (TRY(frontend_state(id)) != XenbusState::initialising) {
+      base::log_info("the guest's {} has no backend in stub domain {}: its driver knows another",
+                     backend.name, stub);
+      continue;
+    }
+    TRY(move(stub, id, backend)
+            .transform_error(base::doing("move the backend of {}", backend.name)));
+    backend.mirror.phase = Phase::serving;
+  }
+  return xenstore_.watch(xen::domain_path(stub) + "/backend", token);
+}
+
+Result<> GuestBackends::move(xen::DomId stub, const BackendId &id, const Backend &backend) {
+  const std::string path = stub_path(stub, id);
+  const std::string frontend = frontend_path(id);
+  xen::Xenstore::Nodes nodes = backend.move.nodes;
+  nodes.insert(nodes.end(), {{"frontend", frontend},
+                             {"frontend-id", base::format("{}", guest_)},
+                             {"state", xen::text(XenbusState::initialising)},
+                             {"online", backend.move.disk ? "0" : "1"}});
+  if (backend.move.disk)
+    nodes.emplace_back(
+        "params",
+        base::format("{}:/dev/{}", disk::format_name(backend.move.disk->format), backend.vdev));
+  return xenstore_.transaction([&]() -> Result<> {
+    TRY(xenstore_.make_directory(path, stub, guest_));
+    TRY(xenstore_.write_all(path, nodes));
+    return xenstore_.write_all(frontend,
+                               {{"backend", path}, {"backend-id", base::format("{}", stub)}});
+  });
+}
+
+void GuestBackends::forget() {
+  if (auto stub = std::exchange(stub_, std::nullopt))
+    base::log_failure(xenstore_.unwatch(xen::domain_path(*stub) + "/backend", token),
+                      base::LogLevel::warning);
+}
+
+Result<> GuestBackends::can_be_replaced() {
+  if (!lost_.empty())
+    return base::fail("the guest's {} was detached, and another stub domain would have it again",
+                      lost_);
+  for (const auto &[id, backend] : backends_) {
+    if (!backend.move.disk || backend.mirror.phase == Phase::closed)
+      continue;
+    const XenbusState state = TRY(frontend_state(id));
+    if (state != XenbusState::unknown && state != XenbusState::initialising &&
+        state != XenbusState::closed)
+      return base::fail(
+          "the guest's PV driver has {} from this stub domain, and would lose it with "
+          "it: save and restore the guest, migrate it, or restart it instead",
+          backend.name);
+  }
+  return {};
+}
+
+// --- While the guest runs ------------------------------------------------------------------------
+
+Result<XenbusState> GuestBackends::read_state(const std::string &directory) {
+  auto state = xenstore_.read_if_there(directory + "/state", longest_node);
+  if (!state && state.error().code() == EMSGSIZE)
+    return XenbusState::unknown;
+  return TRY(std::move(state))
+      .transform([](const std::string &text) { return xen::parse_xenbus_state(text); })
+      .value_or(XenbusState::unknown);
+}
+
+Result<XenbusState> GuestBackends::frontend_state(const BackendId &id) {
+  return read_state(frontend_path(id));
+}
+
+Result<std::optional<BackendPair::Libxl>> GuestBackends::libxl_side(const BackendId &id) {
+  const std::string path = libxl_path(id);
+  if (!TRY(xenstore_.read_if_there(path)))
+    return std::nullopt;
+  auto online = TRY(xenstore_.read_if_there(path + "/online", longest_node));
+  return BackendPair::Libxl{.state = TRY(read_state(path)), .online = online != "0"};
+}
+
+Result<std::optional<BackendPair::Stub>> GuestBackends::stub_side(const BackendId &id) {
+  const std::string path = stub_path(*stub_, id);
+  // Whatever it has written into the node itself is of no interest.
+  auto there = xenstore_.read_if_there(path, longest_node);
+  if (there && !*there)
+    return std::nullopt;
+  if (!there && there.error().code() != EMSGSIZE)
+    return std::unexpected(std::move(there).error());
+  auto online = xenstore_.read_if_there(path + "/online", longest_node);
+  return BackendPair::Stub{.state = TRY(read_state(path)),
+                           .opened = online && *online && **online == "1"};
+}
+
+Result<> GuestBackends::look() {
+  if (!stub_)
+    return {};
+  for (auto at = backends_.begin(); at != backends_.end();) {
+    auto &[id, backend] = *at;
+    TRY(look_at(id, backend).transform_error(base::doing("backend of {}", backend.name)));
+    if (backend.gone) {
+      take_out(backend);
+      at = backends_.erase(at);
+    } else {
+      at++;
+    }
+  }
+  return look_for_new();
+}
+
+Result<> GuestBackends::look_at(const BackendId &id, Backend &backend) {
+  BackendPair pair{.libxl = TRY(libxl_side(id)), .stub = std::nullopt};
+  if (backend.mirror.phase != Phase::unserved)
+    pair.stub = TRY(stub_side(id));
+  if (pair.stub && backend.mirror.phase == Phase::serving)
+    backend.opened = pair.stub->opened;
+  const MirrorStep next = step(backend.mirror, pair);
+  // What libxl has written meanwhile is looked at next time.
+  if (next.tell && !TRY(tell(id, *pair.libxl, *next.tell)))
+    return {};
+  if (next.close)
+    TRY(xenstore_.write_all(stub_path(*stub_, id),
+                            {{"online", "0"}, {"state", xen::text(XenbusState::closing)}}));
+  if (next.take_away)
+    TRY(xenstore_.remove(stub_path(*stub_, id)));
+  if (next.mirror != backend.mirror)
+    base::log_debug("backend of {}: state {}", backend.name, xen::text(next.mirror.told));
+  backend.mirror = next.mirror;
+  backend.gone = next.gone;
+  return {};
+}
+
+// False if libxl's node is not any more as it was seen.
+Result<bool> GuestBackends::tell(const BackendId &id, const BackendPair::Libxl &seen,
+                                 XenbusState state) {
+  bool told = false;
+  auto done = xenstore_.transaction([&]() -> Result<> {
+    told = TRY(libxl_side(id)) == seen;
+    return told ? xenstore_.write(libxl_path(id) + "/state", xen::text(state)) : Result<>();
+  });
+  return done.transform([&] { return told; });
+}
+
+// libxl has taken the device away. A disk that an emulated drive still has stays.
+void GuestBackends::take_out(const Backend &backend) {
+  base::log_info("the guest's {} was detached", backend.name);
+  if (!backend.move.disk || !backend.opened)
+    return;
+  if (!std::ranges::contains(plan_.pv_disks, backend.vdev, &disk::Disk::vdev))
+    lost_ = backend.name;
+  unplug_(backend.vdev, [this, vdev = backend.vdev](const Result<> &unplugged) {
+    base::log_failure(unplugged, base::LogLevel::warning);
+    if (unplugged)
+      std::erase_if(plan_.pv_disks, [&](const disk::Disk &disk) { return disk.vdev == vdev; });
+  });
+}
+
+Result<> GuestBackends::look_for_new() {
+  const std::vector<BackendId> ids = TRY(listed());
+  std::erase_if(refused_, [&](const BackendId &id) { return !std::ranges::contains(ids, id); });
+  for (const BackendId &id : ids) {
+    if (!backends_.contains(id) && !refused_.contains(id))
+      TRY(look_at_new(id));
+  }
+  return {};
+}
+
+Result<> GuestBackends::look_at_new(const BackendId &id) {
+  const BackendNodes nodes = TRY(nodes_of(id));
+  if (nodes.empty()) // on its way out
+    return {};
+  auto move = plan_backend(id, nodes);
+  if (!move)
+    return refuse(id, move.error().message());
+  if (*move)
+    return refuse(id, name_of(id, nodes) +
+                          ": it can be served from the guest's start on only: put it into the "
+                          "guest's configuration");
+  backends_.emplace(id, Backend{.name = name_of(id, nodes)});
+  return {};
+}
+
+// libxl does not wait for a backend that is QEMU's: so there is nobody to be told but by a state,
+// and people by the log and the node that hotplug scripts use for it.
+Result<> GuestBackends::refuse(const BackendId &id, const std::string &why) {
+  base::log_warning("{}", why);
+  refused_.insert(id);
+  return xenstore_.write_all(libxl_path(id),
+                             {{"hotplug-error", why}, {"state", xen::text(XenbusState::closed)}});
+}
+
+} // namespace linstub::broker

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// GuestBackends: the backends of a guest's PV devices that libxl expects of its device model in
+// dom0 (backends.hpp). Unmodified QEMU serves what is below its own domain's backend/; so, before
+// the guest runs, each of them is moved into the stub domain:
+//
+//   /local/domain/<stub>/backend/<kind>/<guest>/<number>   made, the stub domain's: QEMU serves it
+//   /local/domain/<guest>/device/<device>/<number>         backend and backend-id lead there
+//   /local/domain/0/backend/<kind>/<guest>/<number>        libxl's: a mirror (backend_mirror.hpp)
+//
+// A disk's is made with online=0, and QEMU leaves it alone until linstub-init says that it may open
+// the image (stub/backend_gate.hpp): not before the emulated drive that has the same image open has
+// let go of it.
+#pragma once
+
+#include "broker/backend_mirror.hpp"
+#include "broker/backends.hpp"
+#include "broker/host.hpp"
+#include "plan/plan.hpp"
+#include "xen/xenstore.hpp"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace linstub::broker {
+
+class GuestBackends {
+public:
+  // The token of its watches: they ask for look().
+  static constexpr const char *token = "backends";
+
+  // Takes a disk from the stub domain.
+  using Unplug = std::function<void(const std::string &vdev, Done unplugged)>;
+
+  // All must outlive it.
+  GuestBackends(xen::Xenstore &xenstore, plan::Plan &plan, Unplug unplug)
+      : xenstore_(xenstore), plan_(plan), guest_(*plan.guest), unplug_(std::move(unplug)) {}
+
+  // Before there is a stub domain: finds them, and gives the plan the disks that no emulated drive
+  // has. An error if there is one that cannot be served. Watches them from then on.
+  base::Result<> find();
+
+  // There is a stub domain: moves into it those that no driver of the guest has met.
+  base::Result<> move(xen::DomId stub);
+
+  // Something has changed.
+  base::Result<> look();
+
+  // The stub domain is going, and what was moved into it.
+  void forget();
+
+  // Fails if a disk is with a driver of the guest's, which would lose it with its backend. (Whoever
+  // makes drivers connect to another stub domain, as a migration does, begins here and in move().)
+  base::Result<> can_be_replaced();
+
+private:
+  struct Backend {
+    BackendMove move;
+    std::string name;    // for people
+    std::string vdev;    // the disk in the stub domain that it serves, if it is one
+    bool opened = false; // no emulated drive has the disk open
+    bool gone = false;   // libxl has removed it
+    Mirror mirror;
+  };
+
+  base::Result<std::vector<BackendId>> listed();
+  base::Result<BackendNodes> nodes_of(const BackendId &id);
+  base::Result<std::string> disk_for(disk::Disk disk);
+  base::Result<> move(xen::DomId stub, const BackendId &id, const Backend &backend);
+  base::Result<> look_for_new();
+  base::Result<> look_at_new(const BackendId &id);
+  base::Result<> look_at(const BackendId &id, Backend &backend);
+  base::Result<std::optional<BackendPair::Libxl>> libxl_side(const BackendId &id);
+  base::Result<std::optional<BackendPair::Stub>> stub_side(const BackendId &id);
+  base::Result<bool> tell(const BackendId &id, const BackendPair::Libxl &seen,
+                          xen::XenbusState state);
+  base::Result<> refuse(const BackendId &id, const std::string &why);
+  void take_out(const Backend &backend);
+  base::Result<xen::XenbusState> frontend_state(const BackendId &id);
+  base::Result<xen::XenbusState> read_state(const std::string &directory);
+  [[nodiscard]] std::string libxl_path(const BackendId &id) const;
+  [[nodiscard]] std::string stub_path(xen::DomId stub, const BackendId &id) const;
+  [[nodiscard]] std::string frontend_path(const BackendId &id) const;
+
+  xen::Xenstore &xenstore_;
+  plan::Plan &plan_;
+  xen::DomId guest_;
+  Unplug unplug_;
+  std::optional<xen::DomId> stub_;
+  std::map<BackendId, Backend> backends_;
+  std::set<BackendId> refused_; // plugged into the running guest, which libxl has been told
+  std::string lost_;            // a disk that an emulated drive had, and that was taken out
+};
+
+} // namespace linstub::broker

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+#include "broker/guest_backends.hpp"
+#include "fake/xenstore.hpp"
+#include "plan/drives.hpp"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace linstub::broker {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const std::string libxl_disk = "/local/domain/0/backend/qdisk/5/768";
+const std::string stub_disk = "/local/domain/6/backend/qdisk/5/768";
+const std::string frontend = "/local/domain/5/device/vbd/768";
+
+class GuestBackendsTest : public testing::Test {
+protected:
+  GuestBackendsTest() {
+    store.write("/local/domain/5", "");
+    store.write("/local/domain/6", "");
+  }
+  ~GuestBackendsTest() override { std::filesystem::remove_all(directory); }
+
+  std::string image(const std::string &name) {
+    std::ofstream(directory / name) << std::string(512, 'x');
+    return directory / name;
+  }
+  void add_device(const std::string &kind, const std::string &device, const std::string &number,
+                  const std::map<std::string, std::string> &nodes) {
+    const std::string backend = base::format("/local/domain/0/backend/{}/5/{}", kind, number);
+    store.write(backend, "");
+    for (const auto &[name, value] : nodes)
+      store.write(backend + "/" + name, value);
+    store.write(backend + "/online", "1");
+    store.write(backend + "/state", "1");
+    const std::string front = base::format("/local/domain/5/device/{}/{}", device, number);
+    store.write(front + "/backend", backend);
+    store.write(front + "/backend-id", "0");
+    store.write(front + "/state", "1");
+  }
+  void add_disk(const std::string &path, const std::string &number = "768",
+                const std::string &dev = "hda") {
+    add_device("qdisk", "vbd", number,
+               {{"params", "aio:" + path}, {"mode", "w"}, {"dev", dev}, {"device-type", "disk"}});
+  }
+  void emulate(const std::string &path, const std::string &vdev) {
+    plan.qemu.push_back({.name = "-drive",
+                         .value = plan::Drive{.options = wire::Options::parse("if=ide"),
+                                              .disk = disk::Disk{.path = path, .vdev = vdev}}});
+  }
+  void start() {
+    ASSERT_TRUE(backends.find());
+    ASSERT_TRUE(backends.move(stub));
+  }
+  void look() {
+    auto looked = backends.look();
+    ASSERT_TRUE(looked) << looked.error().message();
+  }
+  // Of a disk that an emulated drive has.
+  void start_with_disk() {
+    const std::string path = image("a");
+    add_disk(path);
+    emulate(path, "xvda");
+    start();
+  }
+  void stub_says(const std::string &state, const std::string &online = "1") {
+    store.write(stub_disk + "/online", online);
+    store.write(stub_disk + "/state", state);
+    look();
+  }
+  void libxl_asks_to_close() {
+    store.write(libxl_disk + "/online", "0");
+    store.write(libxl_disk + "/state", "5");
+    look();
+  }
+  std::string text(const std::string &node) { return store.read(node).value_or("none"); }
+
+  static std::filesystem::path make() {
+    std::string name = (std::filesystem::temp_directory_path() / "backendsXXXXXX").string();
+    return ::mkdtemp(name.data());
+  }
+  std::filesystem::path directory = make();
+  const xen::DomId guest{5};
+  const xen::DomId stub{6};
+  fake::Xenstore store;
+  xen::Xenstore xenstore = xen::Xenstore::connect().value();
+  plan::Plan plan{.guest = guest, .name = "sunny"};
+  std::vector<std::string> unplugged;
+  Done done;
+  GuestBackends backends{xenstore, plan, [this](const std::string &vdev, Done then) {
+                           unplugged.push_back(vdev);
+                           done = std::move(then);
+                         }};
+};
+
+TEST_F(GuestBackendsTest, AnEmulatedDisksBackendIsMovedAndClosedUntilLinstubInitOpensIt) {
+  start_with_disk();
+  EXPECT_EQ(text(stub_disk + "/params"), "raw:/dev/xvda");
+  EXPECT_EQ(text(stub_disk + "/online"), "0");
+  EXPECT_EQ(text(stub_disk + "/state"), "1");
+  EXPECT_EQ(text(stub_disk + "/frontend"), frontend);
+  EXPECT_EQ(text(stub_disk + "/frontend-id"), "5");
+  EXPECT_EQ(text(stub_disk + "/dev"), "hda");
+  EXPECT_EQ(store.permissions(stub_disk), "n6 r5");
+  EXPECT_EQ(text(frontend + "/backend"), stub_disk);
+  EXPECT_EQ(text(frontend + "/backend-id"), "6");
+  EXPECT_EQ(text(libxl_disk + "/state"), "1") << "libxl's stays";
+  EXPECT_THAT(plan.pv_disks, IsEmpty());
+}
+
+TEST_F(GuestBackendsTest, ADiskWithoutAnEmulatedDriveBecomesOneOfTheStubDomain) {
+  emulate(image("a"), "xvda");
+  add_disk(image("b"), "51728", "xvdb");
+  start();
+  ASSERT_THAT(plan::disks_of(plan), SizeIs(2));
+  EXPECT_EQ(plan.pv_disks.front().vdev, "xvdb");
+  EXPECT_EQ(plan.pv_disks.front().path, directory / "b");
+  EXPECT_EQ(text("/local/domain/6/backend/qdisk/5/51728/params"), "raw:/dev/xvdb");
+}
+
+TEST_F(GuestBackendsTest, TwoDevicesOfOneImageHaveADiskEach) {
+  const std::string path = image("a");
+  emulate(path, "xvda");
+  add_disk(path, "768", "hda");
+  add_disk(path, "832", "hdb");
+  start();
+  EXPECT_EQ(text(stub_disk + "/params"), "raw:/dev/xvda");
+  EXPECT_EQ(text("/local/domain/6/backend/qdisk/5/832/params"), "raw:/dev/xvdb");
+}
+
+TEST_F(GuestBackendsTest, AKeyboardIsServedAtOnce) {
+  add_device("vkbd", "vkbd", "0", {});
+  start();
+  EXPECT_EQ(text("/local/domain/6/backend/vkbd/5/0/online"), "1");
+  EXPECT_EQ(text("/local/domain/5/device/vkbd/0/backend-id"), "6");
+}
+
+TEST_F(GuestBackendsTest, WhatCannotBeServedIsSaidBeforeThereIsAStubDomain) {
+  add_device("9pfs", "9pfs", "0", {});
+  auto found = backends.find();
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().message(), HasSubstr("the PV device 9pfs 0: a stub domain has no"));
+}
+
+TEST_F(GuestBackendsTest, AnImageThatIsMissingIsSaidBeforeThereIsAStubDomain) {
+  add_disk(directory / "none");
+  auto found = backends.find();
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().message(), HasSubstr("disk hda: disk image "));
+}
+
+TEST_F(GuestBackendsTest, LibxlsNodeFollowsTheStubDomains) {
+  start_with_disk();
+  for (const char *state : {"2", "4", "5", "6"}) {
+    stub_says(state);
+    EXPECT_EQ(text(libxl_disk + "/state"), state);
+  }
+}
+
+TEST_F(GuestBackendsTest, HostileWordsStayWhereTheyAre) {
+  start_with_disk();
+  stub_says("4");
+  for (const std::string &word :
+       {std::string("9"), std::string("-1"), std::string("04"), std::string(),
+        std::string("../../5"), std::string("6\0", 2), std::string(4000, '6')}) {
+    stub_says(word);
+    EXPECT_EQ(text(libxl_disk + "/state"), "4");
+  }
+  store.write(stub_disk, std::string(4000, 'x'));
+  store.write(stub_disk + "/online", std::string(4000, '0'));
+  store.write(stub_disk + "/params", "qcow2:/etc/shadow");
+  store.write(stub_disk + "/frontend", "/local/domain/1/device/vbd/768");
+  look();
+  EXPECT_EQ(text(libxl_disk + "/params"), "aio:" + (directory / "a").string());
+  EXPECT_EQ(store.list("/local/domain/0/backend/qdisk"), std::vector<std::string>{"5"});
+  EXPECT_THAT(unplugged, IsEmpty());
+}
+
+TEST_F(GuestBackendsTest, ADetachIsCarriedOverAndTheDiskIsUnpluggedWhenLibxlIsThroughWithIt) {
+  add_disk(image("b"));
+  start();
+  stub_says("4");
+  libxl_asks_to_close();
+  EXPECT_EQ(text(stub_disk + "/online"), "0");
+  EXPECT_EQ(text(stub_disk + "/state"), "5");
+  EXPECT_EQ(text(libxl_disk + "/state"), "5");
+  store.remove(stub_disk); // QEMU, when the driver has closed
+  look();
+  EXPECT_EQ(text(libxl_disk + "/state"), "6");
+  EXPECT_THAT(unplugged, IsEmpty());
+  store.remove(libxl_disk);
+  look();
+  EXPECT_THAT(unplugged, ElementsAre("xvda"));
+  EXPECT_THAT(plan.pv_disks, SizeIs(1)) << "its name is taken until it has gone";
+  done({});
+  EXPECT_THAT(plan.pv_disks, IsEmpty());
+  EXPECT_TRUE(backends.can_be_replaced());
+}
+
+TEST_F(GuestBackendsTest, ADiskThatTheEmulatedDriveStillHasIsNotUnplugged) {
+  start_with_disk();
+  libxl_asks_to_close();
+  EXPECT_EQ(text(libxl_disk + "/state"), "6") << "nobody had opened it";
+  EXPECT_EQ(text(stub_disk), "none");
+  store.remove(libxl_disk);
+  look();
+  EXPECT_THAT(unplugged, IsEmpty());
+  EXPECT_TRUE(backends.can_be_replaced());
+}
+
+TEST_F(GuestBackendsTest, AnotherStubDomainWouldHaveADiskAgainThatWasDetached) {
+  start_with_disk();
+  stub_says("4");
+  store.remove(libxl_disk); // by force
+  look();
+  EXPECT_EQ(text(stub_disk), "none");
+  EXPECT_THAT(unplugged, ElementsAre("xvda"));
+  auto can = backends.can_be_replaced();
+  ASSERT_FALSE(can);
+  EXPECT_THAT(can.error().message(), HasSubstr("disk hda was detached"));
+}
+
+TEST_F(GuestBackendsTest, ACdRomDriveIsLeftAloneAndCanBeDetached) {
+  add_device("qdisk", "vbd", "5632",
+             {{"params", "aio:"}, {"device-type", "cdrom"}, {"dev", "hdc"}});
+  start();
+  look();
+  const std::string node = "/local/domain/0/backend/qdisk/5/5632";
+  EXPECT_EQ(text(node + "/state"), "1");
+  EXPECT_EQ(text("/local/domain/5/device/vbd/5632/backend-id"), "0");
+  EXPECT_EQ(text("/local/domain/6/backend"), "none");
+  store.write(node + "/online", "0");
+  store.write(node + "/state", "5");
+  look();
+  EXPECT_EQ(text(node + "/state"), "6");
+}
+
+TEST_F(GuestBackendsTest, AnUpgradeIsRefusedWhileADriverHasADisk) {
+  start_with_disk();
+  for (const char *state : {"1", "6", "", "none"}) {
+    store.write(frontend + "/state", state);
+    EXPECT_TRUE(backends.can_be_replaced()) << state;
+  }
+  for (const char *state : {"2", "3", "4", "5", "7", "8"}) {
+    store.write(frontend + "/state", state);
+    auto can = backends.can_be_replaced();
+    ASSERT_FALSE(can);
+    EXPECT_THAT(can.error().message(), HasSubstr("the guest's PV driver has disk hda"));
+  }
+}
+
+TEST_F(GuestBackendsTest, TheNextStubDomainGetsWhatNoDriverHasMet) {
+  start_with_disk();
+  add_device("vkbd", "vkbd", "0", {});
+  xen::Xenstore other = xen::Xenstore::connect().value();
+  GuestBackends with_keyboard(other, plan, [](const std::string &, const Done &) {});
+  ASSERT_TRUE(with_keyboard.find());
+  ASSERT_TRUE(with_keyboard.move(stub));
+  store.write("/local/domain/5/device/vkbd/0/state", "4");
+  EXPECT_TRUE(with_keyboard.can_be_replaced());
+  store.write("/local/domain/7", "");
+  ASSERT_TRUE(with_keyboard.move(xen::DomId{7}));
+  EXPECT_EQ(text(frontend + "/backend-id"), "7");
+  EXPECT_EQ(text("/local/domain/5/device/vkbd/0/backend-id"), "6") << "no QEMU takes its keys";
+  EXPECT_EQ(text("/local/domain/7/backend/vkbd/5/0"), "none");
+}
+
+TEST_F(GuestBackendsTest, ADiskForARunningGuestIsRefusedWithAReason) {
+  start_with_disk();
+  add_disk(image("b"), "51728", "xvdb");
+  look();
+  const std::string node = "/local/domain/0/backend/qdisk/5/51728";
+  EXPECT_EQ(text(node + "/state"), "6");
+  EXPECT_THAT(text(node + "/hotplug-error"), HasSubstr("disk xvdb: it can be served from"));
+  store.remove(node);
+  look();
+  add_disk(image("b"), "51728", "xvdb");
+  look();
+  EXPECT_EQ(text(node + "/state"), "6") << "each time anew";
+}
+
+TEST_F(GuestBackendsTest, WhatLibxlHasJustWrittenIsNotOverwritten) {
+  start_with_disk();
+  store.write(stub_disk + "/state", "4");
+  store.before_end_of_transaction([this] {
+    store.before_end_of_transaction({});
+    store.write(libxl_disk + "/online", "0");
+    store.write(libxl_disk + "/state", "5");
+  });
+  look();
+  EXPECT_EQ(text(libxl_disk + "/state"), "5");
+}
+
+TEST_F(GuestBackendsTest, AfterItsEndTheStubDomainIsNotLookedAt) {
+  start_with_disk();
+  const size_t before = store.watches();
+  backends.forget();
+  EXPECT_EQ(store.watches(), before - 1);
+  store.write(stub_disk + "/state", "4");
+  look();
+  EXPECT_EQ(text(libxl_disk + "/state"), "1");
+}
+
+} // namespace
+} // namespace linstub::broker

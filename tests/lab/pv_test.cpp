@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// A guest with PV drivers: Debian's stock kernel. Its qcow2 disks are served by QEMU in the stub
+// domain twice over, as emulated drives and to blkfront; so is the PV keyboard.
+#include "scenario.hpp"
+
+#include <filesystem>
+
+namespace linstub::lab {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr auto ask_limit = seconds(180);
+constexpr auto end_limit = seconds(90);
+constexpr auto state_limit = seconds(300);
+
+// What stock guests do: Linux has the emulated disks unplugged before it looks for devices.
+constexpr const char *stock = "";
+// PV drivers and emulated disks at the same time; nothing is unplugged before a command says so.
+constexpr const char *unplug_by_command = "xen_emul_unplug=unnecessary";
+
+class PvDrivers : public Scenario {
+protected:
+  void SetUp() override {
+    Scenario::SetUp();
+    auto added = stage().add_pv_guest();
+    ASSERT_TRUE(added) << why(added);
+  }
+
+  // The outer machine's qemu-img: an independent reader of what the stub domain's QEMU writes.
+  static std::string qemu_img(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "qemu-img");
+    auto output =
+        base::run_checked({.argv = std::move(arguments)}, base::Deadline::after(seconds(60)));
+    EXPECT_TRUE(output) << why(output);
+    return output.value_or("");
+  }
+  static std::string local(const std::string &name) { return ::testing::TempDir() + name; }
+
+  // An empty image of 32 MiB in dom0.
+  void make_image(const std::string &name) {
+    qemu_img({"create", "-q", "-f", "qcow2", local(name), "32M"});
+    auto put = host().put(local(name), "/run/lab-t-" + name, ask_limit);
+    ASSERT_TRUE(put) << why(put);
+  }
+
+  // Takes an image out of dom0 and looks at its tables: each cluster that is in use is accounted
+  // for, and none twice. Then gives the hash of so many MiB.
+  std::string read_image(const std::string &name, int at, int mib) {
+    auto got = host().get("/run/lab-t-" + name, local(name), ask_limit);
+    EXPECT_TRUE(got) << why(got);
+    qemu_img({"check", "-q", local(name)});
+    qemu_img({"convert", "-f", "qcow2", "-O", "raw", local(name), local(name + ".raw")});
+    auto hash = base::run_checked(
+        {.argv = {"sh", "-c",
+                  base::format(
+                      "dd if={} bs=1M skip={} count={} 2>/dev/null | sha256sum | cut -c1-64",
+                      local(name + ".raw"), at, mib)}},
+        base::Deadline::after(seconds(60)));
+    EXPECT_TRUE(hash) << why(hash);
+    std::filesystem::remove(local(name));
+    std::filesystem::remove(local(name + ".raw"));
+    return hash.value_or("").substr(0, 64);
+  }
+
+  static std::string disk(const std::string &vdev, const std::string &name) {
+    return base::format("\"format=qcow2,vdev={},access=rw,target=/run/lab-t-{}\"", vdev, name);
+  }
+  static GuestConfig config(const std::string &disks, const std::string &options,
+                            DeviceModel device_model = DeviceModel::linstub) {
+    return {.name = "t-pv",
+            .device_model = device_model,
+            .disk = "",
+            .memory = 192,
+            .extra = {base::format("disk = [ {} ]", disks), "vif = [ ]",
+                      "kernel = \"/lab/pv.kernel\"", "ramdisk = \"/lab/pv.initrd\"",
+                      base::format("cmdline = \"console=ttyS0 quiet loglevel=1 {}\"", options)}};
+  }
+
+  // "+ put HASH" of a command: the hash.
+  static std::string hash(GuestRun &guest, const std::string &command) {
+    auto answer = guest.ask(command, ask_limit);
+    EXPECT_TRUE(answer) << why(answer);
+    return answer.value_or("").substr(answer.value_or("").rfind(' ') + 1);
+  }
+
+  std::string frontend(const std::string &device) {
+    return dom0(
+        base::format("xenstore-read /local/domain/$(xl domid t-pv)/device/{}/state", device));
+  }
+  bool gone_within(base::Milliseconds limit) {
+    return holds_within("! xl domid t-pv >/dev/null 2>&1", limit);
+  }
+};
+
+TEST_F(PvDrivers, HaveAQcow2DiskAndTheKeyboardFromTheStubDomain) {
+  ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
+  ASSERT_NO_FATAL_FAILURE(make_image("b.qcow2"));
+  GuestRun guest = start(config(disk("hda", "a.qcow2") + ", " + disk("xvdf", "b.qcow2"), stock));
+  EXPECT_EQ(qemus(), "0");
+  const std::string written = hash(guest, "put xvda 2 one 4");
+  EXPECT_EQ(hash(guest, "sum xvda 2 4"), written);
+  EXPECT_EQ(hash(guest, "put xvdf 1 two"), hash(guest, "sum xvdf 1"));
+  EXPECT_FALSE(guest.ask("sh [ -e /dev/sda ]", ask_limit).value_or("") == "+ sh 0") << "unplugged";
+  EXPECT_EQ(frontend("vbd/768"), "4");
+  EXPECT_TRUE(
+      holds_within("[ \"$(xenstore-read /local/domain/$(xl domid t-pv)/device/vkbd/0/state)\" "
+                   "= 4 ]",
+                   end_limit))
+      << frontend("vkbd/0");
+  // What libxl knows of them.
+  EXPECT_EQ(dom0("xenstore-read /local/domain/0/backend/qdisk/$(xl domid t-pv)/768/state"), "4");
+  EXPECT_THAT(dom0("xl block-list t-pv"), HasSubstr("/local/domain/0/backend/qdisk/"));
+  EXPECT_THAT(fails("linstub upgrade t-pv", ask_limit), HasSubstr("PV driver has disk"));
+  EXPECT_EQ(hash(guest, "sum xvda 2 4"), written) << "an upgrade that is refused changes nothing";
+
+  succeeds("xl block-detach t-pv xvdf", ask_limit);
+  EXPECT_THAT(dom0("xl block-list t-pv"), Not(HasSubstr(" 51792 ")));
+  EXPECT_TRUE(holds_within("! losetup -a | grep -q lab-t-b", end_limit)) << dom0("losetup -a");
+  EXPECT_THAT(guest.ask("sh [ -e /dev/xvdf ]", ask_limit).value_or(""), Not(HasSubstr("+ sh 0")));
+
+  ASSERT_TRUE(guest.tell("poweroff"));
+  EXPECT_TRUE(gone_within(end_limit));
+  EXPECT_EQ(read_image("a.qcow2", 4, 2), written);
+}
+
+// A boot loader writes through the emulated disk; nothing that it has not flushed may be lost, or
+// overwritten by the PV driver, which gets the disk after it.
+TEST_F(PvDrivers, TakeADiskOverWithAllThatWasWrittenThroughItsEmulation) {
+  ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
+  GuestRun guest = start(config(disk("hda", "a.qcow2"), unplug_by_command));
+  const std::string before = hash(guest, "put sda 4 before");
+  EXPECT_EQ(frontend("vbd/768"), "1") << "while the emulated disk is there";
+  auto unplugged = guest.ask("unplug", ask_limit);
+  ASSERT_TRUE(unplugged) << why(unplugged);
+  EXPECT_EQ(hash(guest, "sum xvda 4"), before);
+  const std::string after = hash(guest, "put xvda 4 after 4");
+  EXPECT_EQ(hash(guest, "sum xvda 4"), before);
+  EXPECT_EQ(hash(guest, "sum xvda 4 4"), after);
+  dom0("xl destroy t-pv");
+  EXPECT_TRUE(gone_within(end_limit));
+}
+
+TEST_F(PvDrivers, ConnectAgainAfterARestoreAndAReboot) {
+  ONLY_WHEN_THOROUGH();
+  ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
+  GuestRun guest = start(config(disk("hda", "a.qcow2"), stock));
+  const std::string written = hash(guest, "put xvda 2 one");
+  succeeds("xl save t-pv /run/lab-t-pv.save", state_limit);
+  succeeds("xl restore /run/lab-t-pv.save", state_limit);
+  dom0("rm /run/lab-t-pv.save");
+  ASSERT_TRUE(guest.follow());
+  EXPECT_EQ(hash(guest, "sum xvda 2"), written);
+  const std::string more = hash(guest, "put xvda 2 two 2");
+  EXPECT_EQ(hash(guest, "sum xvda 2 2"), more);
+  EXPECT_EQ(frontend("vbd/768"), "4");
+  ASSERT_NO_FATAL_FAILURE(reboot(guest, seconds(120), seconds(300)));
+  EXPECT_EQ(hash(guest, "sum xvda 2"), written);
+  EXPECT_EQ(hash(guest, "sum xvda 2 2"), more);
+  ASSERT_TRUE(guest.tell("poweroff"));
+  EXPECT_TRUE(gone_within(end_limit));
+  EXPECT_EQ(read_image("a.qcow2", 2, 2), more);
+}
+
+TEST_F(PvDrivers, WhatCannotBeServedIsRefusedWithAReason) {
+  ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
+  auto guest = GuestRun::create(host(),
+                                {.name = "t-pv",
+                                 .disk = "",
+                                 .direct_boot = true,
+                                 .options = without_nic,
+                                 .extra = {"p9 = [ \"tag=share,path=/tmp,security_model=none\" ]"}},
+                                seconds(150));
+  ASSERT_FALSE(guest);
+  EXPECT_THAT(guest.error().message(), HasSubstr("a stub domain has no directory of dom0's"));
+}
+
+} // namespace
+} // namespace linstub::lab
