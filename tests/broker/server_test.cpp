@@ -87,6 +87,73 @@ TEST_F(ServerTest, TellsWhatTheStubDomainSays) {
   EXPECT_EQ(hear(Type::stub_failed).first, "the stub domain has failed: no disk");
 }
 
+TEST_F(ServerTest, AVirtualCpuThatWasPluggedIsInThePlan) {
+  open();
+  serve();
+  say({.type = Type::cpu_plugged,
+       .first = "qemu32-i386-cpu,id=cpu-1,socket-id=1,core-id=0,thread-id=0"});
+  until([this] { return !plan.qemu.empty(); });
+  say({.type = Type::cpu_plugged, .first = "usb-host,id=cpu-2"});
+  say({.type = Type::cpu_unplugged, .first = "cpu-1"});
+  until([this] { return plan.qemu.empty(); });
+}
+
+// libxl takes its nodes away before it lets a device model end.
+class WhyItEnds : public ServerTest {
+protected:
+  const std::string nodes = "/local/domain/0/device-model/" + guest_text();
+  End heard() { return static_cast<End>(hear(Type::end_asked).value); }
+};
+
+TEST_F(WhyItEnds, ASignalWhileTheGuestRunsIsAKill) {
+  open();
+  serve();
+  server->end_asked();
+  EXPECT_EQ(heard(), End::killed);
+  EXPECT_FALSE(server->handed_over());
+}
+
+TEST_F(WhyItEnds, TheToolstackHasTakenItsNodesAway) {
+  open();
+  serve();
+  store.remove(nodes);
+  server->end_asked();
+  EXPECT_EQ(heard(), End::orderly);
+}
+
+// Which is how libxl does it if it knows a user of the device model: it sends no signal.
+TEST_F(WhyItEnds, ThatIsEnoughWithoutASignal) {
+  open();
+  serve();
+  store.remove(nodes);
+  EXPECT_EQ(heard(), End::orderly);
+}
+
+TEST_F(WhyItEnds, AGuestThatHasShutDownNeedsItNoMore) {
+  open();
+  serve();
+  xen.domains[xen::number(guest)].shutdown = 0;
+  server->end_asked();
+  EXPECT_EQ(heard(), End::orderly);
+}
+
+TEST_F(WhyItEnds, AGuestThatHasNotRunIsLibxls) {
+  open();
+  make_stub_domain();
+  server->end_asked();
+  EXPECT_EQ(heard(), End::orderly);
+}
+
+TEST_F(WhyItEnds, ASoftResetGivesTheGuestToAnotherOne) {
+  open();
+  serve();
+  xen.domains[xen::number(guest)].shutdown = 5;
+  store.remove(nodes);
+  store.write(nodes + "/linstub-dm", "1"); // and that one serves it already
+  EXPECT_EQ(heard(), End::hand_over);
+  EXPECT_TRUE(server->handed_over());
+}
+
 TEST_F(ServerTest, ADeathOfTheProcessCrashesAGuestThatHasRunAndRemovesItsStubDomain) {
   open();
   serve();
