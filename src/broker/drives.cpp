@@ -23,7 +23,8 @@ Result<std::string> Drives::insert(xen::DomId stub, const Medium &medium) {
                   .mode = disk::DiskMode::read_only};
   TRY(disk::prepare_image(file.fd(), disk, plan_.settings.largest_disk)
           .transform_error(base::doing("disk image {}", file.name())));
-  TRY(disk::plug_disk(xenstore_, stub, disk, LINSTUB_HOTPLUG));
+  TRY(disk::plug_disk(xenstore_, stub, disk, LINSTUB_HOTPLUG)
+          .transform_error(base::doing("disk image {}", file.name())));
   files_.insert_or_assign(disk.vdev, std::move(file));
   std::string vdev = disk.vdev;
   insertion_ = Inserted{.stub = stub, .drive = medium.drive, .disk = std::move(disk)};

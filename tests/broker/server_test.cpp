@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "broker/server.hpp"
 #include "broker/surroundings.hpp"
+#include "fake/memory_file.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -73,6 +74,30 @@ TEST_F(ServerTest, ThePlanIsItsOwn) {
   open();
   make_stub_domain();
   EXPECT_THAT(program.input(), HasSubstr("\"sunny-dm\""));
+}
+
+// libxl passes the state of a guest that is restored as an open file.
+TEST_F(ServerTest, AGuestThatIsRestoredStartsFromTheStateThatLibxlPasses) {
+  plan.incoming = fake::memory("state of QEMU").release();
+  open();
+  make_stub_domain();
+  EXPECT_THAT(program.input(), HasSubstr("xvdaa"));
+  EXPECT_THAT(program.input(), HasSubstr("-incoming"));
+}
+
+TEST_F(ServerTest, AStateThatIsNoneIsRefusedBeforeAnythingIsMade) {
+  plan.incoming = fake::memory("").release();
+  auto refused = Server::open({.loop = *loop,
+                               .control = control,
+                               .xenstore = xenstore,
+                               .plan = plan,
+                               .status = status,
+                               .stubdom_program = program.path(),
+                               .keeper_pipe = [] { return -1; }},
+                              manifest::Image{.directory = "/first"}, std::move(ends.first));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), StartsWith("restore the device model: "));
+  EXPECT_THAT(program.calls(), IsEmpty());
 }
 
 TEST_F(ServerTest, TellsWhatTheStubDomainSays) {
