@@ -2,10 +2,13 @@
 #include "broker/broker.hpp"
 
 #include "base/log.hpp"
+#include "plan/cpu_hotplug.hpp"
 #include "plan/drives.hpp"
 #include "plan/stub_plan.hpp"
 #include "qmp/message.hpp"
 #include "wire/paths.hpp"
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -317,6 +320,15 @@ void Broker::settle_pci(const std::vector<std::string> &listed, Done settled) {
   pci_ ? pci_->settle(listed, std::move(settled)) : settled({});
 }
 
+// --- Virtual CPUs --------------------------------------------------------------------------------
+
+void Broker::cpu_plugged(const std::string &device) {
+  auto plugged = plan::plug_cpu(context_.plan, device);
+  base::log_failure(plugged.transform_error(base::doing("a CPU was plugged in")));
+}
+
+void Broker::cpu_unplugged(const std::string &id) { plan::unplug_cpu(context_.plan, id); }
+
 // --- The guest -----------------------------------------------------------------------------------
 
 void Broker::announce() {
@@ -329,6 +341,7 @@ Result<> Broker::announce_running() {
     return base::fail("{}", no_stub);
   has_run_ = true;
   base::log_info("the guest is served by stub domain {}", *stub_);
+  TRY(context_.xenstore.write(device_model_node(), std::to_string(::getpid())));
   if (context_.plan.start == plan::Start::paused)
     return {}; // libxl asks the monitor
   return context_.xenstore.write(base::format("/local/domain/0/device-model/{}/state", guest_),

@@ -68,6 +68,8 @@ public:
   void pci_taken(const std::string &id) override;
   void give_back_pci(const std::string &id) override;
   void settle_pci(const std::vector<std::string> &listed, Done settled) override;
+  void cpu_plugged(const std::string &device) override;
+  void cpu_unplugged(const std::string &id) override;
   void announce() override;
   void hold_guest(Done held) override;
   void release_guest() override;
@@ -82,6 +84,11 @@ public:
   [[nodiscard]] Stage stage() const;
   [[nodiscard]] bool is_upgrading() const { return upgrades_->under_way(); }
   [[nodiscard]] bool is_resetting() const { return upgrades_->resetting(); }
+
+  // Somebody asks for its end, by a signal: libxl, which takes the device model's nodes away before
+  // it sends one (libxl_dm.c, libxl__destroy_device_model()), or somebody who does not know what
+  // the guest would be without it.
+  [[nodiscard]] End why_to_end();
 
   // How long the event loop of the other process was held.
   void tell_turn(const base::EventLoop::Turn &turn);
@@ -117,6 +124,10 @@ private:
   base::Result<> look_at_guest();
   base::Result<> look_at_name();
   [[nodiscard]] base::Result<> can_be_replaced();
+  base::Result<> look_at_device_model_nodes();
+  base::Result<bool> is_the_device_model();
+  base::Result<std::optional<End>> end_by_toolstack();
+  [[nodiscard]] std::string device_model_node() const;
   void write_status();
 
   Context context_;
@@ -148,6 +159,7 @@ private:
     bool domains = false;  // which domains there are
     bool name = false;     // of the guest
     bool backends = false; // of its PV devices
+    bool nodes = false;    // of the device model
   } changed_;              // in xenstore, and not looked at yet
   base::EventLoop::Handle xenstore_watch_;
   Paced looks_;

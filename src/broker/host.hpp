@@ -38,6 +38,13 @@ enum class StubWord : uint8_t { booting, devices, qemu, running, failed };
 // What has become of a medium that was plugged.
 enum class Insertion : uint8_t { taken, failed };
 
+// Why linstub-dm is to end.
+enum class End : uint8_t {
+  orderly,   // the toolstack destroys the guest
+  hand_over, // the toolstack gives the guest to another device model (soft reset)
+  killed,    // the guest runs, and nobody has said anything to the toolstack
+};
+
 // A medium for a CD-ROM drive, as QMP names them.
 struct Medium {
   std::string drive;
@@ -103,6 +110,13 @@ public:
   // `listed` are the ids that QEMU's list has.
   virtual void settle_pci(const std::vector<std::string> &listed, Done settled) = 0;
 
+  // --- Virtual CPUs (plan/cpu_hotplug.hpp) ---
+
+  // QEMU has got one more; `device` is the value of a -device.
+  virtual void cpu_plugged(const std::string &device) = 0;
+  // QEMU has let go of what has that id: a CPU, or something else.
+  virtual void cpu_unplugged(const std::string &id) = 0;
+
   // --- The guest ---
 
   // Tells libxl that it is served.
@@ -149,7 +163,7 @@ public:
 
   // --- People ---
 
-  virtual void on_end_asked() = 0;
+  virtual void on_end_asked(End why) = 0;
   // Somebody asks for an upgrade, and all but the device model is ready for it.
   virtual void on_upgrade_asked() = 0;
   virtual void on_reset_asked() = 0;

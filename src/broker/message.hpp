@@ -46,6 +46,8 @@ enum class Type : uint16_t {
   pci_taken,      // id
   give_back_pci,  // id
   settle_pci,     // ids, a line each
+  cpu_plugged,    // the value of a -device
+  cpu_unplugged,  // id
   announce,
   hold_guest,
   release_guest,
@@ -65,8 +67,8 @@ enum class Type : uint16_t {
   channel,   // first text: xen::VchanParts; its two descriptors
   medium,    // second text: the error, if there is one
   guest_gone,
-  renamed, // name
-  end_asked,
+  renamed,   // name
+  end_asked, // value: End
   upgrade_asked,
   reset_asked,
   beat, // value: what `alive` has to say

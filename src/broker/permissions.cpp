@@ -40,6 +40,8 @@ constexpr std::array table{
     Row{Type::pci_taken, any},
     Row{Type::give_back_pci, any},
     Row{Type::settle_pci, any},
+    Row{Type::cpu_plugged, there, Needs::run},
+    Row{Type::cpu_unplugged, any},
     Row{Type::announce, there, Needs::nothing, Verdict::violation},
     Row{Type::hold_guest, there, Needs::upgrade},
     Row{Type::release_guest, any},

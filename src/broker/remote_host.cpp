@@ -108,6 +108,14 @@ void RemoteHost::settle_pci(const std::vector<std::string> &listed, Done settled
   ask_for({.type = Type::settle_pci, .first = std::move(ids)}, std::move(settled));
 }
 
+void RemoteHost::cpu_plugged(const std::string &device) {
+  send({.type = Type::cpu_plugged, .first = device});
+}
+
+void RemoteHost::cpu_unplugged(const std::string &id) {
+  send({.type = Type::cpu_unplugged, .first = id});
+}
+
 void RemoteHost::announce() { send({.type = Type::announce}); }
 
 void RemoteHost::hold_guest(Done held) { ask_for({.type = Type::hold_guest}, std::move(held)); }
@@ -183,7 +191,7 @@ void RemoteHost::handle(Message message) {
   case Type::renamed:
     return listener_->on_renamed(message.first);
   case Type::end_asked:
-    return listener_->on_end_asked();
+    return listener_->on_end_asked(static_cast<End>(message.value));
   case Type::upgrade_asked:
     return listener_->on_upgrade_asked();
   case Type::reset_asked:

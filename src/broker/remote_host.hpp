@@ -40,6 +40,8 @@ public:
   void pci_taken(const std::string &id) override;
   void give_back_pci(const std::string &id) override;
   void settle_pci(const std::vector<std::string> &listed, Done settled) override;
+  void cpu_plugged(const std::string &device) override;
+  void cpu_unplugged(const std::string &id) override;
   void announce() override;
   void hold_guest(Done held) override;
   void release_guest() override;

@@ -51,8 +51,11 @@ Result<std::unique_ptr<Server>> Server::open(const Context &context, manifest::I
   return server;
 }
 
-void Server::end_asked() {
-  send({.type = Type::end_asked});
+void Server::on_end_asked(End why) {
+  if (end_)
+    return;
+  end_ = why;
+  send({.type = Type::end_asked, .value = std::to_underlying(why)});
   expect_end();
 }
 
@@ -163,6 +166,10 @@ void Server::carry_out(Message request) {
     return broker_->pci_taken(request.first);
   case Type::settle_pci:
     return broker_->settle_pci(lines_of(request.first), answerer(number));
+  case Type::cpu_plugged:
+    return broker_->cpu_plugged(request.first);
+  case Type::cpu_unplugged:
+    return broker_->cpu_unplugged(request.first);
   case Type::announce:
     return broker_->announce();
   case Type::hold_guest:

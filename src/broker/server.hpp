@@ -39,7 +39,10 @@ public:
                                                     MessageSocket socket);
 
   // libxl, or somebody else, wants the guest's device model to end.
-  void end_asked();
+  void end_asked() { on_end_asked(broker_->why_to_end()); }
+
+  // The guest lives on, and another linstub-dm serves it: what is named by the guest is that one's.
+  [[nodiscard]] bool handed_over() const { return end_ == End::hand_over; }
 
   // No stub domain was made, or it is proved to be gone.
   [[nodiscard]] bool nothing_left() const { return broker_->stage() == Stage::nothing; }
@@ -84,7 +87,7 @@ private:
   void on_medium(const base::Result<> &there) override;
   void on_guest_gone() override;
   void on_renamed(const std::string &name) override;
-  void on_end_asked() override { end_asked(); }
+  void on_end_asked(End why) override;
   void on_upgrade_asked() override;
   void on_reset_asked() override;
 
@@ -95,6 +98,7 @@ private:
   std::unique_ptr<Broker> broker_;
   std::set<uint32_t> waiting_; // requests without an answer yet
   base::Result<> outcome_;
+  std::optional<End> end_;      // somebody has asked for it, and why
   bool over_ = false;           // finished, or lost
   bool removed_ = false;        // after it was lost
   base::Milliseconds pause_{0}; // before the attempt at a removal that is next

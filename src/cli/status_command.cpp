@@ -4,8 +4,6 @@
 #include "cli/commands.hpp"
 #include "run/status.hpp"
 
-#include <signal.h>
-
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -15,15 +13,10 @@ namespace {
 
 enum class Format { table, json };
 
-// A linstub-dm that was killed could not say so in its file.
-bool alive(const run::Status &status) {
-  return status.phase != "failed" && ::kill(status.pid, 0) == 0;
-}
-
 std::string state_of(const run::Status &status) {
   if (status.phase == "failed")
     return "failed";
-  return alive(status) ? status.phase : "dead";
+  return run::is_alive(status) ? status.phase : "dead";
 }
 
 std::string duration(int64_t seconds) {
@@ -38,7 +31,8 @@ std::string duration(int64_t seconds) {
 }
 
 std::string stub_of(const run::Status &status) {
-  return status.stub_domain && alive(status) ? base::format("{}", *status.stub_domain) : "-";
+  return status.stub_domain && run::is_alive(status) ? base::format("{}", *status.stub_domain)
+                                                     : "-";
 }
 
 void print_table(const std::vector<run::Status> &all) {
@@ -84,7 +78,11 @@ void add_status_command(CLI::App &program) {
       "status", "Show the guests of this host that have a stub domain, and what went wrong last");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "As JSON, for programs");
-  command->callback([json] { finish(show(*json ? Format::json : Format::table)); });
+  auto clear = std::make_shared<bool>(false);
+  command->add_flag("--clear", *clear, "Forget the guests that have failed");
+  command->callback([json, clear] {
+    finish(*clear ? run::clear_failed_status() : show(*json ? Format::json : Format::table));
+  });
 }
 
 } // namespace linstub::cli

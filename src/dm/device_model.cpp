@@ -25,7 +25,7 @@ constexpr Milliseconds longest_removal_pause{60'000};
 } // namespace
 
 DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, broker::Host &host)
-    : loop_(loop), plan_(std::move(plan)), host_(host),
+    : loop_(loop), plan_(std::move(plan)), host_(host), changes_(host),
       link_(loop, host,
             {.happened = [this](Event event, const std::string &why) { happened(event, why); },
              .on_channel = [this](Channel &channel) { return services_->connect(channel); }}) {
@@ -66,7 +66,8 @@ Result<> DeviceModel::open_parts() {
                        .monitors = monitors},
       Upgrade::Owner{
           .happened = [this](Event event, const std::string &why) { happened(event, why); },
-          .busy = [this] { return saver_->busy() || media_->busy(); }});
+          .busy = [this] { return saver_->busy() || media_->busy(); },
+          .can_be_replaced = [this] { return changes_.can_be_replaced(); }});
   commands_ = std::make_unique<Commands>(life_, link_, *services_, *saver_, *media_);
   return {};
 }
@@ -93,7 +94,17 @@ Monitor::Owner DeviceModel::monitors_owner() {
             link_.wake();
             saver_->before_command(command, arguments);
           },
-      .on_ready = [this] { happened(Event::monitor_ready); },
+      .may_change = [this]() -> Result<> {
+        return is_upgrading(life_) ? base::fail("{}", being_replaced) : Result<>();
+      },
+      .changed = [this](const qmp::Command &command,
+                        qmp::Leaves leaves) { changes_.done(command, leaves); },
+      .deleted = [this](const std::string &id) { changes_.deleted(id); },
+      .on_ready =
+          [this] {
+            repeat_changes();
+            happened(Event::monitor_ready);
+          },
       .on_broken = [this](const std::string &why) { happened(Event::stub_failed, why); },
       .attach = [this](const std::string &arguments,
                        broker::Done done) { attach_pci(arguments, std::move(done)); },
@@ -109,6 +120,18 @@ Monitor::Owner DeviceModel::monitors_owner() {
           },
       .settle = [this](const std::string &listed,
                        broker::Done then) { settle_pci(listed, std::move(then)); }};
+}
+
+// To a QEMU that knows nothing of it yet.
+void DeviceModel::repeat_changes() {
+  for (const qmp::Command &command : changes_.to_repeat()) {
+    auto sent = services_->monitors().ask(
+        command.name, command.arguments, [name = command.name](const qmp::Reply &reply) {
+          if (reply.failed())
+            base::log_error("the new QEMU refuses {}: {}", name, reply.error);
+        });
+    base::log_failure(sent);
+  }
 }
 
 void DeviceModel::attach_pci(const std::string &arguments, broker::Done done) {
@@ -286,7 +309,18 @@ void DeviceModel::on_guest_gone() { happened(Event::guest_gone); }
 
 void DeviceModel::on_renamed(const std::string &name) { plan_.name = name; }
 
-void DeviceModel::on_end_asked() { happened(Event::end_asked); }
+void DeviceModel::on_end_asked(broker::End why) {
+  switch (why) {
+  case broker::End::orderly:
+    return happened(Event::end_asked);
+  case broker::End::hand_over:
+    return happened(Event::hand_over);
+  case broker::End::killed:
+    break;
+  }
+  happened(Event::killed, "linstub-dm was killed by a signal, and not by a toolstack that destroys "
+                          "the guest");
+}
 
 void DeviceModel::on_upgrade_asked() { upgrade_->asked(); }
 

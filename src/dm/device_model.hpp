@@ -7,6 +7,7 @@
 
 #include "base/event_loop.hpp"
 #include "broker/host.hpp"
+#include "dm/changes.hpp"
 #include "dm/commands.hpp"
 #include "dm/guest_services.hpp"
 #include "dm/life.hpp"
@@ -41,6 +42,7 @@ private:
   DeviceModel(base::EventLoop &loop, plan::Plan plan, broker::Host &host);
   base::Result<> open_parts();
   Monitor::Owner monitors_owner();
+  void repeat_changes();
   void attach_pci(const std::string &arguments, broker::Done done);
   void settle_pci(const std::string &listed, broker::Done then);
 
@@ -66,7 +68,7 @@ private:
   void on_medium(const base::Result<> &there) override;
   void on_guest_gone() override;
   void on_renamed(const std::string &name) override;
-  void on_end_asked() override;
+  void on_end_asked(broker::End why) override;
   void on_upgrade_asked() override;
   void on_reset_asked() override;
 
@@ -78,6 +80,7 @@ private:
   std::string last_error_; // what went wrong last
 
   // Each part comes after those that it refers to, and goes before them.
+  Changes changes_;
   StubLink link_;
   std::unique_ptr<GuestServices> services_;
   std::unique_ptr<Saver> saver_;

@@ -68,6 +68,15 @@ Step retire(Life life) {
   return {life, {forget_stub_domain, remove_stub_domain}};
 }
 
+// What libxl waits for is not held up: the deadline of the retirement ends it.
+Step hand_over(Life life) {
+  if (life.phase != Phase::serving)
+    return end(life, Outcome::success);
+  life.handed_over = true;
+  life.phase = Phase::retiring;
+  return {life, {retire_qemu}};
+}
+
 Step create_next(Life life) {
   life.phase = Phase::creating;
   life.qemu_runs = false;
@@ -85,7 +94,7 @@ Step failed(Life life, Event event) {
   case Phase::saving: // the save has a deadline of its own
     return event == Event::deadline ? stay(life) : end(life, Outcome::failure);
   case Phase::retiring:
-    return retire(life);
+    return life.handed_over ? end(life, Outcome::success) : retire(life);
   default:
     return stay(life);
   }
@@ -128,6 +137,10 @@ Step follow(Life life, Event event) {
   case Event::guest_gone:
   case Event::end_asked:
     return end(life, Outcome::success);
+  case Event::killed:
+    return end(life, Outcome::failure);
+  case Event::hand_over:
+    return hand_over(life);
   case Event::reset_asked:
     if (!guest_has_run(life))
       return stay(life);
@@ -171,7 +184,7 @@ std::string_view phase_text(const Life &life) {
   case Phase::saving:
   case Phase::retiring:
   case Phase::removing:
-    return "upgrading";
+    return life.handed_over ? "ending" : "upgrading";
   case Phase::ending:
     return "ending";
   case Phase::ended:

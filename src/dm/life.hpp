@@ -20,6 +20,9 @@
 //
 // A stub domain that is not gone is removed again, without an end: nothing is made beside it, and
 // the keeper is not dismissed before. An upgrade does not wait for that: its guest crashes.
+// A soft reset of the guest (kexec) gives it to another device model. Xen keeps the I/O request
+// server of a QEMU that is gone, and with it the stub domain, for as long as the guest lives: so
+// QEMU is ended as in an upgrade, and what follows is the end.
 // A reset (linstub upgrade --reset) is for a stub domain that may be the guest's: nothing is asked
 // of it. The guest shuts down for a reboot, and then all ends; whoever made the guest makes it
 // anew, with a device model of its own.
@@ -61,6 +64,7 @@ struct Life {
   bool qemu_runs = false;     // QEMU has said so; from the start, if it is to wait for "cont"
   bool monitor_ready = false; // QEMU has greeted
   bool reset_asked = false;   // and whoever asked waits to be told the end
+  bool handed_over = false;   // another device model serves the guest next
   Outcome outcome = Outcome::success;
 
   bool operator==(const Life &) const = default;
@@ -75,7 +79,9 @@ enum class Event : uint8_t {
   stub_failed,   // linstub-init says so, or it breaks the protocol
   stub_gone,     // the stub domain has ended
   guest_gone,    // the guest's domain has ended
-  end_asked,     // SIGTERM, SIGHUP, SIGINT
+  end_asked,     // by libxl, which destroys the guest
+  killed,        // by somebody who does not: SIGTERM and the like
+  hand_over,     // by libxl, which gives the guest, that lives on, to another (soft reset)
   upgrade_asked, // linstub upgrade
   reset_asked,   // linstub upgrade --reset
   guest_reset,   // the guest has shut down for that
@@ -84,11 +90,12 @@ enum class Event : uint8_t {
   removed,       // the stub domain is proved to be gone
   not_removed,   // it is not, in spite of all that was tried
 };
-constexpr std::array all_events{
-    Event::created,     Event::creation_failed, Event::qemu_runs,   Event::monitor_ready,
-    Event::deadline,    Event::stub_failed,     Event::stub_gone,   Event::guest_gone,
-    Event::end_asked,   Event::upgrade_asked,   Event::reset_asked, Event::guest_reset,
-    Event::state_saved, Event::save_failed,     Event::removed,     Event::not_removed};
+constexpr std::array all_events{Event::created,       Event::creation_failed, Event::qemu_runs,
+                                Event::monitor_ready, Event::deadline,        Event::stub_failed,
+                                Event::stub_gone,     Event::guest_gone,      Event::end_asked,
+                                Event::killed,        Event::hand_over,       Event::upgrade_asked,
+                                Event::reset_asked,   Event::guest_reset,     Event::state_saved,
+                                Event::save_failed,   Event::removed,         Event::not_removed};
 
 enum class Action : uint8_t {
   follow_stub_domain, // watch its state, connect the channel
@@ -128,9 +135,9 @@ constexpr bool counts_stub_domain(Phase phase) {
 
 // Somebody has asked for an upgrade and has not been told its end.
 constexpr bool is_upgrading(const Life &life) {
-  return life.phase == Phase::saving || life.phase == Phase::retiring ||
-         life.phase == Phase::removing ||
-         (is_starting(life.phase) && life.attempt != Attempt::first);
+  return !life.handed_over && (life.phase == Phase::saving || life.phase == Phase::retiring ||
+                               life.phase == Phase::removing ||
+                               (is_starting(life.phase) && life.attempt != Attempt::first));
 }
 
 // The guest has run: a guest that has not, when its start fails, is libxl's to remove.

@@ -7,9 +7,13 @@
 #include "dm/serve_guest.hpp"
 #include "plan/arguments.hpp"
 #include "plan/drives.hpp"
+#include "sys/confine.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <ctime>
 
@@ -34,6 +38,17 @@ void print_help() {
       "Settings for all guests: " LINSTUB_SETTINGS_FILE);
 }
 
+// With dm_restrict=1 libxl limits its device model as suits a QEMU in dom0 (libxl_linux.c): files
+// of at most 256 KiB, no locked memory. What QEMU could do is what a stub domain is for; linstub-dm
+// copies kernels and states.
+Result<> lift_limits() {
+  constexpr std::array limits{RLIMIT_FSIZE, RLIMIT_MEMLOCK};
+  std::array<int, limits.size()> resources{};
+  std::ranges::copy(limits, resources.begin());
+  return sys::lift_limits(resources).transform_error(
+      base::doing("serve a guest with dm_restrict=1"));
+}
+
 // `status` learns what is found out about the image, and what the guest is called in the end.
 Result<> serve(plan::Plan plan, run::Status &status) {
   xen::Control control = TRY(xen::Control::open());
@@ -51,6 +66,8 @@ int run_device_model(std::span<const std::string> arguments) {
     dm::report(starter, error.message());
     return 1;
   };
+  if (auto lifted = lift_limits(); !lifted)
+    return failed(lifted.error());
   auto settings = plan::load_settings(plan::settings_file);
   if (!settings)
     return failed(settings.error());
@@ -72,7 +89,7 @@ int run_device_model(std::span<const std::string> arguments) {
                      .longest_turn = {}};
   auto served = serve(*plan, status);
   if (served) {
-    run::remove_status(status.guest);
+    run::remove_status(status);
     return 0;
   }
   status.error = served.error().message();

@@ -83,6 +83,7 @@ void Monitor::spread(const qmp::Event &event) {
     const std::string id = qmp::data_member(event, "device").value_or("");
     if (taken_.erase(id) != 0)
       owner_.give_back(id);
+    owner_.deleted(id);
   }
   if (!qmp::passes(event))
     return;
@@ -165,6 +166,8 @@ void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const 
   auto done = [this, &socket, command, &rule, after = std::move(after), client = socket.session(),
                answer = answer_to(socket, command)](const qmp::Reply &reply) {
     auto session = client.lock();
+    if (!reply.failed())
+      owner_.changed(command, rule.leaves);
     if (after)
       after(!reply.failed(), session != nullptr);
     if (!session)
@@ -183,7 +186,10 @@ void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const 
     base::log_error("QEMU's reply to {}: {}", command.name, right.error().message());
     answer(base::fail("QEMU's reply was not fit to be passed on: {}", right.error().message()));
   };
-  if (auto sent = ask(command.name, command.arguments, done); !sent)
+  auto sent = rule.leaves == qmp::Leaves::nothing ? base::Result<>() : owner_.may_change();
+  if (sent)
+    sent = ask(command.name, command.arguments, done);
+  if (!sent)
     done({.error_class = "GenericError", .error = std::move(sent).error().message()});
 }
 

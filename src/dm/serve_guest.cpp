@@ -15,8 +15,10 @@ using base::Result;
 using broker::Keeper;
 using broker::KeptKeeper;
 
-// Whether a stub domain is left, perhaps.
-enum class Left : uint8_t { nothing, something };
+struct Left {
+  bool stub_domain = false; // perhaps
+  bool guest = false;       // in the hands of another linstub-dm
+};
 
 Result<> serve(base::EventLoop &loop, KeptKeeper &keeper, plan::Plan &plan, manifest::Image image,
                xen::Control &control, run::Status &status, Left &left) {
@@ -36,7 +38,7 @@ Result<> serve(base::EventLoop &loop, KeptKeeper &keeper, plan::Plan &plan, mani
     server->end_asked();
   }));
   Result<> served = loop.run();
-  left = server->nothing_left() ? Left::nothing : Left::something;
+  left = {.stub_domain = !server->nothing_left(), .guest = server->handed_over()};
   return served ? server->outcome() : served;
 }
 
@@ -50,11 +52,12 @@ Result<> serve_guest(plan::Plan plan, manifest::Image image, xen::Control &contr
   auto loop = TRY(base::EventLoop::create());
   KeptKeeper kept(*loop, *plan.guest, std::move(keeper));
   TRY(kept.keep());
-  Left left = Left::nothing;
+  Left left;
   Result<> served = serve(*loop, kept, plan, std::move(image), control, status, left);
-  if (left == Left::nothing) // else the keeper looks as soon as this process has ended
+  if (!left.stub_domain) // else the keeper looks as soon as this process has ended
     kept.dismiss();
-  remove_sockets(plan);
+  if (!left.guest)
+    remove_sockets(plan);
   return served;
 }
 

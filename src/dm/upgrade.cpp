@@ -15,6 +15,8 @@ using base::Result;
 // Nobody but the guest waits for these.
 constexpr Milliseconds save_timeout{20'000};
 constexpr Milliseconds retirement_timeout{10'000};
+// libxl makes the next device model meanwhile, whose stub domain waits for the name of this one.
+constexpr Milliseconds hand_over_timeout{5'000};
 
 // The end in dom0 of a stream that carries nothing.
 class Nobody final : public Channel::Stream {
@@ -31,6 +33,8 @@ void Upgrade::asked() {
   if (context_.life.phase != Phase::serving || context_.life.reset_asked || owner_.busy())
     return refuse(
         base::format("the device model is busy ({}): try again", phase_text(context_.life)));
+  if (auto can = owner_.can_be_replaced(); !can)
+    return refuse(can.error().message());
   owner_.happened(Event::upgrade_asked, {});
 }
 
@@ -90,7 +94,10 @@ void Upgrade::ask_in_turn(std::vector<std::string> commands, const std::function
     owner_.happened(Event::save_failed, sent.error().message());
 }
 
+// What was on its way to QEMU when the upgrade was asked for is done now.
 void Upgrade::save() {
+  if (auto can = owner_.can_be_replaced(); !can)
+    return owner_.happened(Event::save_failed, can.error().message());
   auto started = context_.saver.save_for_upgrade(
       Deadline::after(save_timeout), [this](Result<uint64_t> length) { saved(std::move(length)); });
   if (!started)
@@ -108,10 +115,12 @@ void Upgrade::saved(Result<uint64_t> length) {
 // its domain alone would not: Xen would go on to send it requests. QEMU is not told to quit,
 // because on its way out it raises interrupts (it tells its NICs that their link is down).
 Result<> Upgrade::retire_qemu() {
-  deadline_ = context_.loop.at(Deadline::after(retirement_timeout), [this] {
+  const auto timeout = context_.life.handed_over ? hand_over_timeout : retirement_timeout;
+  deadline_ = context_.loop.at(Deadline::after(timeout), [this] {
     base::log_warning("the former stub domain does not end by itself: it is removed all the same");
     owner_.happened(Event::deadline, {});
   });
+  context_.link.wake(); // the state has been saved for a toolstack, maybe
   TRY(context_.link.channel()->open(wire::Service::retire, 0, 1, nobody));
   return {};
 }

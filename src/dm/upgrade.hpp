@@ -34,6 +34,8 @@ public:
   struct Owner {
     std::function<void(Event event, const std::string &why)> happened;
     std::function<bool()> busy; // with something that must not be cut short
+    // Fails if QEMU has something that the next one would not have.
+    std::function<base::Result<>()> can_be_replaced;
   };
 
   // All in the context must outlive it.
@@ -47,7 +49,8 @@ public:
   // Pauses the guest and saves QEMU's state: tells state_saved or save_failed.
   base::Result<> save_state();
 
-  // Has linstub-init end QEMU and its domain: tells deadline if that takes too long.
+  // Has linstub-init end QEMU and its domain: tells deadline if that takes too long. For an upgrade
+  // and for a guest that is handed over.
   base::Result<> retire_qemu();
 
   // A stub domain of the old image follows, since the new one has failed, for the reason `why`.

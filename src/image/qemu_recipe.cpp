@@ -27,9 +27,13 @@ constexpr const char *linker_flags =
     "--extra-ldflags=-Wl,--gc-sections -Wl,--as-needed -Wl,-z,pack-relative-relocs "
     "-Wl,--build-id=none";
 
-std::vector<std::string> environment() {
-  return {"LC_ALL=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-          "HOME=/nonexistent", "PYTHONDONTWRITEBYTECODE=1", "SOURCE_DATE_EPOCH=1767225600"};
+std::vector<std::string> environment(const fs::path &pkg_config) {
+  return {"PKG_CONFIG_PATH=" + pkg_config.string(),
+          "LC_ALL=C.UTF-8",
+          "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+          "HOME=/nonexistent",
+          "PYTHONDONTWRITEBYTECODE=1",
+          "SOURCE_DATE_EPOCH=1767225600"};
 }
 
 base::Result<> copy_result(const fs::path &from, const fs::path &to) {
@@ -55,12 +59,13 @@ base::Result<> build_qemu(const SourcePackage &source, const fs::path &recipes,
 
   auto step = [&](std::string what, const fs::path &directory, std::vector<std::string> argv,
                   base::Milliseconds limit, ProgressReader progress = ProgressReader::none()) {
-    return run_step(
-        {.what = std::move(what),
-         .command = {.argv = std::move(argv), .environment = environment(), .directory = directory},
-         .progress = progress,
-         .log = shop.log,
-         .limit = limit});
+    return run_step({.what = std::move(what),
+                     .command = {.argv = std::move(argv),
+                                 .environment = environment(recipes / "qemu/pkgconfig"),
+                                 .directory = directory},
+                     .progress = progress,
+                     .log = shop.log,
+                     .limit = limit});
   };
   std::vector<std::string> configure{"../qemu/configure"};
   const std::string options =

@@ -35,6 +35,7 @@ using Client = std::unique_ptr<rfbClient, EndClient>;
 
 // What the hooks below note.
 struct Progress {
+  std::string password;
   bool updated = false; // an update has been read to its end
   bool resized = false; // the frame buffer is new: nothing of the screen is in it yet
 };
@@ -73,12 +74,14 @@ base::Result<Client> connect(const std::string &host, uint16_t port, Progress *p
   raw->appData.encodingsString = "raw";
   raw->MallocFrameBuffer = allocate_black;
   raw->FinishedFrameBufferUpdate = note_update;
+  raw->GetPassword = [](rfbClient *client) { return strdup(progress_of(client).password.c_str()); };
   rfbClientSetClientData(raw, nullptr, progress);
   raw->connectTimeout = static_cast<unsigned>(deadline.left().count() / 1000 + 1);
   raw->readTimeout = raw->connectTimeout;
   // Frees the client itself when it fails.
   if (rfbInitClient(raw, nullptr, nullptr) == FALSE)
-    return base::fail("no VNC server answers at {} port {}, or it has no screen of a usual size",
+    return base::fail("no VNC server answers at {} port {}, it does not let us in, or it has "
+                      "no screen of a usual size",
                       host, port);
   return Client(raw);
 }
@@ -92,7 +95,8 @@ bool is_black(const rfbClient &client) {
 // Asks for the screen, or for what has changed of it, and reads the answer. False when none has
 // come by the deadline.
 base::Result<bool> update(rfbClient *client, rfbBool incremental, base::Deadline deadline) {
-  progress_of(client) = {};
+  progress_of(client).updated = false;
+  progress_of(client).resized = false;
   if (SendFramebufferUpdateRequest(client, 0, 0, client->width, client->height, incremental) ==
       FALSE)
     return base::fail("ask for the picture: the connection broke");
@@ -153,14 +157,15 @@ base::Result<Picture> write_png(const rfbClient &client, const std::filesystem::
 } // namespace
 
 base::Result<Picture> take_screenshot(const Host &host, const std::string &guest,
-                                      const std::filesystem::path &png, base::Deadline deadline) {
+                                      const std::filesystem::path &png, base::Deadline deadline,
+                                      const std::string &password) {
   auto take = [&]() -> base::Result<Picture> {
     const std::string port = TRY(host.check(
         base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port", quote(guest)),
         deadline.left()));
     const uint16_t ours =
         TRY(host.forward("127.0.0.1", static_cast<uint16_t>(std::atoi(port.c_str()))));
-    Progress progress;
+    Progress progress{.password = password};
     const Client client = TRY(connect("127.0.0.1", ours, &progress, deadline));
     TRY(wait_for_picture(client.get(), deadline));
     return write_png(*client, png);

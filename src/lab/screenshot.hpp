@@ -18,8 +18,10 @@ struct Picture {
   size_t colours = 0; // different ones: a screen of text has no more than 16
 };
 
-// Of a guest of the host, through the port that xenstore names.
+// Of a guest of the host, through the port that xenstore names. An error, too, if the password is
+// not the one that the guest's VNC server wants.
 base::Result<Picture> take_screenshot(const Host &host, const std::string &guest,
-                                      const std::filesystem::path &png, base::Deadline deadline);
+                                      const std::filesystem::path &png, base::Deadline deadline,
+                                      const std::string &password = {});
 
 } // namespace linstub::lab

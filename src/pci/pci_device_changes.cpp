@@ -87,16 +87,9 @@ void PciDevices::begin(PciStage stage, std::vector<xen::PciAddress> addresses, D
   look();
 }
 
-// Some of them: of a flood there are more in the next turn.
 void PciDevices::drain_events() {
-  constexpr int most = 64;
-  for (int i = 0; i < most; i++) {
-    auto event = xenstore_.next_event();
-    if (!event)
-      base::log_error("PCI devices: {}", event.error().message());
-    if (!event || !*event)
-      break;
-  }
+  if (auto events = xenstore_.take_events(); !events)
+    base::log_error("PCI devices: {}", events.error().message());
   look();
 }
 

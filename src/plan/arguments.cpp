@@ -121,6 +121,7 @@ Result<> add_device(Context &context, const std::string &option, const std::stri
   TRY(check_device(options.get_implied("driver")));
   std::string netdev = options.get_or("netdev", "");
   if (netdev.starts_with("net")) {
+    TRY(check_nic(options));
     uint64_t index = TRY(xen::parse_number(netdev.substr(3), most_nics - 1));
     context.nic_macs.emplace_back(static_cast<uint8_t>(index), options.get_or("mac", ""));
   }

@@ -117,7 +117,38 @@ constexpr std::array<Refused, 8> refused_devices{{
     {"vfio-pci", "name PCI devices of the host with pci= in the guest's configuration"},
 }};
 
+// The NICs that QEMU in the stub domain has (config/qemu/linstub.mak).
+enum class BootRom : uint8_t { absent, present }; // in the image, under QEMU's name for it
+struct NicModel {
+  std::string_view driver;
+  BootRom rom{};
+};
+constexpr std::array<NicModel, 10> nic_models{{
+    {"e1000", BootRom::present},
+    {"e1000e", BootRom::present},
+    {"rtl8139", BootRom::present},
+    {"virtio-net", BootRom::present},
+    {"virtio-net-pci", BootRom::present},
+    {"pcnet", BootRom::absent},
+    {"ne2k_pci", BootRom::absent},
+    {"e1000-82540em", BootRom::present},
+    {"e1000-82544gc", BootRom::present},
+    {"e1000-82545em", BootRom::present},
+}};
+
 } // namespace
+
+Result<> check_nic(wire::Options &device) {
+  const std::string driver = device.get_implied("driver");
+  const auto *model = std::ranges::find(nic_models, driver, &NicModel::driver);
+  if (model == nic_models.end())
+    return fail("a NIC of model {} is not served: use e1000, e1000e, rtl8139, virtio-net, pcnet or "
+                "ne2k_pci in the guest's configuration",
+                driver);
+  if (model->rom == BootRom::absent && !device.get("romfile"))
+    device.set("romfile", "");
+  return {};
+}
 
 Result<Drive> translate_drive(std::string_view value, size_t number) {
   wire::Options options = wire::Options::parse(value);

@@ -44,6 +44,10 @@ struct NetdevOption {
 };
 base::Result<NetdevOption> translate_netdev(std::string_view value);
 
+// A NIC's -device: refused if QEMU in the stub domain has no such model, with those that it has;
+// and completed by what this one lacks.
+base::Result<> check_nic(wire::Options &device);
+
 // An error for a device that needs something a stub domain has not got.
 base::Result<> check_device(std::string_view driver);
 

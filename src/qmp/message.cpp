@@ -219,6 +219,25 @@ std::optional<uint64_t> number_member(std::string_view object, std::string_view 
   return value->get<uint64_t>();
 }
 
+std::optional<std::vector<std::pair<std::string, std::string>>>
+flat_members(std::string_view object) {
+  auto json = parse_object(object);
+  if (!json)
+    return std::nullopt;
+  std::vector<std::pair<std::string, std::string>> members;
+  for (const auto &[name, value] : json->items()) {
+    if (value.is_string())
+      members.emplace_back(name, value.get<std::string>());
+    else if (value.is_boolean())
+      members.emplace_back(name, value.get<bool>() ? "on" : "off");
+    else if (value.is_number_unsigned())
+      members.emplace_back(name, std::to_string(value.get<uint64_t>()));
+    else
+      return std::nullopt;
+  }
+  return members;
+}
+
 std::optional<std::string> data_member(const Event &event, std::string_view name) {
   auto data = member_of(event.text, "data");
   return data ? string_member(text_of(*data), name) : std::nullopt;

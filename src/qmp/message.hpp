@@ -64,6 +64,11 @@ std::optional<std::string> string_member(std::string_view object, std::string_vi
 std::optional<bool> bool_member(std::string_view object, std::string_view name);
 std::optional<uint64_t> number_member(std::string_view object, std::string_view name);
 
+// The members of a JSON object as QEMU's options have their values: texts as they are, numbers,
+// "on" and "off". None if one of them is anything else.
+std::optional<std::vector<std::pair<std::string, std::string>>>
+flat_members(std::string_view object);
+
 struct Version {
   uint32_t major = 0;
   uint32_t minor = 0;

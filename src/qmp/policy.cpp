@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "qmp/policy.hpp"
 
+#include "qmp/human_policy.hpp"
+
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -25,42 +27,61 @@ const std::vector<Rule> &table() {
 
       {.command = "query-status",
        .action = Action::forward,
+       .leaves = Leaves::nothing,
        .result = {Kind::object, {{"status", Type::string}, {"running", Type::boolean}}}},
-      {.command = "query-version", .action = Action::forward, .result = {Kind::object, {}}},
-      {.command = "query-name", .action = Action::forward, .result = {Kind::object, {}}},
+      {.command = "query-version",
+       .action = Action::forward,
+       .leaves = Leaves::nothing,
+       .result = {Kind::object, {}}},
+      {.command = "query-name",
+       .action = Action::forward,
+       .leaves = Leaves::nothing,
+       .result = {Kind::object, {}}},
       {.command = "query-commands",
        .action = Action::forward,
+       .leaves = Leaves::nothing,
        .result = {Kind::list, {{"name", Type::string}}}},
       {.command = "query-cpus-fast",
        .action = Action::forward,
+       .leaves = Leaves::nothing,
        .result = {Kind::list, {{"cpu-index", Type::integer}}}},
       {.command = "query-hotpluggable-cpus",
        .action = Action::forward,
+       .leaves = Leaves::nothing,
        .result = {Kind::list, {{"type", Type::string}}}},
       // libxl may give a device to another domain when it is not in the answer any more.
       {.command = "query-pci",
        .action = Action::list_pci,
+       .leaves = Leaves::nothing,
        .result = {Kind::list, {{"bus", Type::integer}}}},
       {.command = "query-block",
        .action = Action::forward,
+       .leaves = Leaves::nothing,
        .result = {Kind::list, {{"device", Type::string}}}},
-      {.command = "query-blockstats", .action = Action::forward, .result = {Kind::list, {}}},
-      {.command = "query-mice", .action = Action::forward, .result = {Kind::list, {}}},
-      {.command = "cont", .action = Action::forward},
-      {.command = "stop", .action = Action::forward},
-      {.command = "system_reset", .action = Action::forward},
-      {.command = "system_powerdown", .action = Action::forward},
-      {.command = "system_wakeup", .action = Action::forward},
-      {.command = "inject-nmi", .action = Action::forward},
-      {.command = "device_add", .action = Action::forward},
-      {.command = "device_del", .action = Action::forward},
-      {.command = "change-vnc-password", .action = Action::forward},
-      {.command = "set_password", .action = Action::forward},
-      {.command = "expire_password", .action = Action::forward},
-      {.command = "send-key", .action = Action::forward},
-      {.command = "input-send-event", .action = Action::forward},
-      {.command = "xen-set-global-dirty-log", .action = Action::forward},
-      {.command = "human-monitor-command", .action = Action::forward, .result = {Kind::string, {}}},
+      {.command = "query-blockstats",
+       .action = Action::forward,
+       .leaves = Leaves::nothing,
+       .result = {Kind::list, {}}},
+      {.command = "query-mice",
+       .action = Action::forward,
+       .leaves = Leaves::nothing,
+       .result = {Kind::list, {}}},
+      {.command = "cont", .action = Action::forward, .leaves = Leaves::nothing},
+      {.command = "stop", .action = Action::forward, .leaves = Leaves::nothing},
+      {.command = "system_reset", .action = Action::forward, .leaves = Leaves::nothing},
+      {.command = "system_powerdown", .action = Action::forward, .leaves = Leaves::nothing},
+      {.command = "system_wakeup", .action = Action::forward, .leaves = Leaves::nothing},
+      {.command = "inject-nmi", .action = Action::forward, .leaves = Leaves::nothing},
+      {.command = "device_add", .action = Action::forward, .leaves = Leaves::device},
+      {.command = "device_del", .action = Action::forward, .leaves = Leaves::nothing},
+      {.command = "change-vnc-password", .action = Action::forward, .leaves = Leaves::password},
+      {.command = "set_password", .action = Action::forward, .leaves = Leaves::password},
+      {.command = "expire_password", .action = Action::forward, .leaves = Leaves::expiry},
+      {.command = "send-key", .action = Action::forward, .leaves = Leaves::nothing},
+      {.command = "input-send-event", .action = Action::forward, .leaves = Leaves::nothing},
+      {.command = "xen-set-global-dirty-log",
+       .action = Action::forward,
+       .leaves = Leaves::dirty_pages},
 
       {.command = "xen-load-devices-state", .action = Action::refuse, .why = no_colo},
       {.command = "query-fdsets", .action = Action::refuse, .why = no_files},
@@ -88,7 +109,10 @@ struct Device {
 };
 const std::array<Device, 2> &devices_of_dom0() {
   static const std::array<Device, 2> devices{{
-      {"xen-pci-passthrough", {.command = "device_add", .action = Action::attach}},
+      {"xen-pci-passthrough",
+       {.command = "device_add",
+        .action = Action::attach,
+        .leaves = Leaves::nothing}}, // pci/pci_devices.hpp knows,
       {"usb-host",
        {.command = "device_add",
         .action = Action::refuse,
@@ -118,10 +142,10 @@ constexpr std::array<std::string_view, 11> passed_events{
 std::span<const Rule> rules() { return table(); }
 
 const Rule &rule_for(const Command &command) {
-  static const Rule unknown{.command = {},
-                            .action = Action::refuse,
-                            .result = {},
-                            .why = "linstub-dm does not know the command"};
+  static const Rule unknown{
+      .command = {}, .action = Action::refuse, .why = "linstub-dm does not know the command"};
+  if (command.name == "human-monitor-command")
+    return human_rule_for(string_member(command.arguments, "command-line").value_or(""));
   if (command.name == "device_add") {
     auto driver = string_member(command.arguments, "driver");
     const auto *device = std::ranges::find(devices_of_dom0(), driver.value_or(""), &Device::driver);

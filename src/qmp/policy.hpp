@@ -6,6 +6,7 @@
 
 #include "qmp/message.hpp"
 
+#include <cstdint>
 #include <span>
 
 namespace linstub::qmp {
@@ -18,17 +19,31 @@ enum class Action {
   refuse,   // with a QMP error
 };
 
+// What a command of QEMU's that has succeeded leaves behind beyond QEMU's own state: what the next
+// QEMU, which goes on from that state in an upgrade, has to have or to be told as well
+// (dm/changes.hpp).
+enum class Leaves : uint8_t {
+  unsaid, // by the row of a command that QEMU does not get
+  nothing,
+  device,      // one more
+  password,    // of VNC
+  expiry,      // of that password
+  dirty_pages, // QEMU notes which of the guest's pages it has written to, or does not any more
+};
+
 struct Rule {
   std::string_view command;
   Action action{};
-  Shape result;         // for forward
-  std::string_view why; // for refuse: a sentence
+  Leaves leaves = Leaves::unsaid; // for forward, list_pci and attach
+  Shape result;                   // for forward
+  std::string_view why;           // for refuse: a sentence
 };
 
 // The whole table, in no particular order.
 std::span<const Rule> rules();
 
-// The rule for a command with its arguments; a refusal for a command that is not in the table.
+// The rule for a command with its arguments; a refusal for a command that is not in the table. What
+// the human monitor is asked for has rules of its own (human_policy.hpp).
 const Rule &rule_for(const Command &command);
 
 // Whether an event of QEMU is passed on to clients.

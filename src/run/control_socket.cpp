@@ -76,13 +76,15 @@ ControlSocket::open(base::EventLoop &loop, xen::DomId guest,
   std::unique_ptr<ControlSocket> socket(
       new ControlSocket(loop, control_path(guest), std::move(on_upgrade)));
   socket->listener_ = TRY(sys::listen_unix(socket->path_));
+  socket->node_ = sys::node_at(socket->path_);
   socket->listen_watch_ = TRY(loop.watch(socket->listener_.get(), EPOLLIN,
                                          [raw = socket.get()](uint32_t) { raw->accept(); }));
   return socket;
 }
 
+// After a soft reset of the guest the path is another linstub-dm's.
 ControlSocket::~ControlSocket() {
-  if (listener_)
+  if (listener_ && sys::node_at(path_) == node_)
     ::unlink(path_.c_str());
 }
 

@@ -62,6 +62,7 @@ private:
   std::string path_;
   std::function<void(const UpgradeRequest &request)> on_upgrade_;
   base::Fd listener_;
+  std::optional<std::pair<uint64_t, uint64_t>> node_; // of the listener, in the file system
   base::Fd client_;
   std::string line_;
   base::EventLoop::Handle listen_watch_;

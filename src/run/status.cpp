@@ -4,6 +4,7 @@
 #include "base/fd.hpp"
 #include "run/directory.hpp"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,13 @@ using Fraction = std::chrono::duration<double, std::milli>;
 double milliseconds(std::chrono::microseconds time) { return Fraction(time).count(); }
 std::chrono::microseconds microseconds(double milliseconds) {
   return std::chrono::round<std::chrono::microseconds>(Fraction(milliseconds));
+}
+
+std::filesystem::file_time_type::duration age_of(const std::filesystem::directory_entry &entry) {
+  std::error_code error;
+  const auto written = entry.last_write_time(error);
+  return error ? std::filesystem::file_time_type::duration(0)
+               : std::filesystem::file_time_type::clock::now() - written;
 }
 
 } // namespace
@@ -85,6 +93,13 @@ base::Result<> write_status(const Status &status) {
 
 void remove_status(const std::string &guest) { ::unlink(status_path(guest).c_str()); }
 
+void remove_status(const Status &own) {
+  auto text = base::read_file(status_path(own.guest), longest);
+  auto status = text ? decode_status(*text) : std::unexpected(text.error());
+  if (!status || status->pid == own.pid)
+    remove_status(own.guest);
+}
+
 void mark_failed(xen::DomId guest, const std::string &error) {
   auto all = read_all_status();
   for (Status &status : all.value_or(std::vector<Status>{})) {
@@ -96,6 +111,11 @@ void mark_failed(xen::DomId guest, const std::string &error) {
   }
 }
 
+bool is_alive(const Status &status) {
+  return status.phase != "failed" && status.pid > 0 &&
+         (::kill(status.pid, 0) == 0 || errno == EPERM);
+}
+
 base::Result<std::vector<Status>> read_all_status() {
   std::vector<Status> all;
   std::error_code error;
@@ -104,13 +124,25 @@ base::Result<std::vector<Status>> read_all_status() {
       continue;
     auto text = base::read_file(entry.path(), longest);
     auto status = text ? decode_status(*text) : std::unexpected(text.error());
-    if (status)
+    if (!status)
+      continue;
+    if (!is_alive(*status) && age_of(entry) > failure_is_shown_for)
+      ::unlink(entry.path().c_str()); // who may not do that leaves it out
+    else
       all.push_back(std::move(*status));
   }
   if (error && error != std::errc::no_such_file_or_directory)
     return base::fail("read {}: {}", directory(), error.message());
   std::ranges::sort(all, {}, &Status::guest);
   return all;
+}
+
+base::Result<> clear_failed_status() {
+  for (const Status &status : TRY(read_all_status())) {
+    if (!is_alive(status) && ::unlink(status_path(status.guest).c_str()) != 0 && errno != ENOENT)
+      return base::fail_errno(errno, "remove {}", status_path(status.guest));
+  }
+  return {};
 }
 
 } // namespace linstub::run

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What `linstub status` shows: one small file for each guest in /run/linstub, written by its
 // linstub-dm. After an orderly end it goes; after a failure it stays and tells why, until the guest
-// (by its name) is started again.
+// (by its name) is started again, somebody clears it, or an hour has passed.
 #pragma once
 
 #include "base/event_loop.hpp"
 #include "base/result.hpp"
 #include "xen/domid.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,11 +43,23 @@ std::string status_path(const std::string &guest);
 
 base::Result<> write_status(const Status &status);
 void remove_status(const std::string &guest);
+// That of this linstub-dm: not if another one serves a guest of that name by now.
+void remove_status(const Status &own);
 
 // Notes that the linstub-dm of the guest with that domid is dead, and why that is known.
 void mark_failed(xen::DomId guest, const std::string &error);
 
-// All of them, sorted by name. Files that are not to be understood are left out.
+// Its linstub-dm serves the guest, or is on the way to that: one that was killed could not say in
+// its file that it has ended.
+bool is_alive(const Status &status);
+
+constexpr auto failure_is_shown_for = std::chrono::hours(1);
+
+// All of them, sorted by name. Files that are not to be understood are left out, and those of
+// failures that were too long ago.
 base::Result<std::vector<Status>> read_all_status();
+
+// Forgets failures.
+base::Result<> clear_failed_status();
 
 } // namespace linstub::run

@@ -29,7 +29,6 @@ using base::Milliseconds;
 using std::chrono::seconds;
 
 constexpr size_t log_size = size_t{32} << 10;
-constexpr size_t last_words_size = 320; // of wire::longest_error
 
 // The rings of the channel, in bytes. Pictures and logs go to dom0, key presses come back.
 constexpr xen::Vchan::Sizes channel_rings{.to_us = size_t{8} << 10, .to_peer = size_t{64} << 10};
@@ -38,7 +37,6 @@ constexpr xen::Vchan::Sizes monitor_rings{.to_us = size_t{1} << 10, .to_peer = s
 constexpr auto copy_timeout = seconds(45); // for all copied files together
 constexpr unsigned int start_seconds = 55; // for all that comes before QEMU's exec
 constexpr auto socket_interval = Milliseconds(20);
-constexpr auto log_interval = Milliseconds(20); // lines of that time go to dom0 together
 constexpr unsigned int farewell_milliseconds = 2000;
 
 std::string state_disk_path() { return base::format("/dev/{}", wire::state_disk); }
@@ -61,7 +59,7 @@ void sync_disks() {
 
 } // namespace
 
-Init::Init() : log_(log_size), last_words_(last_words_size * 2) {
+Init::Init() : log_(log_size), last_words_(2 * longest_last_words) {
   base::set_log_sink(log_to_ring, &log_);
 }
 
@@ -153,6 +151,7 @@ base::Result<> Init::watch_world() {
   uevents_ = TRY(sys::open_uevents());
   TRY(watch(uevents_.get(), &Init::look_at_devices));
   TRY(xenstore_->watch("device", "device"));
+  TRY(xenstore_->watch(wire::shutdown_node, "shutdown"));
   TRY(watch(xenstore_->fd(), &Init::on_xenstore_event));
   watches_.push_back(TRY(loop_->on_signals({SIGCHLD}, [this](int) { on_child_signal(); })));
   // The kernel's own messages are a help, not a need.
@@ -314,7 +313,8 @@ base::Result<> Init::start_qemu() {
                           {.said =
                                [this](std::string_view line) {
                                  base::log_info("qemu: {}", line);
-                                 last_words_.add(line);
+                                 if (!is_harmless(line))
+                                   last_words_.add(line);
                                  log_grew();
                                },
                            .ended = [this](base::ExitStatus status) { on_qemu_end(status); },
@@ -383,62 +383,6 @@ void Init::report_error() {
   // A failed write has nowhere to be told but the console.
   base::log_failure(
       xenstore_->write(wire::error_node, base::printable(error_, wire::longest_error)));
-}
-
-void Init::on_xenstore_event() {
-  for (;;) {
-    auto event = xenstore_->next_event();
-    if (!event)
-      return tell(Event::failure, std::move(event).error().message());
-    if (!*event)
-      break;
-  }
-  look_at_devices();
-}
-
-// Orphans of QEMU's come to PID 1, and are reaped here. QEMU itself has a watch of its own.
-void Init::on_child_signal() {
-  for (;;) {
-    siginfo_t ended{};
-    if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0 ||
-        (qemu_ && ended.si_pid == qemu_->pid()))
-      return;
-    ::waitpid(ended.si_pid, nullptr, WNOHANG);
-  }
-}
-
-// One read is one message: "priority,number,time,flags;text\n" (the kernel's ABI/testing/dev-kmsg).
-void Init::on_kernel_message() {
-  std::array<char, 2048> buffer;
-  ssize_t got = ::read(kernel_messages_.get(), buffer.data(), buffer.size());
-  if (got <= 0)
-    return; // EPIPE: messages were overwritten before we came
-  std::string_view message(buffer.data(), static_cast<size_t>(got));
-  size_t text = message.find(';');
-  if (text == std::string_view::npos)
-    return;
-  message.remove_prefix(text + 1);
-  log_.add(base::format("kernel: {}", base::printable(message.substr(0, message.find('\n')), 512)));
-  log_grew();
-}
-
-void Init::on_qemu_end(base::ExitStatus status) {
-  // Whatever has ended it: Xen must not go on to send it the guest's requests.
-  base::log_failure(xen::destroy_ioreq_servers(settings_.target), base::LogLevel::warning);
-  std::string words = last_words_.tail(last_words_size);
-  tell(Event::qemu_ended,
-       base::format("QEMU {}; {}{}", status.text(),
-                    words.empty() ? "it said nothing" : "its last words: ", words));
-}
-
-void Init::log_grew() {
-  if (channel_ && !log_timer_) {
-    log_timer_ = loop_->at(base::Deadline::after(log_interval), [this] {
-      log_timer_.reset();
-      if (channel_)
-        channel_->log_grew();
-    });
-  }
 }
 
 } // namespace linstub::stub

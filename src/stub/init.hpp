@@ -27,6 +27,8 @@ namespace linstub::stub {
 
 class Init {
 public:
+  static constexpr size_t longest_last_words = 320; // of QEMU's, in wire::longest_error
+
   Init();
 
   // The steps, in this order.
@@ -59,6 +61,7 @@ private:
   void report_error();
 
   void on_xenstore_event();
+  void decline_shutdown();
   void on_child_signal();
   void on_kernel_message();
   void on_qemu_end(base::ExitStatus status);

@@ -22,6 +22,9 @@ constexpr const char *qemu_program = "/usr/bin/qemu-system-i386";
 // QEMU's user and group. There is no passwd file; root is the only other one.
 constexpr uid_t qemu_uid = 100;
 
+// Whether a line of QEMU's says nothing: it complains of it at each start, and goes on.
+bool is_harmless(std::string_view line);
+
 class Qemu {
 public:
   struct Callbacks {

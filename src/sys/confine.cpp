@@ -51,6 +51,19 @@ int confine(const Confinement &confinement) {
   return 0;
 }
 
+base::Result<> lift_limits(std::span<const int> resources) {
+  constexpr rlimit unlimited{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+  for (const int resource : resources) {
+    rlimit now{};
+    if (::getrlimit(static_cast<__rlimit_resource_t>(resource), &now) == 0 &&
+        now.rlim_cur == RLIM_INFINITY)
+      continue;
+    if (::setrlimit(static_cast<__rlimit_resource_t>(resource), &unlimited) != 0)
+      return base::fail_errno(errno, "lift the limit of resource {}", resource);
+  }
+  return {};
+}
+
 void close_all_on_exec() { ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC); }
 
 } // namespace linstub::sys

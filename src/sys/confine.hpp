@@ -2,6 +2,8 @@
 // What a program is left with when it has given up all rights that it does not need.
 #pragma once
 
+#include "base/result.hpp"
+
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -28,6 +30,9 @@ struct Confinement {
 // (nor the means to get one: empty bounding set, no_new_privs) and those limits. For use between
 // fork and exec: system calls only. Returns an errno value, 0 for success.
 int confine(const Confinement &confinement);
+
+// Takes away limits that somebody else has set. Needs CAP_SYS_RESOURCE.
+base::Result<> lift_limits(std::span<const int> resources);
 
 // Sets close-on-exec for every descriptor from 3 on: what libraries opened without it does not
 // leak into a child.

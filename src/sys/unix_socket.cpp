@@ -47,6 +47,13 @@ base::Result<base::Fd> listen_unix(const std::string &path) {
   return fd;
 }
 
+std::optional<std::pair<uint64_t, uint64_t>> node_at(const std::string &path) {
+  struct stat node{};
+  if (::lstat(path.c_str(), &node) != 0)
+    return std::nullopt;
+  return std::pair{node.st_dev, node.st_ino};
+}
+
 base::Result<base::Fd> accept_client(const base::Fd &listener) {
   base::Fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!client && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)

@@ -5,7 +5,10 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace linstub::sys {
 
@@ -16,6 +19,9 @@ base::Result<base::Fd> connect_unix(const std::string &path);
 // A socket that listens, to which only its owner can connect, from its first moment on. What was at
 // the path before is removed.
 base::Result<base::Fd> listen_unix(const std::string &path);
+
+// What is at that path, by device and number; nothing if nothing is.
+std::optional<std::pair<uint64_t, uint64_t>> node_at(const std::string &path);
 
 // A waiting client of a unix or TCP listener; an empty Fd if there is none any more.
 base::Result<base::Fd> accept_client(const base::Fd &listener);

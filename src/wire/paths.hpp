@@ -56,6 +56,9 @@ constexpr const char *error_node = "data/linstub/error";
 constexpr const char *channel_node = "data/linstub/channel";
 constexpr const char *pci_node = "data/linstub/pci";
 constexpr size_t longest_pci = 512;
+// Where a toolstack asks a domain to shut down or to reboot (Xen's
+// docs/misc/xenstore-paths.pandoc).
+constexpr const char *shutdown_node = "control/shutdown";
 constexpr const char *disks_node = "data/linstub/disks";
 constexpr size_t longest_disks = 512;
 constexpr size_t longest_error = 512;

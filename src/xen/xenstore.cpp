@@ -267,6 +267,18 @@ base::Result<> Xenstore::unwatch(const std::string &path, const std::string &tok
   return {};
 }
 
+base::Result<std::vector<Xenstore::Event>> Xenstore::take_events() {
+  std::vector<Event> taken;
+  for (int i = 0; i < most_in_a_turn; i++) {
+    auto event = TRY(next_event());
+    if (!event)
+      break;
+    if (!std::ranges::contains(taken, event->token, &Event::token))
+      taken.push_back(std::move(*event));
+  }
+  return taken;
+}
+
 base::Result<std::optional<Xenstore::Event>> Xenstore::next_event() {
   for (;;) {
     if (!events_.empty()) {

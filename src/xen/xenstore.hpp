@@ -99,11 +99,15 @@ public:
     std::string token;
   };
 
-  // The next event, nothing if there is none now. Whoever may be flooded with them takes some, and
-  // comes back: fd() stays readable. Of the events that came while a request waited for its answer
-  // there is one for each token, the first: so a flood fills no memory and displaces no other
-  // event.
+  // The next event, nothing if there is none now. Of the events that came while a request waited
+  // for its answer there is one for each token, the first: so a flood fills no memory and displaces
+  // no other event.
   base::Result<std::optional<Event>> next_event();
+
+  // What there is now, as a turn of an event loop takes it: the first event of each token. Whoever
+  // floods us takes no more of a turn than `most_in_a_turn` events: then fd() stays readable.
+  static constexpr int most_in_a_turn = 64;
+  base::Result<std::vector<Event>> take_events();
 
   // Readable when there are events: for an EventLoop. Belongs to the connection.
   [[nodiscard]] int fd() const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "broker/server.hpp"
 #include "broker/surroundings.hpp"
+#include "fake/memory_file.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -74,6 +75,30 @@ TEST_F(ServerTest, ThePlanIsItsOwn) {
   EXPECT_THAT(program.input(), HasSubstr("\"sunny-dm\""));
 }
 
+// libxl passes the state of a guest that is restored as an open file.
+TEST_F(ServerTest, AGuestThatIsRestoredStartsFromTheStateThatLibxlPasses) {
+  plan.incoming = fake::memory("state of QEMU").release();
+  open();
+  make_stub_domain();
+  EXPECT_THAT(program.input(), HasSubstr("xvdaa"));
+  EXPECT_THAT(program.input(), HasSubstr("-incoming"));
+}
+
+TEST_F(ServerTest, AStateThatIsNoneIsRefusedBeforeAnythingIsMade) {
+  plan.incoming = fake::memory("").release();
+  auto refused = Server::open({.loop = *loop,
+                               .control = control,
+                               .xenstore = xenstore,
+                               .plan = plan,
+                               .status = status,
+                               .stubdom_program = program.path(),
+                               .keeper_pipe = [] { return -1; }},
+                              manifest::Image{.directory = "/first"}, std::move(ends.first));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), StartsWith("restore the device model: "));
+  EXPECT_THAT(program.calls(), IsEmpty());
+}
+
 TEST_F(ServerTest, TellsWhatTheStubDomainSays) {
   open();
   make_stub_domain();
@@ -84,6 +109,73 @@ TEST_F(ServerTest, TellsWhatTheStubDomainSays) {
   store.write("/local/domain/6/data/linstub/error", "no disk");
   store.write("/local/domain/6/data/linstub/state", "failed");
   EXPECT_EQ(hear(Type::stub_failed).first, "the stub domain has failed: no disk");
+}
+
+TEST_F(ServerTest, AVirtualCpuThatWasPluggedIsInThePlan) {
+  open();
+  serve();
+  say({.type = Type::cpu_plugged,
+       .first = "qemu32-i386-cpu,id=cpu-1,socket-id=1,core-id=0,thread-id=0"});
+  until([this] { return !plan.qemu.empty(); });
+  say({.type = Type::cpu_plugged, .first = "usb-host,id=cpu-2"});
+  say({.type = Type::cpu_unplugged, .first = "cpu-1"});
+  until([this] { return plan.qemu.empty(); });
+}
+
+// libxl takes its nodes away before it lets a device model end.
+class WhyItEnds : public ServerTest {
+protected:
+  const std::string nodes = "/local/domain/0/device-model/" + guest_text();
+  End heard() { return static_cast<End>(hear(Type::end_asked).value); }
+};
+
+TEST_F(WhyItEnds, ASignalWhileTheGuestRunsIsAKill) {
+  open();
+  serve();
+  server->end_asked();
+  EXPECT_EQ(heard(), End::killed);
+  EXPECT_FALSE(server->handed_over());
+}
+
+TEST_F(WhyItEnds, TheToolstackHasTakenItsNodesAway) {
+  open();
+  serve();
+  store.remove(nodes);
+  server->end_asked();
+  EXPECT_EQ(heard(), End::orderly);
+}
+
+// Which is how libxl does it if it knows a user of the device model: it sends no signal.
+TEST_F(WhyItEnds, ThatIsEnoughWithoutASignal) {
+  open();
+  serve();
+  store.remove(nodes);
+  EXPECT_EQ(heard(), End::orderly);
+}
+
+TEST_F(WhyItEnds, AGuestThatHasShutDownNeedsItNoMore) {
+  open();
+  serve();
+  xen.domains[xen::number(guest)].shutdown = 0;
+  server->end_asked();
+  EXPECT_EQ(heard(), End::orderly);
+}
+
+TEST_F(WhyItEnds, AGuestThatHasNotRunIsLibxls) {
+  open();
+  make_stub_domain();
+  server->end_asked();
+  EXPECT_EQ(heard(), End::orderly);
+}
+
+TEST_F(WhyItEnds, ASoftResetGivesTheGuestToAnotherOne) {
+  open();
+  serve();
+  xen.domains[xen::number(guest)].shutdown = 5;
+  store.remove(nodes);
+  store.write(nodes + "/linstub-dm", "1"); // and that one serves it already
+  EXPECT_EQ(heard(), End::hand_over);
+  EXPECT_TRUE(server->handed_over());
 }
 
 TEST_F(ServerTest, ADeathOfTheProcessCrashesAGuestThatHasRunAndRemovesItsStubDomain) {

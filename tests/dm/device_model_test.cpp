@@ -103,9 +103,33 @@ protected:
 TEST_F(DeviceModelTest, ServesAGuestFromItsFirstStubDomainToItsEnd) {
   serve();
   EXPECT_EQ(status.stub_domain, xen::DomId{6});
+  store.remove("/local/domain/0/device-model/" + number); // as libxl does, before its signal
   server->end_asked();
   EXPECT_TRUE(end());
   EXPECT_THAT(program.calls(), ElementsAre("create", "destroy " + number));
+  EXPECT_THAT(xen.calls, IsEmpty());
+}
+
+TEST_F(DeviceModelTest, AKillCrashesTheGuest) {
+  serve();
+  server->end_asked();
+  auto ended = end();
+  ASSERT_FALSE(ended);
+  EXPECT_THAT(ended.error().message(), HasSubstr("killed by a signal"));
+  EXPECT_THAT(xen.calls, Contains("shutdown " + number + " 3"));
+  EXPECT_THAT(program.calls(), ElementsAre("create", "destroy " + number));
+}
+
+TEST_F(DeviceModelTest, ASoftResetHasXenForgetTheQemuAndLeavesTheGuestAlone) {
+  serve();
+  xen.domains[xen::number(guest)].shutdown = 5;
+  store.remove("/local/domain/0/device-model/" + number);
+  server->end_asked();
+  until([this] { return stub.has(wire::Service::retire); });
+  xen.domains[6].shutdown = 0;
+  store.fire("@releaseDomain");
+  EXPECT_TRUE(end());
+  EXPECT_TRUE(server->handed_over());
   EXPECT_THAT(xen.calls, IsEmpty());
 }
 

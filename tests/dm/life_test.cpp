@@ -55,6 +55,27 @@ TEST(Life, DoesNotCrashAGuestWhenAskedToEnd) {
   }
 }
 
+// As when it is killed by kill -9.
+TEST(Life, CrashesAGuestThatRunsWhenSomebodyKillsItsDeviceModel) {
+  Step end = step(after({created, qemu_runs, monitor_ready}), killed);
+  EXPECT_TRUE(does(end, Action::crash_guest));
+  EXPECT_TRUE(does(end, Action::remove_stub_domain));
+  EXPECT_EQ(end.next.outcome, Outcome::failure);
+  EXPECT_FALSE(does(step(after({created}), killed), Action::crash_guest));
+}
+
+TEST(Life, AGuestThatIsHandedOverLivesOnAndXenForgetsItsQemu) {
+  Step asked = step(after({created, qemu_runs, monitor_ready}), hand_over);
+  EXPECT_THAT(asked.actions, testing::ElementsAre(Action::retire_qemu));
+  EXPECT_EQ(phase_text(asked.next), "ending");
+  for (Event event : {stub_gone, stub_failed, deadline}) {
+    Step end = step(asked.next, event);
+    EXPECT_THAT(end.actions, testing::ElementsAre(Action::remove_stub_domain)) << int(event);
+    EXPECT_EQ(end.next.outcome, Outcome::success);
+  }
+  EXPECT_FALSE(does(step(after({created}), hand_over), Action::crash_guest));
+}
+
 TEST(Life, IgnoresTheDeadlineOfTheStartOnceItServes) {
   Life serving = after({created, qemu_runs, monitor_ready});
   EXPECT_EQ(step(serving, deadline).next, serving);
@@ -203,7 +224,7 @@ TEST(Life, KeepsItsPromisesForEveryEventInEveryState) {
       // Who asked for an upgrade is told the end of it, once, unless somebody else has asked for a
       // reset since; who did that is told, once, at the end of all.
       auto upgrading = [](const Life &one) {
-        return one.phase < Phase::ending &&
+        return !one.handed_over && one.phase < Phase::ending &&
                (one.phase > Phase::serving || one.attempt != Attempt::first);
       };
       EXPECT_EQ(does(next, Action::tell_upgraded) || does(next, Action::tell_not_upgraded),

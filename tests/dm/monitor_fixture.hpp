@@ -100,6 +100,9 @@ protected:
   bool answers_at_once = false;   // the owner, with an empty result
   std::vector<std::string> before_qemu;
   int ready = 0;
+  bool may_change = true;
+  std::vector<std::string> changed; // commands that leave something behind
+  std::vector<std::string> deleted; // devices
   std::vector<std::string> broken;
   std::vector<Attachment> attachments;
   struct Settling {
@@ -125,6 +128,15 @@ private:
                 },
             .before_qemu = [this](std::string_view command,
                                   std::string_view) { before_qemu.emplace_back(command); },
+            .may_change = [this]() -> base::Result<> {
+              return may_change ? base::Result<>() : base::fail("not now");
+            },
+            .changed =
+                [this](const qmp::Command &command, qmp::Leaves leaves) {
+                  if (leaves != qmp::Leaves::nothing)
+                    changed.push_back(command.name);
+                },
+            .deleted = [this](const std::string &id) { deleted.push_back(id); },
             .on_ready = [this] { ready++; },
             .on_broken = [this](const std::string &why) { broken.push_back(why); },
             .attach =

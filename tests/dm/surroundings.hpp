@@ -239,7 +239,7 @@ protected:
   }
   void on_guest_gone() override { events.emplace_back(Event::guest_gone, ""); }
   void on_renamed(const std::string &) override {}
-  void on_end_asked() override {}
+  void on_end_asked(broker::End) override {}
   void on_upgrade_asked() override {
     if (upgrade_told != nullptr)
       upgrade_told->asked();
@@ -253,6 +253,9 @@ protected:
     return {.execute = [](const qmp::Command &, base::Fd, const Monitor::Answer &) {},
             .before_qemu = [this](std::string_view command,
                                   std::string_view) { before_qemu.emplace_back(command); },
+            .may_change = [] { return base::Result<>(); },
+            .changed = [](const qmp::Command &, qmp::Leaves) {},
+            .deleted = [](const std::string &) {},
             .on_ready = [this] { qemu_answers = true; },
             .on_broken = [this](const std::string &why) { broken.push_back(why); },
             .attach = [](const std::string &, const auto &done) { done({}); },

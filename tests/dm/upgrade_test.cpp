@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "dm/changes.hpp"
 #include "dm/surroundings.hpp"
 #include "dm/upgrade.hpp"
 #include "sys/unix_socket.hpp"
@@ -74,7 +75,8 @@ protected:
                          .monitors = *monitors},
         Upgrade::Owner{
             .happened = [this](Event event, const std::string &why) { happened(event, why); },
-            .busy = [this] { return busy; }});
+            .busy = [this] { return busy; },
+            .can_be_replaced = [this] { return changes.can_be_replaced(); }});
     upgrade_told = upgrade.get();
   }
 
@@ -154,6 +156,7 @@ protected:
   std::vector<Event> upgrade_events;
   std::string last_error;
   Saver saver{saver_context(), [](const std::string &) {}};
+  Changes changes{*host};
   std::unique_ptr<Upgrade> upgrade;
 };
 
@@ -163,6 +166,28 @@ TEST_F(UpgradeTest, IsRefusedWhileTheDeviceModelIsBusy) {
   busy = false;
   life.phase = Phase::booting;
   EXPECT_EQ(refusal(), "the device model is busy (booting): try again");
+}
+
+TEST_F(UpgradeTest, IsRefusedIfTheNextQemuWouldNotHaveWhatThisOneHas) {
+  changes.done(
+      {.name = "device_add", .arguments = R"({"driver":"usb-tablet","id":"pen"})", .id = {}},
+      qmp::Leaves::device);
+  EXPECT_THAT(refusal(), HasSubstr("device pen was plugged in while the guest ran"));
+  changes.deleted("pen");
+  auto client = ask();
+  save();
+}
+
+// It was on its way when the upgrade was asked for.
+TEST_F(UpgradeTest, LetsTheGuestRunOnIfSuchADeviceComesAtTheLastMoment) {
+  stub.leave("stop");
+  auto client = ask();
+  until([this] { return stub.was_asked("stop"); });
+  changes.done(
+      {.name = "device_add", .arguments = R"({"driver":"usb-tablet","id":"pen"})", .id = {}},
+      qmp::Leaves::device);
+  stub.finish("stop");
+  EXPECT_THAT(failure(*client), HasSubstr("device pen"));
 }
 
 TEST_F(UpgradeTest, IsRefusedWithoutAnImageForThisXen) {

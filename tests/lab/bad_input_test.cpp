@@ -90,6 +90,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"DiskAsksForMoreThanTheHostAllows", write_qcow2("1 << 46", "0"), QCOW2_DISK,
                  "largest-disk"},
         BadInput{"BridgeIsMissing", "", "vif = [ \"bridge=nobr0,model=e1000\" ]", "nobr0"},
+        BadInput{"NicModelIsNotServed", "", "vif = [ \"bridge=xenbr0,model=vmxnet3\" ]",
+                 "a NIC of model vmxnet3 is not served: use e1000"},
         BadInput{"MemoryIsTooSmall", "", "device_model_args_hvm = [ \"-linstub\", \"memory=8\" ]",
                  "8 MiB is too little"},
         BadInput{"SettingIsUnknown", "", "device_model_args_hvm = [ \"-linstub\", \"color=blue\" ]",

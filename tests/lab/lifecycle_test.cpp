@@ -145,14 +145,25 @@ TEST_P(SomethingDies, CrashesTheGuestSoThatOnCrashDecides) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, SomethingDies,
-    ::testing::Values(Death{"DeviceModel",
-                            "kill -9 $(xenstore-read "
-                            "/local/domain/$(xl domid t-life)/image/device-model-pid)"},
-                      Death{"ModelProcess",
-                            "pkill -9 -x linstub-model -P $(xenstore-read "
-                            "/local/domain/$(xl domid t-life)/image/device-model-pid)"},
-                      Death{"StubDomain", "xl destroy t-life-dm"}),
+    ::testing::Values(
+        Death{"DeviceModel", "kill -9 $(xenstore-read "
+                             "/local/domain/$(xl domid t-life)/image/device-model-pid)"},
+        Death{"DeviceModelBySigterm", "kill $(xenstore-read "
+                                      "/local/domain/$(xl domid t-life)/image/device-model-pid)"},
+        Death{"ModelProcess", "pkill -9 -x linstub-model -P $(xenstore-read "
+                              "/local/domain/$(xl domid t-life)/image/device-model-pid)"},
+        Death{"StubDomain", "xl destroy t-life-dm"}),
     [](const auto &test) { return test.param.name; });
+
+// xl reboot -a and xl shutdown -a ask stub domains too.
+TEST_F(LifeCycle, AStubDomainDoesNotObeyARequestToRebootOrToShutDown) {
+  GuestRun guest = start(quick());
+  const std::string stub = dom0("xl domid t-life-dm");
+  for (const char *request : {"reboot", "shutdown", "reboot"})
+    succeeds(base::format("timeout 50 xl {} t-life-dm", request), seconds(60));
+  EXPECT_TRUE(guest.ask("hello", ask_limit));
+  EXPECT_EQ(dom0("xl domid t-life-dm"), stub);
+}
 
 TEST_F(LifeCycle, TripleFaultEndsTheGuestAndLeavesNothing) {
   GuestConfig config = quick();

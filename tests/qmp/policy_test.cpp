@@ -46,6 +46,14 @@ TEST(Policy, LooksAtTheDriverOfADevice) {
   EXPECT_EQ(action("device_add", R"({"driver":"usb-host"})"), Action::refuse);
 }
 
+// Else an upgrade would lose it without anybody knowing.
+TEST(Policy, SaysOfEachCommandThatQemuGetsWhatItLeavesBehind) {
+  for (const Rule &rule : rules()) {
+    const bool qemu = rule.action != Action::answer && rule.action != Action::refuse;
+    EXPECT_EQ(qemu, rule.leaves != Leaves::unsaid) << rule.command;
+  }
+}
+
 TEST(Policy, KeepsVncEventsBack) {
   EXPECT_TRUE(passes({.name = "STOP", .text = {}}));
   EXPECT_FALSE(passes({.name = "VNC_CONNECTED", .text = {}}));

@@ -4,6 +4,7 @@
 #include "run/status.hpp"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -46,6 +47,43 @@ class StatusFiles : public ::testing::Test {
 protected:
   StatusFiles() { std::filesystem::remove_all(directory()); }
 };
+
+TEST_F(StatusFiles, TellOfAFailureForAnHour) {
+  ASSERT_TRUE(write_status(of("new", 1)));
+  ASSERT_TRUE(write_status(of("old", 2)));
+  ASSERT_TRUE(write_status(of("alive", 3)));
+  mark_failed(xen::DomId{1}, "no disk");
+  mark_failed(xen::DomId{2}, "no disk");
+  Status alive = of("alive", 3);
+  alive.pid = ::getpid();
+  ASSERT_TRUE(write_status(alive));
+  const auto long_ago = std::filesystem::file_time_type::clock::now() - failure_is_shown_for -
+                        std::chrono::seconds(9);
+  for (const char *guest : {"old", "alive"})
+    std::filesystem::last_write_time(status_path(guest), long_ago);
+  auto names = [] {
+    std::vector<std::string> all;
+    const std::vector<Status> found = read_all_status().value();
+    for (const Status &status : found)
+      all.push_back(status.guest);
+    return all;
+  };
+  EXPECT_THAT(names(), ElementsAre("alive", "new"));
+  ASSERT_TRUE(clear_failed_status());
+  EXPECT_THAT(names(), ElementsAre("alive"));
+}
+
+TEST_F(StatusFiles, OfAnotherLinstubDmAreLeftAlone) {
+  Status former = of("g", 1);
+  former.pid = 7;
+  Status next = of("g", 2);
+  next.pid = 8;
+  ASSERT_TRUE(write_status(next));
+  remove_status(former);
+  EXPECT_EQ(read_all_status().value().size(), 1U);
+  remove_status(next);
+  EXPECT_THAT(read_all_status().value(), IsEmpty());
+}
 
 TEST_F(StatusFiles, AreReadSortedByNameAndRemoved) {
   EXPECT_THAT(read_all_status().value(), IsEmpty()) << "there is no directory yet";

@@ -249,6 +249,20 @@ TEST_F(XenstoreTest, AFloodOfEventsDisplacesNoOther) {
   EXPECT_THAT(events(), ElementsAre("/hostile/0 flood", "@releaseDomain end"));
 }
 
+// Of any number of events a turn of an event loop takes 64, and of those each token once.
+TEST_F(XenstoreTest, ATurnTakesSomeOfAFloodAndEachTokenOnce) {
+  ASSERT_TRUE(client.watch("/hostile", "flood"));
+  events();
+  for (int i = 0; i < 100; i++)
+    store.write(base::format("/hostile/{}", i), "x");
+  auto taken = client.take_events();
+  ASSERT_TRUE(taken);
+  ASSERT_EQ(taken->size(), 1U);
+  EXPECT_EQ(taken->front().token, "flood");
+  EXPECT_TRUE(readable(client.fd())) << "there are more";
+  EXPECT_EQ(client.next_event().value()->path, "/hostile/64");
+}
+
 TEST_F(XenstoreTest, WatchesWhatHasNoNode) {
   ASSERT_TRUE(client.watch("@releaseDomain", "end"));
   events();

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// What may be asked of QEMU's human monitor (`xl qemu-monitor-command`, QMP's
+// human-monitor-command): a table of commands that concern the guest alone and of which the next
+// QEMU need not know. QEMU's human monitor knows many more (its hmp-commands.hx), which name files,
+// ports or devices of dom0, of which there are none in the stub domain, or change what an upgrade
+// could not carry over.
+#pragma once
+
+#include "qmp/policy.hpp"
+
+namespace linstub::qmp {
+
+constexpr size_t longest_human_command = 1024;
+
+// The rule for a line that is meant for the human monitor: forward, or a refusal with a sentence.
+const Rule &human_rule_for(std::string_view line);
+
+} // namespace linstub::qmp

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// What people have in their guests' configurations, and do with guests that run, beyond the usual.
+#include "lab/screenshot.hpp"
+#include "scenario.hpp"
+
+namespace linstub::lab {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr auto ask_limit = seconds(120);
+constexpr auto upgrade_limit = seconds(200);
+constexpr auto command_limit = seconds(60);
+
+class GuestsHave : public Scenario {
+protected:
+  static GuestConfig quick(const std::string &name, std::vector<std::string> extra) {
+    return {.name = name, .direct_boot = true, .options = without_nic, .extra = std::move(extra)};
+  }
+  bool vnc_lets_in(const std::string &password) {
+    return take_screenshot(host(), "t-have", ::testing::TempDir() + "t-have.png",
+                           base::Deadline::after(command_limit), password)
+        .has_value();
+  }
+};
+
+TEST_F(GuestsHave, AVncPassword) {
+  ONLY_WHEN_THOROUGH();
+  GuestRun guest = start(quick("t-have", {"vncpasswd = \"secret\""}));
+  auto right_in_wrong_out = [this] {
+    EXPECT_TRUE(vnc_lets_in("secret"));
+    EXPECT_FALSE(vnc_lets_in("Secret"));
+  };
+  right_in_wrong_out();
+  succeeds("linstub upgrade t-have", upgrade_limit);
+  right_in_wrong_out();
+  succeeds("xl save t-have /var/tmp/t-have && xl restore /var/tmp/t-have", upgrade_limit);
+  right_in_wrong_out();
+  dom0("xl destroy t-have; rm -f /var/tmp/t-have");
+}
+
+TEST_F(GuestsHave, AVirtualCpuThatIsPluggedIn) {
+  ONLY_WHEN_THOROUGH();
+  GuestRun guest = start(quick("t-have", {"vcpus = 1", "maxvcpus = 2"}));
+  succeeds("xl vcpu-set --ignore-host t-have 2", command_limit);
+  succeeds("linstub upgrade t-have", upgrade_limit);
+  EXPECT_TRUE(guest.ask("hello", ask_limit));
+  succeeds("linstub upgrade t-have", upgrade_limit);
+  EXPECT_TRUE(guest.ask("hello", ask_limit));
+  dom0("xl destroy t-have");
+}
+
+TEST_F(GuestsHave, AHumanMonitorThatConcernsTheGuestAlone) {
+  ONLY_WHEN_THOROUGH();
+  GuestRun guest = start(quick("t-have", {}));
+  EXPECT_THAT(succeeds("xl qemu-monitor-command t-have 'info status'", command_limit),
+              HasSubstr("running"));
+  EXPECT_THAT(fails("xl qemu-monitor-command t-have 'screendump /tmp/s.ppm'", command_limit),
+              HasSubstr("VNC client"));
+  dom0("xl destroy t-have");
+}
+
+// kexec does that. The former stub domain goes, though the guest lives on.
+TEST_F(GuestsHave, ASoftReset) {
+  ONLY_WHEN_THOROUGH();
+  GuestRun guest = start(quick("t-have", {"on_soft_reset = \"soft-reset\""}));
+  const std::string stub = dom0("xl domid t-have-dm");
+  dom0("python3 -c 'import ctypes; x = ctypes.CDLL(\"libxenctrl.so.4.20\"); "
+       "x.xc_interface_open.restype = ctypes.c_void_p; "
+       "x.xc_domain_shutdown(ctypes.c_void_p(x.xc_interface_open(None, None, 0)), '$(xl domid "
+       "t-have)', 5)'");
+  EXPECT_TRUE(holds_within(base::format("xl list t-have-dm >/dev/null 2>&1 && "
+                                        "! xl list | awk '{{ print $2 }}' | grep -qx {}",
+                                        stub),
+                           seconds(150)))
+      << dom0("xl list");
+  EXPECT_TRUE(holds_within("linstub status --json | grep -q serving", seconds(60)));
+  dom0("xl destroy t-have");
+}
+
+TEST_F(GuestsHave, ADeviceModelThatLibxlRestricts) {
+  ONLY_WHEN_THOROUGH();
+  dom0(
+      "getent passwd xen-qemuuser-range-base >/dev/null || "
+      "echo 'xen-qemuuser-range-base:x:65536:65536::/nonexistent:/usr/sbin/nologin' >>/etc/passwd");
+  GuestRun guest = start(quick("t-have", {"dm_restrict = 1"}));
+  EXPECT_TRUE(guest.ask("hello", ask_limit));
+  dom0("xl destroy t-have; sed -i /^xen-qemuuser-range-base:/d /etc/passwd");
+}
+
+} // namespace
+} // namespace linstub::lab
