@@ -65,9 +65,11 @@ void Changes::done(const qmp::Command &command, qmp::Leaves leaves) {
 
 void Changes::plugged(const std::string &arguments) {
   auto device = device_of(arguments);
-  if (device && plan::is_cpu(*device))
-    return host_.cpu_plugged(device->text());
   std::string id = qmp::string_member(arguments, "id").value_or(without_id);
+  if (device && plan::is_cpu(*device)) {
+    cpus_.insert(std::move(id));
+    return host_.cpu_plugged(device->text());
+  }
   base::log_info("device {} was plugged in: without it the guest's device model cannot be replaced",
                  id);
   devices_.insert(std::move(id));
@@ -75,7 +77,8 @@ void Changes::plugged(const std::string &arguments) {
 
 void Changes::deleted(const std::string &id) {
   devices_.erase(id);
-  host_.cpu_unplugged(id);
+  if (cpus_.erase(id) != 0) // of one that there never was QEMU may say so without an end
+    host_.cpu_unplugged(id);
 }
 
 base::Result<> Changes::can_be_replaced() const {

@@ -35,6 +35,7 @@ private:
 
   broker::Host &host_;
   std::set<std::string> devices_; // that the next QEMU would not have
+  std::set<std::string> cpus_;    // that it will
   std::optional<qmp::Command> password_;
   std::optional<qmp::Command> expiry_;
   bool dirty_pages_ = false; // somebody copies the guest's memory
