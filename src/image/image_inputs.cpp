@@ -26,7 +26,8 @@ constexpr const char *xen_package = "libxen-dev";
 constexpr std::string_view kernel_prefix = "linux-source-";
 constexpr std::string_view kernel_suffix = ".tar.xz";
 constexpr const char *kernel_recipe = "kernel/linstub.config";
-constexpr const char *qemu_recipes[] = {"qemu/configure.options", "qemu/linstub.mak"};
+constexpr const char *qemu_recipes[] = {"qemu/configure.options", "qemu/linstub.mak",
+                                        "qemu/pkgconfig/gmp.pc", "qemu/pkgconfig/nettle.pc"};
 constexpr const char *contents_recipe = "image/contents";
 
 base::Result<std::string> first_word(const fs::path &file) {

@@ -59,13 +59,14 @@ base::Result<> build_qemu(const SourcePackage &source, const fs::path &recipes,
 
   auto step = [&](std::string what, const fs::path &directory, std::vector<std::string> argv,
                   base::Milliseconds limit, ProgressReader progress = ProgressReader::none()) {
-    return run_step({.what = std::move(what),
-                     .command = {.argv = std::move(argv),
-                                 .environment = environment(recipes / "qemu/pkgconfig"),
-                                 .directory = directory},
-                     .progress = progress,
-                     .log = shop.log,
-                     .limit = limit});
+    return run_step(
+        {.what = std::move(what),
+         .command = {.argv = std::move(argv),
+                     .environment = environment(fs::absolute(recipes) / "qemu/pkgconfig"),
+                     .directory = directory},
+         .progress = progress,
+         .log = shop.log,
+         .limit = limit});
   };
   std::vector<std::string> configure{"../qemu/configure"};
   const std::string options =

@@ -52,8 +52,8 @@ base::Result<std::vector<Package>> kernel_packages() {
 
 base::Result<std::vector<Package>> qemu_packages() {
   return packages_with_compiler({"binutils", "libc6-dev", "libglib2.0-dev", "libpixman-1-dev",
-                                 "libseccomp-dev", "libxen-dev", "zlib1g-dev", "meson",
-                                 "python3-venv"},
+                                 "libseccomp-dev", "libxen-dev", "nettle-dev", "zlib1g-dev",
+                                 "meson", "python3-venv"},
                                 "QEMU's build");
 }
 
