@@ -73,7 +73,7 @@ struct Plan {
   uint32_t video_memory = 0;    // MiB, of the guest's graphics card; 0 if nothing is said of it
   std::vector<CopiedFile> files;
   std::vector<disk::Disk> pv_disks; // that no emulated drive has: for the guest's PV drivers alone
-  uint32_t pv_served = 0; // how many disks QEMU serves to PV drivers
+  uint32_t pv_served = 0;           // how many disks QEMU serves to PV drivers
   std::vector<Nic> nics;
   std::optional<VncAddress> vnc;
   std::vector<SerialPort> serial;

@@ -30,10 +30,10 @@
 //                                                  that QEMU can open now, with blanks between, at
 //                                                  most longest_disks bytes. Hostile: compared, no
 //                                                  more
-//   backend/<kind>/<guest>/<number>    dom0, stub  the backends that QEMU serves to the guest's PV
-//                                                  drivers (Xen's own protocol). dom0 makes a disk's
-//                                                  with online=0, linstub-init writes online=1 when
-//                                                  QEMU may open it (stub/backend_gate.hpp)
+//   backend/<kind>/<guest>/<number>    dom0, stub  what QEMU serves to the guest's PV drivers
+//                                                  (Xen's own protocol). A disk's has online=0
+//                                                  until linstub-init writes online=1: QEMU may
+//                                                  open it (stub/backend_gate.hpp)
 //
 // QEMU's arguments are where libxl's own Linux stub domain mode puts them (Xen's
 // docs/misc/stubdom.txt): /vm/<uuid of the stub domain>/image/dm-argv/<nnn>, in order.
