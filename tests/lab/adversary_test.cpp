@@ -159,8 +159,7 @@ INSTANTIATE_TEST_SUITE_P(
         Trick{"late-answers", End::by_destroy, "", save},
         // A save.
         Trick{"endless-state", End::by_destroy, "", save},
-        Trick{"whole-disk", End::by_destroy, "", save},
-        Trick{"empty-state", End::either, "", save},
+        Trick{"whole-disk", End::by_destroy, "", save}, Trick{"empty-state", End::either, "", save},
         // Xenstore.
         Trick{"store-full", End::by_destroy}, Trick{"word-storm", End::by_destroy},
         Trick{"watch-flood", End::by_destroy},

@@ -81,6 +81,7 @@ TEST_F(PciBackendTest, LaterOnesReconfigureWhatIsThere) {
 
 TEST_F(PciBackendTest, HasRoomForSoManyDevices) {
   std::vector<PciAddress> all;
+  all.reserve(32);
   for (uint8_t i = 0; i < 32; i++)
     all.push_back({.domain = 0, .bus = 1, .device = i, .function = 0});
   add(all);

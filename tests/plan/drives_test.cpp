@@ -102,11 +102,11 @@ TEST(Drives, AreRefusedWhenItIsNotClearWhetherTheyAreReadOnly) {
 TEST(Drives, OfCdsAreReadOnlyWhateverIsSaidOfThem) {
   EXPECT_TRUE(is_read_only("file=/d,if=ide,index=2,media=cdrom,format=raw"));
   EXPECT_TRUE(is_read_only("file=/d,if=ide,index=2,readonly=off,media=cdrom,format=raw"));
-  const std::string drive_option = "-drive if=none,id=cd,file=/a.iso,format=raw,readonly=off ";
+  const std::string drive_option = "-drive if=none,id=cd,file=/a.iso,format=raw,readonly=off";
   for (const std::string device :
        {"ide-cd,drive=cd", "scsi-cd,id=x,drive=cd", "driver=ide-cd,drive=cd"}) {
-    for (const std::string &line :
-         {drive_option + "-device " + device, "-device " + device + " " + drive_option}) {
+    for (const std::string &line : {base::format("{} -device {}", drive_option, device),
+                                    base::format("-device {} {}", device, drive_option)}) {
       const Plan plan = plan_of(line);
       EXPECT_EQ(disks_of(plan).at(0).mode, disk::DiskMode::read_only) << line;
       EXPECT_THAT(render(plan.qemu), Contains(testing::HasSubstr("readonly=on"))) << line;
