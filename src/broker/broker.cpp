@@ -56,7 +56,11 @@ Broker::Broker(Context context, Listener &listener)
       drives_(context_.xenstore, stubdom_, context_.plan, images_),
       backends_(context_.xenstore, context_.plan,
                 [this](const std::string &vdev, Done unplugged) {
-                  stubdom_.detach(*stub_, vdev, task(std::move(unplugged)));
+                  stubdom_.detach(*stub_, vdev, task([this, vdev, unplugged](const Result<> &gone) {
+                    if (gone)
+                      images_.let_go(vdev);
+                    unplugged(gone);
+                  }));
                 }),
       looks_(context_.loop, between_looks, [this] { look(); }) {}
 

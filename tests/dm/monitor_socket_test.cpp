@@ -5,10 +5,8 @@
 namespace linstub::dm {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::SizeIs;
 
 constexpr const char *add_fd = R"({"execute":"add-fd","id":1})";
 

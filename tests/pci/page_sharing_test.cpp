@@ -10,7 +10,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using xen::PciAddress;
 
 // Some of what /proc/iomem has on a machine with an Intel chipset: small ranges of its own devices
 // lie in one page, and "Reserved" around some of them.

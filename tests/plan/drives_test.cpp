@@ -112,7 +112,7 @@ TEST(Drives, OfCdsAreReadOnlyWhateverIsSaidOfThem) {
       EXPECT_THAT(render(plan.qemu), Contains(testing::HasSubstr("readonly=on"))) << line;
     }
   }
-  const Plan disk = plan_of(drive_option + "-device ide-hd,drive=cd -device ide-cd,drive=other");
+  const Plan disk = plan_of(drive_option + " -device ide-hd,drive=cd -device ide-cd,drive=other");
   EXPECT_EQ(disks_of(disk).at(0).mode, disk::DiskMode::read_write);
 }
 
