@@ -46,7 +46,7 @@ constexpr std::array works{
 // are not; libxl's own mode has a QEMU and a proxy in dom0 for the stub domain.
 constexpr const char *look_at_memory = R"(
 xl list | awk '$1 == "t-bench-dm" { n += $3 } END { print n * 1048576 }'
-for p in $(ps -eo pid=,comm= | awk '$2 ~ /^(linstub|qemu|vchan-socket-pr)/ { print $1 }'); do
+for p in $(ps -eo pid=,comm= | awk '$2 ~ /^(linstub|(xen-)?qemu|vchan-socket-pr)/ { print $1 }'); do
   cat /proc/$p/smaps_rollup 2>/dev/null
 done | awk '/^Pss:/ { n += $2 } END { print n * 1024 }'
 )";

@@ -12,7 +12,7 @@ constexpr std::array table{
     Metric{"start.userland", "create to userland", "s", 1, 1},
     Metric{"start.destroyed", "`xl destroy`", "s", 1, 1},
     Metric{"exit.port", "port read that QEMU emulates", "ms", 1e3, 3},
-    Metric{"cpu.work", "arithmetic in the guest, a million steps", "ms", 1e3, 2},
+    Metric{"cpu.work", "arithmetic in the guest, a million steps", "ms", 1e6, 2},
     Metric{"disk.read-64k", "IDE, sequential read of 64 KiB", "ms", 1e3, 2},
     Metric{"disk.read-4k", "IDE, random read of 4 KiB", "ms", 1e3, 2},
     Metric{"disk.write-64k", "IDE, sequential write of 64 KiB", "ms", 1e3, 2},

@@ -34,11 +34,11 @@ echo "domain                memory"
 xl list | awk 'NR > 1 { printf "%-20s %5d MiB\n", $1, $3 }'
 echo
 echo "process in dom0 for this guest        memory (proportional)"
-for p in $(ps -eo pid,comm --no-headers | awk '$2 ~ /^(linstub|qemu)/ { print $1 }'); do
+for p in $(ps -eo pid,comm --no-headers | awk '$2 ~ /^(linstub|(xen-)?qemu)/ { print $1 }'); do
   awk -v what="$(tr '\0' ' ' < /proc/$p/comm)" '/^Pss:/ { printf "%-36s %6d KiB\n", what, $2 }' /proc/$p/smaps_rollup
 done
 echo
-printf 'QEMU in dom0: '; ps -eo comm --no-headers | grep -c '^qemu' || true
+printf 'QEMU in dom0: '; ps -eo comm --no-headers | grep -c qemu || true
 printf 'QEMU in the stub domain: '; linstub status --json | grep -c '"phase": *"serving"'
 )sh";
 

@@ -68,7 +68,7 @@ public:
   void reboot(GuestRun &guest, base::Milliseconds gone_limit, base::Milliseconds ready_limit);
 
   // How many QEMUs run in dom0.
-  std::string qemus() { return dom0("ps -eo comm | grep -c '^qemu' || true"); }
+  std::string qemus() { return dom0("ps -eo comm | grep -c qemu || true"); }
 
   // Waits until a shell condition holds in dom0.
   bool holds_within(const std::string &condition, base::Milliseconds limit);
