@@ -21,8 +21,11 @@ base::Result<> Init::watch_backends() {
       BackendGate::World{
           .list = [this](const std::string &node) { return xenstore_->list(node); },
           .read = [this](const std::string &node) { return xenstore_->read_if_there(node, 256); },
-          .write = [this](const std::string &node,
-                          std::string_view value) { return xenstore_->write(node, value); },
+          .write =
+              [this](const std::string &node, std::string_view value) {
+                log_grew(); // it has said what it does
+                return xenstore_->write(node, value);
+              },
           .has_open = [this](const std::string &path) { return sys::has_open(qemu_->pid(), path); },
           .watch = [this](const std::string &path) { return closes_->watch(path); },
           .unwatch = [this](const std::string &path) { closes_->unwatch(path); },
