@@ -44,8 +44,10 @@ std::vector<std::string> FakeQemu::feed(std::span<const std::byte> bytes) {
 
 void FakeQemu::answer(const qmp::Command &command, std::vector<std::string> &said) {
   const std::string id = qmp::string_member(command.arguments, "id").value_or("");
-  if (command.name == "device_add" && !id.empty())
+  if (command.name == "device_add" && !id.empty()) {
     pci_.push_back(id);
+    had_pci_ = true;
+  }
   const bool deleted = command.name == "device_del" && std::erase(pci_, id) != 0;
   const auto *answer = std::ranges::find(answers, command.name, &Answer::command);
   if (command.name == "query-pci")

@@ -22,12 +22,16 @@ public:
   // takes them and lists none.
   bool lists_pci = true;
 
+  // Whether dom0 has added one ever.
+  [[nodiscard]] bool had_pci() const { return had_pci_; }
+
 private:
   void answer(const qmp::Command &command, std::vector<std::string> &said);
   [[nodiscard]] std::string pci_devices() const;
 
   qmp::Splitter splitter_{qmp::client_limits};
   std::vector<std::string> pci_; // ids
+  bool had_pci_ = false;
 };
 
 } // namespace linstub::adversary

@@ -46,7 +46,8 @@ void pretend_to_have_devices(Adversary &adversary) {
   }
 }
 
-// Takes it as it should, then tells dom0 that it has let go of it, and does not.
+// Takes it as it should, up to QEMU's device_add; then tells dom0 that it has let go of it, and
+// does not.
 void keep_devices(Adversary &adversary) {
   const auto connected = xen::text(xen::XenbusState::connected);
   std::string kept;
@@ -59,7 +60,7 @@ void keep_devices(Adversary &adversary) {
       adversary.say("keeps " + kept);
     }
     adversary.qemu().lists_pci = !now.empty();
-    if (!kept.empty()) [[maybe_unused]]
+    if (adversary.qemu().had_pci()) [[maybe_unused]]
       auto written = adversary.store.write(base::format("{}/state", frontend), connected);
   }
 }
