@@ -131,6 +131,7 @@ TEST_F(PvDrivers, HaveAQcow2DiskAndTheKeyboardFromTheStubDomain) {
 // A boot loader writes through the emulated disk; nothing that it has not flushed may be lost, or
 // overwritten by the PV driver, which gets the disk after it.
 TEST_F(PvDrivers, TakeADiskOverWithAllThatWasWrittenThroughItsEmulation) {
+  ONLY_WHEN_THOROUGH();
   ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
   GuestRun guest = start(config(disk("xvda", "a.qcow2"), unplug_by_command));
   const std::string before = hash(guest, "put sda 4 before");
@@ -171,6 +172,7 @@ TEST_F(PvDrivers, ConnectAgainAfterARestoreAndAReboot) {
 // libxl adds such a device when its device model runs, and waits for nobody: so the guest starts,
 // and is told.
 TEST_F(PvDrivers, WhatCannotBeServedIsRefusedWithAReason) {
+  ONLY_WHEN_THOROUGH();
   GuestRun guest = start({.name = "t-pv",
                           .disk = "",
                           .direct_boot = true,
