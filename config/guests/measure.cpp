@@ -9,35 +9,19 @@
 //   random DEVICE SIZE  the same from places all over it
 //   write DEVICE SIZE   writes them, and has the disk flush once at the end
 //   flush DEVICE SIZE   writes them, and has the disk flush each time
-//
-// Freestanding: the guests have no C library to load.
+#include "freestanding.hpp"
 
 namespace {
 
 using size = unsigned long;
 
-long system_call(long number, long a = 0, long b = 0, long c = 0, long d = 0) {
-  register long fourth asm("r10") = d;
-  long result;
-  asm volatile("syscall"
-               : "=a"(result)
-               : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
-               : "rcx", "r11", "memory");
-  return result;
-}
-
 constexpr long sys_write = 1, sys_open = 2, sys_lseek = 8, sys_pread = 17, sys_pwrite = 18,
-               sys_exit = 60, sys_fsync = 74, sys_clock_gettime = 228;
+               sys_fsync = 74, sys_clock_gettime = 228;
 constexpr long o_rdwr = 2, o_direct = 040000, seek_end = 2;
 constexpr long line_status = 0x3fd;
 constexpr long largest = 1 << 20;
 
 alignas(4096) char buffer[largest];
-
-[[noreturn]] void end(int status) {
-  system_call(sys_exit, status);
-  __builtin_unreachable();
-}
 
 long check(long result) {
   if (result < 0)
@@ -64,13 +48,6 @@ void print(long value) {
     value /= 10;
   } while (value > 0);
   system_call(sys_write, 1, reinterpret_cast<long>(text + at), static_cast<long>(sizeof text - at));
-}
-
-long number(const char *text) {
-  long value = 0;
-  for (; *text >= '0' && *text <= '9'; ++text)
-    value = value * 10 + (*text - '0');
-  return value;
 }
 
 bool is(const char *word, const char *other) {
@@ -159,5 +136,3 @@ extern "C" [[noreturn]] void run(long *stack) {
   print((now_ns() - start) / count);
   end(0);
 }
-
-asm(".global _start\n_start:\n  mov %rsp, %rdi\n  and $-16, %rsp\n  call run\n");

@@ -2,6 +2,7 @@
 #include "bench/measure.hpp"
 
 #include "base/log.hpp"
+#include "lab/inventory.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -46,7 +47,7 @@ constexpr std::array works{
 // are not; libxl's own mode has a QEMU and a proxy in dom0 for the stub domain.
 constexpr const char *look_at_memory = R"(
 xl list | awk '$1 == "t-bench-dm" { n += $3 } END { print n * 1048576 }'
-for p in $(ps -eo pid=,comm= | awk '$2 ~ /^(linstub|(xen-)?qemu|vchan-socket-pr)/ { print $1 }'); do
+for p in $(ps -eo pid=,comm= | awk -v names="$device_models" '$2 ~ names { print $1 }'); do
   cat /proc/$p/smaps_rollup 2>/dev/null
 done | awk '/^Pss:/ { n += $2 } END { print n * 1024 }'
 )";
@@ -108,7 +109,8 @@ private:
   }
 
   Result<> look() {
-    const std::string said = TRY(host_.check(look_at_memory, command_limit));
+    const std::string said =
+        TRY(host_.check(std::string(lab::name_device_models) + look_at_memory, command_limit));
     char *rest = nullptr;
     const double stub = std::strtod(said.c_str(), &rest);
     add("memory.stub", stub);
@@ -140,9 +142,9 @@ Result<Values> measure(const lab::Host &host, const Contender &contender,
       .transform_error(base::doing("measure {}", contender.what));
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> describe(const lab::Host &host) {
+Result<Circumstances> describe(const lab::Host &host) {
   std::string text = TRY(host.check(look_at_host, command_limit));
-  std::vector<std::pair<std::string, std::string>> all;
+  Circumstances all;
   while (!text.empty()) {
     const std::string line = text.substr(0, text.find('\n'));
     text.erase(0, line.size() + 1);

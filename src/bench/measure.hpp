@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bench/contender.hpp"
+#include "bench/sample.hpp"
 #include "lab/host.hpp"
 
 #include <string_view>
@@ -25,6 +26,6 @@ base::Result<Values> measure(const lab::Host &host, const Contender &contender,
                              Thoroughness thoroughness);
 
 // What the host is: versions of Xen, Linux, QEMU and Linstub, CPUs and memory.
-base::Result<std::vector<std::pair<std::string, std::string>>> describe(const lab::Host &host);
+base::Result<Circumstances> describe(const lab::Host &host);
 
 } // namespace linstub::bench

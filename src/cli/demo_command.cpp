@@ -4,6 +4,7 @@
 #include "bench/run.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
+#include "lab/inventory.hpp"
 #include "lab/screenshot.hpp"
 #include "lab/stage.hpp"
 
@@ -34,7 +35,7 @@ echo "domain                memory"
 xl list | awk 'NR > 1 { printf "%-20s %5d MiB\n", $1, $3 }'
 echo
 echo "process in dom0 for this guest        memory (proportional)"
-for p in $(ps -eo pid,comm --no-headers | awk '$2 ~ /^(linstub|(xen-)?qemu)/ { print $1 }'); do
+for p in $(ps -eo pid,comm --no-headers | awk -v names="$device_models" '$2 ~ names { print $1 }'); do
   awk -v what="$(tr '\0' ' ' < /proc/$p/comm)" '/^Pss:/ { printf "%-36s %6d KiB\n", what, $2 }' /proc/$p/smaps_rollup
 done
 echo
@@ -66,7 +67,7 @@ base::Result<> show(const lab::Host &host, const DemoSettings &settings) {
               picture.height);
 
   std::puts("== where QEMU runs");
-  std::puts(TRY(host.check(costs, seconds(90))).c_str());
+  std::puts(TRY(host.check(std::string(lab::name_device_models) + costs, seconds(90))).c_str());
   TRY(host.check(base::format("xl destroy {}", name), seconds(60)));
   return {};
 }

@@ -12,7 +12,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -42,11 +41,8 @@ void print_help() {
 // of at most 256 KiB, no locked memory. What QEMU could do is what a stub domain is for; linstub-dm
 // copies kernels and states.
 Result<> lift_limits() {
-  constexpr std::array limits{RLIMIT_FSIZE, RLIMIT_MEMLOCK};
-  std::array<int, limits.size()> resources{};
-  std::ranges::copy(limits, resources.begin());
-  return sys::lift_limits(resources).transform_error(
-      base::doing("serve a guest with dm_restrict=1"));
+  constexpr std::array<int, 2> limits{RLIMIT_FSIZE, RLIMIT_MEMLOCK};
+  return sys::lift_limits(limits).transform_error(base::doing("serve a guest with dm_restrict=1"));
 }
 
 // `status` learns what is found out about the image, and what the guest is called in the end.

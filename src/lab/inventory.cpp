@@ -19,14 +19,15 @@ for d in /local/domain /vm /libxl /local/domain/0/device-model \
          /local/domain/0/backend/vfb /local/domain/0/backend/vkbd /local/domain/0/backend/pci; do
   xenstore-list $d 2>/dev/null | sed "s,^,xenstore $d/,"
 done
-ps -eo comm,args --no-headers | awk '$1 ~ /^(linstub|(xen-)?qemu|vchan)/ || ($1 == "xl" && $3 != "list") { print "process " $0 }'
+ps -eo comm,args --no-headers | awk -v names="$device_models" '$1 ~ names || ($1 == "xl" && $3 != "list") { print "process " $0 }'
 find /run/xen /run/linstub /var/lib/xen -not -type d -not -name '*.log' -not -name '*.status' -not -name domid-history 2>/dev/null | sed 's/^/file /'
 )";
 
 } // namespace
 
 base::Result<Inventory> Inventory::take(const Host &host) {
-  return parse(TRY(host.check(script, std::chrono::seconds(120))));
+  return parse(
+      TRY(host.check(std::string(name_device_models) + script, std::chrono::seconds(120))));
 }
 
 Inventory Inventory::parse(std::string_view lines) {

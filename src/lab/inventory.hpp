@@ -12,6 +12,10 @@
 
 namespace linstub::lab {
 
+// Shell: sets $device_models to a pattern for awk, of the names (comm) of the processes that are in
+// dom0 because of a guest. Debian's QEMU there is called xen-qemu-system-i386.
+constexpr const char *name_device_models = "device_models='^(linstub|(xen-)?qemu|vchan)'\n";
+
 class Inventory {
 public:
   // Domains, loop devices, vifs and taps, xenstore directories of domains, backends and device

@@ -87,14 +87,7 @@ TEST_F(ServerTest, AGuestThatIsRestoredStartsFromTheStateThatLibxlPasses) {
 
 TEST_F(ServerTest, AStateThatIsNoneIsRefusedBeforeAnythingIsMade) {
   plan.incoming = fake::memory("").release();
-  auto refused = Server::open({.loop = *loop,
-                               .control = control,
-                               .xenstore = xenstore,
-                               .plan = plan,
-                               .status = status,
-                               .stubdom_program = program.path(),
-                               .keeper_pipe = [] { return -1; }},
-                              manifest::Image{.directory = "/first"}, std::move(ends.first));
+  auto refused = try_open(plenty);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(), StartsWith("restore the device model: "));
   EXPECT_THAT(program.calls(), IsEmpty());

@@ -23,6 +23,8 @@ namespace linstub::broker {
 
 class Surroundings : public testing::Test {
 protected:
+  static constexpr base::Milliseconds plenty{60'000};
+
   Surroundings() {
     ::signal(SIGPIPE, SIG_IGN);
     fake::loops().clear();
@@ -31,19 +33,19 @@ protected:
     store.write("/local/domain/6", "");
     program.ends(0, "6\n");
   }
-  void open(base::Milliseconds patience = base::Milliseconds(60'000)) {
-    server = Server::open({.loop = *loop,
-                           .control = control,
-                           .xenstore = xenstore,
-                           .plan = plan,
-                           .status = status,
-                           .stubdom_program = program.path(),
-                           .keeper_pipe = [] { return -1; },
-                           .beat_interval = patience,
-                           .end_timeout = patience},
-                          manifest::Image{.directory = "/first"}, std::move(ends.first))
-                 .value();
+  base::Result<std::unique_ptr<Server>> try_open(base::Milliseconds patience) {
+    return Server::open({.loop = *loop,
+                         .control = control,
+                         .xenstore = xenstore,
+                         .plan = plan,
+                         .status = status,
+                         .stubdom_program = program.path(),
+                         .keeper_pipe = [] { return -1; },
+                         .beat_interval = patience,
+                         .end_timeout = patience},
+                        manifest::Image{.directory = "/first"}, std::move(ends.first));
   }
+  void open(base::Milliseconds patience = plenty) { server = try_open(patience).value(); }
   void until(const std::function<bool()> &done) { fake::serve_until(*loop, done); }
   [[nodiscard]] bool called(std::string_view call) const {
     return std::ranges::contains(program.calls(), call);
