@@ -16,7 +16,7 @@ MirrorStep tell(MirrorStep next, XenbusState state) {
 
 MirrorStep closed(MirrorStep next) {
   next.mirror.phase = Phase::closed;
-  return tell(std::move(next), XenbusState::closed);
+  return tell(next, XenbusState::closed);
 }
 
 // As libxl asks for it, and xl block-detach by that (libxl__initiate_device_generic_remove).
@@ -28,20 +28,20 @@ MirrorStep serve(MirrorStep next, const BackendPair &pair) {
   if (asks_to_close(*pair.libxl)) {
     next.mirror.told = XenbusState::closing;
     if (!pair.stub)
-      return closed(std::move(next));
+      return closed(next);
     if (!pair.stub->opened) {
       next.take_away = true;
-      return closed(std::move(next));
+      return closed(next);
     }
     next.close = true;
     next.mirror.phase = Phase::closing;
     return next;
   }
   if (!pair.stub)
-    return tell(std::move(next), XenbusState::closed);
+    return tell(next, XenbusState::closed);
   if (pair.stub->state == XenbusState::unknown)
     return next;
-  return tell(std::move(next), pair.stub->state);
+  return tell(next, pair.stub->state);
 }
 
 } // namespace
@@ -55,12 +55,12 @@ MirrorStep step(Mirror mirror, const BackendPair &pair) {
   }
   switch (mirror.phase) {
   case Phase::unserved:
-    return asks_to_close(*pair.libxl) ? closed(std::move(next)) : next;
+    return asks_to_close(*pair.libxl) ? closed(next) : next;
   case Phase::serving:
-    return serve(std::move(next), pair);
+    return serve(next, pair);
   case Phase::closing:
     if (!pair.stub || pair.stub->state == XenbusState::closed)
-      return closed(std::move(next));
+      return closed(next);
     return next;
   case Phase::closed:
     // Another one in its place, faster than anybody looked.

@@ -55,7 +55,7 @@ Broker::Broker(Context context, Listener &listener)
       state_(context_.xenstore, stubdom_, guest_),
       drives_(context_.xenstore, stubdom_, context_.plan, images_),
       backends_(context_.xenstore, context_.plan,
-                [this](const std::string &vdev, Done unplugged) {
+                [this](const std::string &vdev, const Done &unplugged) {
                   stubdom_.detach(*stub_, vdev, task([this, vdev, unplugged](const Result<> &gone) {
                     if (gone)
                       images_.let_go(vdev);
@@ -328,7 +328,7 @@ void Broker::settle_pci(const std::vector<std::string> &listed, Done settled) {
 
 void Broker::cpu_plugged(const std::string &device) {
   auto plugged = plan::plug_cpu(context_.plan, device);
-  base::log_failure(plugged.transform_error(base::doing("a CPU was plugged in")));
+  base::log_failure(std::move(plugged).transform_error(base::doing("a CPU was plugged in")));
 }
 
 void Broker::cpu_unplugged(const std::string &id) { plan::unplug_cpu(context_.plan, id); }

@@ -27,8 +27,8 @@ Result<std::string> Drives::insert(xen::DomId stub, const Medium &medium) {
   files_.insert_or_assign(disk.vdev, std::move(file));
   auto plugged = disk::plug_disk(xenstore_, stub, disk, LINSTUB_HOTPLUG);
   if (!plugged) {
-    auto failed =
-        plugged.transform_error(base::doing("disk image {}", files_.at(disk.vdev).name()));
+    auto failed = std::move(plugged).transform_error(
+        base::doing("disk image {}", files_.at(disk.vdev).name()));
     forget_disk(disk.vdev);
     return std::unexpected(std::move(failed).error());
   }
