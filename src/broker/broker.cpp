@@ -292,17 +292,9 @@ Result<pci::PciDevices *> Broker::pci() {
   return pci_.get();
 }
 
-// A guest gets what libxl attaches to it, and nothing else.
-Result<> Broker::set_aside(const std::string &address) {
-  xen::PciAddress wanted = TRY(xen::parse_pci_address(address));
-  if (!std::ranges::contains(TRY(pci::pci_of_guest(context_.xenstore, guest_)), wanted))
-    return base::fail("PCI device {} is not one that libxl attaches to this guest",
-                      xen::text(wanted));
-  return {};
-}
-
 void Broker::attach_pci(const std::string &id, const std::string &address, Done ready) {
-  auto devices = set_aside(address).and_then([this] { return pci(); });
+  auto devices =
+      pci::is_set_aside(context_.xenstore, guest_, address).and_then([this] { return pci(); });
   if (!devices)
     return ready(std::unexpected(std::move(devices).error()));
   (*devices)->attach(

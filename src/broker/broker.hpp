@@ -109,7 +109,6 @@ private:
   void remove_if_possible();
   void forget_stub();
   base::Result<pci::PciDevices *> pci();
-  base::Result<> set_aside(const std::string &address);
   base::Result<> announce_running();
   void hold(base::Deadline deadline, const Done &held);
   void await_shutdown(base::Deadline deadline,

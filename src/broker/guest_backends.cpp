@@ -174,17 +174,8 @@ Result<> GuestBackends::can_be_replaced() {
 
 // --- While the guest runs ------------------------------------------------------------------------
 
-Result<XenbusState> GuestBackends::read_state(const std::string &directory) {
-  auto state = xenstore_.read_if_there(directory + "/state", longest_node);
-  if (!state && state.error().code() == EMSGSIZE)
-    return XenbusState::unknown;
-  return TRY(std::move(state))
-      .transform([](const std::string &text) { return xen::parse_xenbus_state(text); })
-      .value_or(XenbusState::unknown);
-}
-
 Result<XenbusState> GuestBackends::frontend_state(const BackendId &id) {
-  return read_state(frontend_path(id));
+  return xen::read_xenbus_state(xenstore_, frontend_path(id) + "/state");
 }
 
 Result<std::optional<BackendPair::Libxl>> GuestBackends::libxl_side(const BackendId &id) {
@@ -192,7 +183,8 @@ Result<std::optional<BackendPair::Libxl>> GuestBackends::libxl_side(const Backen
   if (!TRY(xenstore_.read_if_there(path)))
     return std::nullopt;
   auto online = TRY(xenstore_.read_if_there(path + "/online", longest_node));
-  return BackendPair::Libxl{.state = TRY(read_state(path)), .online = online != "0"};
+  return BackendPair::Libxl{.state = TRY(xen::read_xenbus_state(xenstore_, path + "/state")),
+                            .online = online != "0"};
 }
 
 Result<std::optional<BackendPair::Stub>> GuestBackends::stub_side(const BackendId &id) {
@@ -204,7 +196,7 @@ Result<std::optional<BackendPair::Stub>> GuestBackends::stub_side(const BackendI
   if (!there && there.error().code() != EMSGSIZE)
     return std::unexpected(std::move(there).error());
   auto online = xenstore_.read_if_there(path + "/online", longest_node);
-  return BackendPair::Stub{.state = TRY(read_state(path)),
+  return BackendPair::Stub{.state = TRY(xen::read_xenbus_state(xenstore_, path + "/state")),
                            .opened = online && *online && **online == "1"};
 }
 

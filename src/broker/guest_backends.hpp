@@ -80,7 +80,6 @@ private:
   base::Result<> refuse(const BackendId &id, const std::string &why);
   void take_out(const Backend &backend);
   base::Result<xen::XenbusState> frontend_state(const BackendId &id);
-  base::Result<xen::XenbusState> read_state(const std::string &directory);
   [[nodiscard]] std::string libxl_path(const BackendId &id) const;
   [[nodiscard]] std::string stub_path(xen::DomId stub, const BackendId &id) const;
   [[nodiscard]] std::string frontend_path(const BackendId &id) const;

@@ -20,11 +20,6 @@ constexpr const char *libxl_devices = "/libxl/pci";
 // The nodes of one device, with and without its number.
 constexpr std::array<const char *, 5> device_nodes{"state", "key", "dev", "vdev", "opts"};
 
-Result<XenbusState> read_state(xen::Xenstore &xenstore, const std::string &node) {
-  auto text = TRY(xenstore.read_if_there(node, 16));
-  return text ? xen::parse_xenbus_state(*text) : XenbusState::unknown;
-}
-
 } // namespace
 
 std::string PciBackend::path() const { return base::format("{}/{}/0", backends, domid_); }
@@ -56,14 +51,15 @@ Result<std::optional<size_t>> PciBackend::find(const xen::PciAddress &address) {
 }
 
 Result<PciStates> PciBackend::states() {
-  return PciStates{.backend = TRY(read_state(xenstore_, path() + "/state")),
-                   .frontend = TRY(read_state(xenstore_, frontend() + "/state"))};
+  return PciStates{.backend = TRY(xen::read_xenbus_state(xenstore_, path() + "/state")),
+                   .frontend = TRY(xen::read_xenbus_state(xenstore_, frontend() + "/state"))};
 }
 
 Result<bool> PciBackend::has_taken(const xen::PciAddress &address) {
   auto number = TRY(find(address));
-  return number && TRY(read_state(xenstore_, base::format("{}/state-{}", path(), *number))) ==
-                       XenbusState::initialised;
+  return number &&
+         TRY(xen::read_xenbus_state(xenstore_, base::format("{}/state-{}", path(), *number))) ==
+             XenbusState::initialised;
 }
 
 std::string PciBackend::failure() {
@@ -196,6 +192,14 @@ Result<std::vector<xen::PciAddress>> pci_of_guest(xen::Xenstore &xenstore, xen::
       all.push_back(*address);
   }
   return all;
+}
+
+Result<> is_set_aside(xen::Xenstore &xenstore, xen::DomId guest, const std::string &address) {
+  const xen::PciAddress wanted = TRY(xen::parse_pci_address(address));
+  if (!std::ranges::contains(TRY(pci_of_guest(xenstore, guest)), wanted))
+    return base::fail("PCI device {} is not one that libxl attaches to this guest",
+                      xen::text(wanted));
+  return {};
 }
 
 } // namespace linstub::pci

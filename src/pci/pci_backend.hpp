@@ -83,4 +83,8 @@ base::Result<std::vector<xen::DomId>> users_of_pci(xen::Xenstore &xenstore,
 // attaches now or has attached.
 base::Result<std::vector<xen::PciAddress>> pci_of_guest(xen::Xenstore &xenstore, xen::DomId guest);
 
+// Fails if the device at `address` is not one of them. A guest gets what libxl attaches to it, and
+// nothing else.
+base::Result<> is_set_aside(xen::Xenstore &xenstore, xen::DomId guest, const std::string &address);
+
 } // namespace linstub::pci

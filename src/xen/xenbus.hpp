@@ -3,7 +3,9 @@
 // directory of xenstore (xen/io/xenbus.h).
 #pragma once
 
+#include "base/result.hpp"
 #include "xen/domid.hpp"
+#include "xen/xenstore.hpp"
 
 #include <cstdint>
 #include <string>
@@ -33,5 +35,8 @@ inline XenbusState parse_xenbus_state(std::string_view text) {
   auto number = parse_number(text, std::to_underlying(last_xenbus_state));
   return static_cast<XenbusState>(number.value_or(0));
 }
+
+// What stands in that node now. Of one that is longer than a state can be no more is read.
+base::Result<XenbusState> read_xenbus_state(Xenstore &xenstore, const std::string &node);
 
 } // namespace linstub::xen
