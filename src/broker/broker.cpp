@@ -187,6 +187,10 @@ void Broker::remove(Done removed) {
   removing_ = true;
   removed_ = std::move(removed);
   forget_stub();
+  if (creation_) { // it waits for an image, and nothing is made yet
+    creation_.reset();
+    std::exchange(created_, {})(base::fail("the stub domain is not made: it is to be removed"));
+  }
   remove_if_possible();
 }
 
@@ -198,6 +202,8 @@ void Broker::remove_if_possible() {
   stubdom_.destroy(guest_, [this, tell = std::exchange(removed_, {})](const Result<> &removed) {
     removing_ = false;
     left_ = !removed.has_value();
+    if (removed)
+      drives_.forget();
     tell(removed.transform_error(base::doing("remove the stub domain")));
     if (auto then = std::exchange(also_removed_, {}))
       then();
@@ -218,7 +224,6 @@ void Broker::forget_stub() {
   pci_.reset();
   watch_.forget();
   state_.forget();
-  drives_.forget();
   backends_.forget();
   stub_.reset();
   resting_ = false;

@@ -46,7 +46,7 @@ void Broker::look() {
   // What the stub domain has said comes before that it has gone: it may say why.
   if (words || domains) {
     watch_.look();
-    if (auto there = drives_.look())
+    if (auto there = stub_ ? drives_.look() : std::nullopt)
       listener_.on_medium(*there);
   }
   Result<> looked;

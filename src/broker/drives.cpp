@@ -82,13 +82,15 @@ void Drives::forget_disk(const std::string &vdev) {
   images_.let_go(vdev);
 }
 
-// A disk that does not go keeps its name.
+// A disk that does not go keeps its name, and the lock on its image.
 void Drives::take_out(xen::DomId stub, const std::string &vdev, Done unplugged) {
-  forget_disk(vdev);
+  files_.erase(vdev);
   names_kept_.insert(vdev);
   stubdom_.detach(stub, vdev, [this, vdev, unplugged = std::move(unplugged)](const Result<> &gone) {
-    if (gone)
+    if (gone) {
       names_kept_.erase(vdev);
+      images_.let_go(vdev);
+    }
     unplugged(gone);
   });
 }
@@ -96,7 +98,8 @@ void Drives::take_out(xen::DomId stub, const std::string &vdev, Done unplugged) 
 void Drives::forget() {
   if (auto inserted = std::exchange(insertion_, std::nullopt))
     forget_disk(inserted->disk.vdev);
-  names_kept_.clear();
+  for (const std::string &vdev : std::exchange(names_kept_, {}))
+    images_.let_go(vdev);
 }
 
 } // namespace linstub::broker

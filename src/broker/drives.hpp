@@ -36,8 +36,9 @@ public:
   void end_insertion(Insertion how, Done unplugged);
   void ejected(xen::DomId stub, const std::string &drive, Done unplugged);
 
-  // The stub domain is going, and its disks with it: a medium on its way in is not the drive's, and
-  // the next stub domain has none of the names that could not be given up.
+  // The stub domain has gone, and its disks with it: a medium on its way in is not the drive's, and
+  // the next stub domain has none of the names that could not be given up. Until then it may write
+  // to what it has, so the images stay locked.
   void forget();
 
 private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "broker/server.hpp"
 #include "broker/surroundings.hpp"
+#include "fake/image_lock.hpp"
 #include "fake/memory_file.hpp"
 
 #include <fcntl.h>
@@ -198,6 +199,45 @@ TEST_F(ServerTest, AStubDomainThatIsJustBeingMadeWhenTheProcessDiesIsRemovedToo)
   EXPECT_THAT(program.calls(), ElementsAre("create"));
   program.let_go();
   lost();
+}
+
+// What the predecessor of the guest has is waited for, for seconds.
+class AnImageThatSomebodyHas : public ServerTest {
+protected:
+  AnImageThatSomebodyHas() {
+    plan.pv_disks.push_back({.path = "/guest.img", .vdev = "xvda"});
+    locks.of_others = {"/guest.img"};
+    open();
+    say({.type = Type::create, .number = 1});
+    until([this] { return !server->nothing_left(); });
+  }
+  ~AnImageThatSomebodyHas() override { locks.of_others.clear(); }
+
+  fake::ImageLocks &locks = fake::image_locks();
+};
+
+TEST_F(AnImageThatSomebodyHas, IsWaitedFor) {
+  locks.of_others.clear();
+  EXPECT_EQ(hear(Type::answer).value, 6U);
+}
+
+TEST_F(AnImageThatSomebodyHas, IsNotWaitedForByWhoIsToGo) {
+  say({.type = Type::remove, .number = 2});
+  Message creation = hear(Type::answer);
+  EXPECT_EQ(creation.number, 1U);
+  EXPECT_THAT(creation.second, HasSubstr("is to be removed"));
+  locks.of_others.clear();
+  Message removal = hear(Type::answer);
+  EXPECT_EQ(removal.number, 2U);
+  EXPECT_EQ(removal.second, "");
+  EXPECT_THAT(program.calls(), ElementsAre("destroy " + guest_text()));
+  EXPECT_TRUE(server->nothing_left());
+}
+
+TEST_F(AnImageThatSomebodyHas, IsNotWaitedForWhenTheProcessDies) {
+  model().release().reset();
+  lost();
+  EXPECT_THAT(program.calls(), ElementsAre("destroy " + guest_text()));
 }
 
 TEST_F(ServerTest, AnEndWithoutARemovalIsNotBelieved) {

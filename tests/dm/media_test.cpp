@@ -104,11 +104,31 @@ protected:
   Media hasty{*loop, *host, *monitors, {.to_plug = Milliseconds(300), .to_take = Milliseconds(50)}};
 };
 
-TEST_F(MediaTest, TheImagesOfADrivesMediaAreLockedAsLongAsTheyAreInIt) {
+TEST_F(MediaTest, TheImagesOfADrivesMediaAreLockedUntilTheStubDomainHasThemNoMore) {
   EXPECT_THAT(locks.held(), ElementsAre("/images/guest.img", "/images/old.iso"));
+  program.hold();
+  eject();
+  await_answer();
+  settle();
+  EXPECT_THAT(locks.held(), ElementsAre("/images/guest.img", "/images/old.iso")) << "it is plugged";
+  program.let_go();
+  await_end();
+  EXPECT_THAT(locks.held(), ElementsAre("/images/guest.img"));
+}
+
+TEST_F(MediaTest, TheImageOfADiskThatDoesNotGoIsLockedUntilTheStubDomainHasGone) {
+  program.ends(1, {}, "linstub-stubdom: error: it is in use\n");
   eject();
   await_answer();
   await_end();
+  EXPECT_THAT(locks.held(), ElementsAre("/images/guest.img", "/images/old.iso"));
+  bool told = false;
+  host->remove([&](const auto &) { told = true; });
+  until([&] { return told; });
+  EXPECT_THAT(locks.held(), ElementsAre("/images/guest.img", "/images/old.iso")) << "nor does it";
+  program.ends(0);
+  host->remove([&](const auto &removed) { told = !removed; });
+  until([&] { return !told; });
   EXPECT_THAT(locks.held(), ElementsAre("/images/guest.img"));
 }
 
