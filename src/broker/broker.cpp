@@ -293,7 +293,8 @@ Result<pci::PciDevices *> Broker::pci() {
   if (!stub_)
     return base::fail("there is no stub domain yet");
   if (!pci_)
-    pci_ = TRY(pci::PciDevices::open(context_.loop, context_.control, guest_, *stub_));
+    pci_ = TRY(
+        pci::PciDevices::open(context_.loop, context_.control, guest_, *stub_, context_.pci_bus));
   return pci_.get();
 }
 

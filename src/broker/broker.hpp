@@ -43,6 +43,7 @@ public:
     std::function<int()> keeper_pipe;
     // Connects Listener::on_channel to what the stub domain serves at that path.
     std::function<base::Result<>(xen::DomId stub, const std::string &path)> connect;
+    pci::HostPciBus pci_bus = {}; // where the host's PCI devices are
   };
 
   // All in the context must outlive it, and the listener too. `image` is that of the first stub

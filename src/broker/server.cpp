@@ -43,7 +43,8 @@ Result<std::unique_ptr<Server>> Server::open(const Context &context, manifest::I
                         .connect =
                             [raw = server.get()](xen::DomId stub, const std::string &path) {
                               return raw->connect(stub, path);
-                            }},
+                            },
+                        .pci_bus = context.pci_bus},
                        std::move(image), *server));
   server->watch_ = TRY(context.loop.watch(server->socket_.fd().get(), EPOLLIN,
                                           [raw = server.get()](uint32_t) { raw->receive(); }));

@@ -6,6 +6,7 @@
 #include "base/format.hpp"
 #include "broker/server.hpp"
 #include "fake/loop_device.hpp"
+#include "fake/pci_host.hpp"
 #include "fake/program.hpp"
 #include "fake/turns.hpp"
 #include "fake/xenctrl.hpp"
@@ -42,7 +43,8 @@ protected:
                          .stubdom_program = program.path(),
                          .keeper_pipe = [] { return -1; },
                          .beat_interval = patience,
-                         .end_timeout = patience},
+                         .end_timeout = patience,
+                         .pci_bus = pci_host.bus()},
                         manifest::Image{.directory = "/first"}, std::move(ends.first));
   }
   void open(base::Milliseconds patience = plenty) { server = try_open(patience).value(); }
@@ -56,6 +58,7 @@ protected:
   std::unique_ptr<base::EventLoop> loop = base::EventLoop::create().value();
   fake::Xenstore store;
   fake::Xen xen;
+  fake::PciHost pci_host;
   fake::Program program;
   xen::Control control = xen::Control::open().value();
   xen::Xenstore xenstore = xen::Xenstore::connect().value();
