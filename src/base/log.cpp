@@ -24,9 +24,28 @@ struct Settings {
   LogLevel most = LogLevel::info;
   LogSink sink = nullptr;
   void *context = nullptr;
+  LogGate gate = nullptr;
+  void *gate_context = nullptr;
 };
 
-constinit Settings settings; // set once, before any thread or child exists
+constinit Settings settings; // of one thread
+
+bool passes_gate(std::string_view line) {
+  const LogGate gate = std::exchange(settings.gate, nullptr);
+  if (gate == nullptr)
+    return true;
+  const bool passes = gate(settings.gate_context, line);
+  settings.gate = gate;
+  return passes;
+}
+
+void write_line(std::string line) {
+  if (settings.sink != nullptr)
+    settings.sink(settings.context, line);
+  line.push_back('\n');
+  // A log that cannot be written has nowhere to say so.
+  [[maybe_unused]] ssize_t put = ::write(STDERR_FILENO, line.data(), line.size());
+}
 
 } // namespace
 
@@ -50,6 +69,13 @@ void set_log_sink(LogSink sink, void *context) {
   settings.context = context;
 }
 
+void set_log_gate(LogGate gate, void *context) {
+  settings.gate = gate;
+  settings.gate_context = context;
+}
+
+void relay_log_line(std::string_view line) { write_line(printable(line, longest_line)); }
+
 bool log_enabled(LogLevel level) { return level <= settings.most; }
 
 void log_line(LogLevel level, std::string_view text) {
@@ -58,11 +84,8 @@ void log_line(LogLevel level, std::string_view text) {
   if (level != LogLevel::info)
     line.append(levels.at(static_cast<size_t>(level)).first).append(": ");
   line.append(printable(text, longest_line));
-  if (settings.sink != nullptr)
-    settings.sink(settings.context, line);
-  line.push_back('\n');
-  // A log that cannot be written has nowhere to say so.
-  [[maybe_unused]] ssize_t put = ::write(STDERR_FILENO, line.data(), line.size());
+  if (passes_gate(line))
+    write_line(std::move(line));
 }
 
 void log_failure(const Error &error, LogLevel level) {

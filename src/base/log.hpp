@@ -31,6 +31,14 @@ bool log_enabled(LogLevel level);
 using LogSink = void (*)(void *context, std::string_view line);
 void set_log_sink(LogSink sink, void *context);
 
+// Asks `gate` before each line whether it may be written; nullptr: all may. What it logs itself it
+// is not asked about.
+using LogGate = bool (*)(void *context, std::string_view line);
+void set_log_gate(LogGate gate, void *context);
+
+// Writes a line of another process as it is, but for bytes that are not printable. No gate.
+void relay_log_line(std::string_view line);
+
 // Writes one line. Bytes that are not printable ASCII (control characters above all) become '?', so
 // that what a stub domain says cannot steer the terminal that shows the log.
 void log_line(LogLevel level, std::string_view text);

@@ -56,14 +56,6 @@ constexpr std::array calls{
     sys::AllowedCall{SYS_exit_group},
 };
 
-constexpr std::array<sys::Limit, 5> limits{{
-    {RLIMIT_CORE, 0},
-    {RLIMIT_NPROC, 0},
-    {RLIMIT_MEMLOCK, 0},
-    {RLIMIT_NOFILE, most_descriptors},
-    {RLIMIT_DATA, most_memory},
-}};
-
 // A root directory without anything in it, that nobody can write to and that is mounted nowhere,
 // and no network interface. With no descriptor of a directory open there is no way back.
 Result<> leave_the_rest() {
@@ -84,7 +76,15 @@ Result<> leave_the_rest() {
 
 std::span<const sys::AllowedCall> allowed_calls() { return calls; }
 
-Result<> confine(xen::DomId guest) {
+Result<> confine(xen::DomId guest, rlim_t largest_file) {
+  const std::array<sys::Limit, 6> limits{{
+      {RLIMIT_CORE, 0},
+      {RLIMIT_NPROC, 0},
+      {RLIMIT_MEMLOCK, 0},
+      {RLIMIT_NOFILE, most_descriptors},
+      {RLIMIT_DATA, most_memory},
+      {RLIMIT_FSIZE, largest_file},
+  }};
   TRY(leave_the_rest());
   const uid_t user = first_user + xen::number(guest);
   if (int error = sys::confine({.uid = user, .gid = user, .oom_score = nullptr, .limits = limits});

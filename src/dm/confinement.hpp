@@ -29,7 +29,8 @@ constexpr rlim_t most_memory = rlim_t{256} << 20; // bytes of data
 // The system calls that it may make.
 std::span<const sys::AllowedCall> allowed_calls();
 
-// For good. Descriptors stay as they are.
-base::Result<> confine(xen::DomId guest);
+// For good. Descriptors stay as they are. No file grows beyond `largest_file` bytes by what the
+// process writes.
+base::Result<> confine(xen::DomId guest, rlim_t largest_file);
 
 } // namespace linstub::dm

@@ -17,7 +17,7 @@ bool LogBudget::admits(std::string_view line, base::Clock::time_point now) {
   const uint64_t cost = line.size() + (dropped_ == 0 ? around : 2 * around);
   if (left_ < cost) {
     if (std::exchange(left_, 0) != 0)
-      base::log_warning("the stub domain has said {} bytes: no more of it is logged", total);
+      base::log_warning("{} has said {} bytes: no more of it is logged", who_, total_);
     return false;
   }
   if (!bucket_.take(cost, now)) {
@@ -26,7 +26,7 @@ bool LogBudget::admits(std::string_view line, base::Clock::time_point now) {
   }
   left_ -= cost;
   if (uint64_t dropped = std::exchange(dropped_, 0))
-    base::log_warning("the stub domain says too much: {} lines dropped", dropped);
+    base::log_warning("{} says too much: {} lines dropped", who_, dropped);
   return true;
 }
 

@@ -5,9 +5,11 @@
 #include "broker/remote_host.hpp"
 #include "dm/confinement.hpp"
 #include "dm/device_model.hpp"
+#include "wire/state_record.hpp"
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,11 +36,20 @@ void close_others(std::vector<int> kept) {
   ::syscall(SYS_close_range, next, ~0U, 0);
 }
 
+// How large a file it can make of one that it has open for writing: libxl's, for a state. A serial
+// port that leads to a file may fill that, as the guest's administrator wants it.
+rlim_t largest_file(const plan::Plan &plan) {
+  const bool open_ended =
+      std::ranges::contains(plan.serial, plan::SerialKind::file, &plan::SerialPort::kind);
+  return open_ended ? RLIM_INFINITY : wire::state_disk_size;
+}
+
 // What has to be opened is opened before the rights go; an error is for libxl to hear.
 Result<std::unique_ptr<DeviceModel>> prepare(base::EventLoop &loop, const plan::Plan &plan,
                                              broker::RemoteHost &host) {
   auto model = TRY(DeviceModel::open(loop, plan, host));
-  TRY(confine(*plan.guest).transform_error(base::doing("confine the device model")));
+  TRY(confine(*plan.guest, largest_file(plan))
+          .transform_error(base::doing("confine the device model")));
   TRY(host.listen(*model));
   return model;
 }
@@ -58,10 +69,14 @@ Result<> serve(const plan::Plan &plan, broker::MessageSocket socket) {
   ::_exit(0); // not to remove what is the broker's to remove
 }
 
-[[noreturn]] void run(const plan::Plan &plan, broker::MessageSocket socket) {
+[[noreturn]] void run(const plan::Plan &plan, broker::MessageSocket socket, const base::Fd &log) {
   ::prctl(PR_SET_NAME, "linstub-model");
-  for (int signal : {SIGHUP, SIGTERM, SIGINT, SIGPIPE})
-    ::signal(signal, SIG_IGN); // its end comes from the broker
+  // Its end comes from the broker; a file that is large enough is an error as any other.
+  for (int signal : {SIGHUP, SIGTERM, SIGINT, SIGPIPE, SIGXFSZ})
+    ::signal(signal, SIG_IGN);
+  if (::dup2(log.get(), STDOUT_FILENO) < 0 || ::dup2(log.get(), STDERR_FILENO) < 0)
+    ::_exit(1);
+  base::set_log("linstub-model", plan.settings.log_level);
   std::vector<int> kept{socket.fd().get()};
   for (const plan::MonitorAddress &monitor : plan.monitors) {
     if (monitor.fd >= 0)
@@ -74,12 +89,14 @@ Result<> serve(const plan::Plan &plan, broker::MessageSocket socket) {
 
 } // namespace
 
-Result<ModelProcess> ModelProcess::start(const plan::Plan &plan, broker::MessageSocket socket) {
+Result<ModelProcess> ModelProcess::start(const plan::Plan &plan, broker::MessageSocket socket,
+                                         base::Fd log) {
+  TRY(base::set_nonblocking(log)); // nothing waits for its log
   pid_t pid = ::fork();
   if (pid < 0)
     return base::fail_errno(errno, "start the device model process");
   if (pid == 0)
-    run(plan, std::move(socket));
+    run(plan, std::move(socket), log);
   for (const plan::MonitorAddress &monitor : plan.monitors) {
     if (monitor.fd >= 0)
       ::close(monitor.fd);

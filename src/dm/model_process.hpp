@@ -13,8 +13,10 @@ namespace linstub::dm {
 
 class ModelProcess {
 public:
-  // Call it while there is no thread. `socket` is the process's end of the socket.
-  static base::Result<ModelProcess> start(const plan::Plan &plan, broker::MessageSocket socket);
+  // Call it while there is no thread. `socket` is the process's end of the socket, `log` that of a
+  // pipe, where its standard output and error go (bounded_log.hpp).
+  static base::Result<ModelProcess> start(const plan::Plan &plan, broker::MessageSocket socket,
+                                          base::Fd log);
   ModelProcess(ModelProcess &&other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
   ModelProcess &operator=(ModelProcess &&) = delete;
   ModelProcess(const ModelProcess &) = delete;

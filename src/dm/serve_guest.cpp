@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "broker/kept_keeper.hpp"
 #include "broker/server.hpp"
+#include "dm/bounded_log.hpp"
 #include "dm/model_process.hpp"
 
 #include <signal.h>
@@ -23,7 +24,10 @@ struct Left {
 Result<> serve(base::EventLoop &loop, KeptKeeper &keeper, plan::Plan &plan, manifest::Image image,
                xen::Control &control, run::Status &status, Left &left) {
   auto [ours, theirs] = TRY(broker::MessageSocket::make_pair());
-  ModelProcess model = TRY(ModelProcess::start(plan, std::move(theirs)));
+  base::Pipe log = TRY(base::make_pipe());
+  auto model_log = TRY(ModelLog::open(loop, std::move(log.read)));
+  ModelProcess model = TRY(ModelProcess::start(plan, std::move(theirs), std::move(log.write)));
+  BoundedLog bounded;
   status.model_pid = model.pid();
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
   auto server = TRY(broker::Server::open({.loop = loop,

@@ -36,6 +36,28 @@ TEST(Log, SaysWhatHasFailedAndNothingOfWhatHasNot) {
             "tester: error: plug: open xvda: no {}\ntester: warning: slow\n");
 }
 
+TEST(Log, AGateDecidesWhatIsWrittenAndMaySpeakItself) {
+  set_log("tester", LogLevel::info);
+  ::testing::internal::CaptureStderr();
+  int asked = 0;
+  set_log_gate(
+      [](void *context, std::string_view line) {
+        ++*static_cast<int *>(context);
+        log_info("asked about {}", line);
+        return line.ends_with("one");
+      },
+      &asked);
+  log_info("one");
+  log_info("two");
+  relay_log_line("other: three\x1b");
+  set_log_gate(nullptr, nullptr);
+  log_info("four");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "tester: asked about tester: one\ntester: one\ntester: asked about tester: two\n"
+            "other: three?\ntester: four\n");
+  EXPECT_EQ(asked, 2);
+}
+
 TEST(Log, ForeignTextCannotSteerATerminal) {
   EXPECT_EQ(printable("a\x1b[2Jb\nc\xff", 100), "a?[2Jb?c?");
   EXPECT_EQ(printable("abcdef", 3), "abc");

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "dm/confinement.hpp"
+#include "fake/memory_file.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -33,6 +35,8 @@
 namespace linstub::dm {
 namespace {
 
+constexpr rlim_t most_of_a_file = 4096;
+
 // Runs `body` in a process that has confined itself; its exit status, or why it could not be.
 struct Ended {
   int status = -1;
@@ -42,7 +46,7 @@ Ended confined(const std::function<int()> &body) {
   base::Pipe pipe = base::make_pipe().value();
   pid_t pid = ::fork();
   if (pid == 0) {
-    auto done = confine(xen::DomId{7});
+    auto done = confine(xen::DomId{7}, most_of_a_file);
     if (!done) {
       [[maybe_unused]] auto told = base::write_all(pipe.write, done.error().message());
       ::_exit(99);
@@ -140,6 +144,19 @@ TEST_F(Confinement, WhatIsOpenCanBeUsed) {
   ::close(epoll);
 }
 
+// As libxl's file for a state, which it gives to who asks for a save.
+TEST_F(Confinement, AFileThatIsOpenDoesNotGrowWithoutEnd) {
+  base::Fd file = fake::memory("");
+  ::signal(SIGXFSZ, SIG_IGN);
+  Ended ended = confined([&] {
+    const bool within = ::pwrite(file.get(), "x", 1, most_of_a_file - 1) == 1;
+    const bool beyond = ::pwrite(file.get(), "x", 1, most_of_a_file) == 1;
+    return within && !beyond && errno == EFBIG && ::ftruncate(file.get(), 1 << 30) != 0 ? 0 : 1;
+  });
+  ::signal(SIGXFSZ, SIG_DFL);
+  EXPECT_EQ(ended.status, 0);
+}
+
 TEST_F(Confinement, ItIsAUserOfItsOwnWithoutCapabilities) {
   // The process cannot look at itself any more: its parent does.
   base::Pipe hold = base::make_pipe().value();
@@ -147,7 +164,7 @@ TEST_F(Confinement, ItIsAUserOfItsOwnWithoutCapabilities) {
   pid_t pid = ::fork();
   if (pid == 0) {
     hold.write.reset();
-    if (!confine(xen::DomId{7}))
+    if (!confine(xen::DomId{7}, most_of_a_file))
       ::_exit(99);
     char byte = 'r';
     bool told = ::write(ready.write.get(), &byte, 1) == 1;

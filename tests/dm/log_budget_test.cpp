@@ -39,12 +39,12 @@ protected:
 };
 
 TEST_F(LogBudgetTest, ABootGoesThroughAndAFloodDoesNot) {
-  EXPECT_EQ(admitted(1'000'000, start), LogBudget::burst / 100);
+  EXPECT_EQ(admitted(1'000'000, start), LogBudget::of_a_stub_domain.burst / 100);
   EXPECT_THAT(said, IsEmpty()) << "nothing is said while nothing may be logged";
 }
 
 TEST_F(LogBudgetTest, SaysHowManyLinesWereDropped) {
-  const uint64_t lines = LogBudget::burst / 100 + 7;
+  const uint64_t lines = LogBudget::of_a_stub_domain.burst / 100 + 7;
   admitted(lines, start);
   EXPECT_EQ(admitted(1, start + std::chrono::minutes(1)), 1U);
   EXPECT_THAT(said, ElementsAre(HasSubstr("the stub domain says too much: 7 lines dropped")));
@@ -54,14 +54,14 @@ TEST_F(LogBudgetTest, AFloodOfEmptyLinesIsAFlood) {
   uint64_t count = 0;
   for (int i = 0; i < 1'000'000; i++)
     count += budget.admits("", start) ? 1 : 0;
-  EXPECT_LT(count, LogBudget::burst / 40);
+  EXPECT_LT(count, LogBudget::of_a_stub_domain.burst / 40);
 }
 
 TEST_F(LogBudgetTest, AllOfItInAYearOfFloodIsBounded) {
   uint64_t count = 0;
   for (int hour = 0; hour < 365 * 24; hour++)
     count += admitted(5'000, start + std::chrono::hours(hour));
-  EXPECT_LE(count * 100, LogBudget::total);
+  EXPECT_LE(count * 100, LogBudget::of_a_stub_domain.total);
   EXPECT_THAT(said.back(), HasSubstr("no more of it is logged"));
   EXPECT_EQ(admitted(1, start + std::chrono::hours(24 * 400)), 0U);
 }
