@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include "lab/machine.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace linstub::lab {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Shape>, 2> shapes{{
-    {"warm", Shape::warm},
-    {"iommu", Shape::iommu},
-}};
+// In the order of the enumerators.
+constexpr std::array shapes{
+    // It starts in seconds, so its scenarios make several parts: two labs end at about the same
+    // time.
+    ShapeFacts{.shape = Shape::warm, .name = "warm", .scenarios = "-*Pci*:Libvirt*", .parts = 5},
+    // The emulator can make no snapshot of such a machine, and it takes minutes to boot: one part.
+    ShapeFacts{.shape = Shape::iommu, .name = "iommu", .begin = Begin::boot, .scenarios = "*Pci*"},
+    ShapeFacts{.shape = Shape::libvirt,
+               .name = "libvirt",
+               .addition = "lab-libvirt",
+               .scenarios = "Libvirt*",
+               .only_when_thorough = true},
+};
 
 constexpr const char *nic_address = "52:54:00:6c:61:62"; // config/lab/dom0: 10-lan.network
 
@@ -59,17 +69,22 @@ constexpr std::array<const char *, 20> spare_devices{
 
 } // namespace
 
+const ShapeFacts &facts_of(Shape shape) { return shapes.at(std::to_underlying(shape)); }
+
 bool parse_shape(std::string_view name, Shape &shape) {
-  for (const auto &[known, value] : shapes) {
-    if (known == name) {
-      shape = value;
-      return true;
-    }
-  }
-  return false;
+  const auto *found = std::ranges::find(shapes, name, &ShapeFacts::name);
+  if (found == shapes.end())
+    return false;
+  shape = found->shape;
+  return true;
 }
 
-std::string_view shape_name(Shape shape) { return shapes.at(std::to_underlying(shape)).first; }
+std::string shape_names() {
+  std::string names;
+  for (const ShapeFacts &facts : shapes)
+    names.append(names.empty() ? "" : ", ").append(facts.name);
+  return names;
+}
 
 std::vector<std::string> command_line(const Machine &machine) {
   std::vector<std::string> line{

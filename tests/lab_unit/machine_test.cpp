@@ -48,6 +48,16 @@ TEST(Machine, ShapesHaveNames) {
   EXPECT_TRUE(parse_shape("iommu", shape));
   EXPECT_EQ(shape_name(shape), "iommu");
   EXPECT_FALSE(parse_shape("cold", shape));
+  EXPECT_TRUE(parse_shape("libvirt", shape));
+  EXPECT_EQ(shape, Shape::libvirt);
+  EXPECT_EQ(shape_names(), "warm, iommu, libvirt");
+}
+
+TEST(Machine, ShapesOfOneMachineDifferInWhatDom0Has) {
+  EXPECT_EQ(machine_signature(Shape::libvirt), machine_signature(Shape::warm));
+  EXPECT_EQ(facts_of(Shape::warm).addition, "");
+  EXPECT_NE(facts_of(Shape::libvirt).addition, "");
+  EXPECT_EQ(facts_of(Shape::iommu).begin, Begin::boot);
 }
 
 } // namespace
