@@ -28,6 +28,7 @@ struct ShapeFacts {
   Begin begin = Begin::snapshot;
   // What its dom0 has besides what every dom0 has: a directory below config (dom0_disk.hpp).
   std::string_view addition;
+  std::string_view cpus = "1"; // of the machine, as -smp has it
   // Which scenarios are for it, as gtest's filter says; in how many parts they are dealt out at
   // most.
   std::string_view scenarios;

@@ -53,8 +53,9 @@ TEST(Machine, ShapesHaveNames) {
   EXPECT_EQ(shape_names(), "warm, iommu, libvirt");
 }
 
-TEST(Machine, ShapesOfOneMachineDifferInWhatDom0Has) {
-  EXPECT_EQ(machine_signature(Shape::libvirt), machine_signature(Shape::warm));
+TEST(Machine, ShapesDifferInTheirMachineAndInWhatDom0Has) {
+  EXPECT_THAT(command_line(machine(Shape::warm, Begin::boot)), Contains("1"));
+  EXPECT_THAT(command_line(machine(Shape::libvirt, Begin::boot)), Contains("1,maxcpus=2"));
   EXPECT_EQ(facts_of(Shape::warm).addition, "");
   EXPECT_NE(facts_of(Shape::libvirt).addition, "");
   EXPECT_EQ(facts_of(Shape::iommu).begin, Begin::boot);
