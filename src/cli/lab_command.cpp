@@ -47,7 +47,7 @@ base::Result<lab::Host> find_host(const LabSettings &settings) {
 base::Result<> up(const LabSettings &settings) {
   lab::LabOptions options{.name = settings.name, .life = minutes(settings.life)};
   if (!lab::parse_shape(settings.shape, options.shape))
-    return base::fail("there is no shape \"{}\": warm, iommu", settings.shape);
+    return base::fail("there is no shape \"{}\": {}", settings.shape, lab::shape_names());
   auto labs = TRY(lab::Labs::open(settings.config));
   auto begin = base::Clock::now();
   lab::LabState state = TRY(labs.up(options).transform_error(base::doing("lab up")));
@@ -155,7 +155,9 @@ void add_lab_command(CLI::App &program) {
       ->capture_default_str();
 
   auto *upping = add(*command, settings, "up", "Start it; builds what is missing", up);
-  upping->add_option("--shape", settings->shape, "warm, or iommu: booted cold with an IOMMU")
+  upping
+      ->add_option("--shape", settings->shape,
+                   "warm; iommu: booted cold with an IOMMU; libvirt: with libvirt and AppArmor")
       ->capture_default_str();
   upping->add_option("--life", settings->life, "Minutes after which it ends by itself")
       ->capture_default_str()

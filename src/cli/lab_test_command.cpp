@@ -25,7 +25,7 @@ base::Result<lab::TestRun> run(const TestSettings &settings) {
         "the scenarios are not built: `./dev test unit` builds them; or give --program");
   if (lab::Shape shape{}; !settings.shape.empty()) {
     if (!lab::parse_shape(settings.shape, shape))
-      return base::fail("there is no shape \"{}\": warm, iommu", settings.shape);
+      return base::fail("there is no shape \"{}\": {}", settings.shape, lab::shape_names());
     options.shape = shape;
   }
   if (options.tree.empty() && options.host.empty()) {
@@ -52,7 +52,7 @@ void add_lab_test_command(CLI::App &lab) {
                       "but nothing on a real host)");
   command->add_option("--program", run_options.program, "The scenarios")->capture_default_str();
   command->add_option("--filter", run_options.filter, "Only these, as gtest's filter says");
-  command->add_option("--shape", settings->shape, "Only those of one shape: warm, iommu");
+  command->add_option("--shape", settings->shape, "Only those of one shape: " + lab::shape_names());
   command->add_flag("--thorough", settings->thorough, "Also those that a usual run leaves out");
   command->add_option("--rounds", settings->rounds, "Rounds of what goes round")
       ->check(CLI::PositiveNumber);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 
 namespace linstub::lab {
 namespace fs = std::filesystem;
@@ -38,10 +39,23 @@ base::Result<> write_sources(const std::string &suite, const fs::path &path, con
   return base::replace_file(path, lines);
 }
 
-base::Result<> unpack_packages(const fs::path &config, const fs::path &tree, const fs::path &work) {
+// Where dom0 is made from, and where it is made.
+struct Site {
+  fs::path config;
+  fs::path addition; // a directory; empty: none
+  fs::path tree;
+  fs::path work;
+  fs::path output;
+};
+
+base::Result<> unpack_packages(const Site &site) {
+  const auto &[config, addition, tree, work, output] = site;
   std::string suite = list_items(TRY(read_config(config / "suite"))).at(0);
-  std::string packages =
-      base::join(list_items(TRY(read_config(config / "packages/dom0.list"))), ",");
+  std::vector<std::string> names = list_items(TRY(read_config(config / "packages/dom0.list")));
+  if (!addition.empty())
+    std::ranges::move(list_items(TRY(read_config(addition / "packages.list"))),
+                      std::back_inserter(names));
+  std::string packages = base::join(names, ",");
   TRY(write_sources(suite, work / "sources.list", work / "apt.log"));
   // In a mount namespace of its own: if it is killed, its mounts of /proc and /sys go with it.
   std::vector<std::string> argv{"unshare",           "--mount",
@@ -92,14 +106,19 @@ base::Result<> link(const fs::path &target, const fs::path &path) {
   return {};
 }
 
+base::Result<> copy_over(const fs::path &files, const fs::path &tree) {
+  std::error_code error;
+  fs::copy(files, tree, fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
+  if (error)
+    return base::fail("copy {}: {}", files.string(), error.message());
+  return {};
+}
+
 // Turns a fresh Debian into the lab's dom0: quick to boot, nothing in the background.
 base::Result<> configure(const fs::path &config, const fs::path &tree, const fs::path &output) {
   std::error_code error;
   fs::remove(tree / "etc/resolv.conf", error);
-  fs::copy(config / "lab/dom0", tree,
-           fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
-  if (error)
-    return base::fail("copy {}: {}", (config / "lab/dom0").string(), error.message());
+  TRY(copy_over(config / "lab/dom0", tree));
 
   fs::path units = tree / "etc/systemd/system";
   for (const std::string &unit : list_items(TRY(read_config(config / "lab/masked-units.list"))))
@@ -210,10 +229,20 @@ base::Result<> take_boot_files(const fs::path &tree, const fs::path &output) {
   return {};
 }
 
-base::Result<> build(const fs::path &config, const fs::path &work, const fs::path &output) {
-  fs::path tree = work / "tree";
-  TRY(unpack_packages(config, tree, work));
+base::Result<> add(const fs::path &addition, const fs::path &tree) {
+  TRY(copy_over(addition / "dom0", tree));
+  base::Command command{
+      .argv = {"chroot", tree.string(), "sh", "-e", "-c", TRY(read_config(addition / "setup"))}};
+  TRY(base::run_checked(std::move(command), Deadline::after(minutes(2))));
+  return {};
+}
+
+base::Result<> build(const Site &site) {
+  const auto &[config, addition, tree, work, output] = site;
+  TRY(unpack_packages(site));
   TRY(configure(config, tree, output).transform_error(base::doing("configure dom0")));
+  if (!addition.empty())
+    TRY(add(addition, tree).transform_error(base::doing("configure dom0's addition")));
   TRY(take_boot_files(tree, output));
   TRY(make_initrd(config, tree, output / "initrd").transform_error(base::doing("make the initrd")));
   std::string release = TRY(release_of(tree));
@@ -237,18 +266,28 @@ std::vector<std::string> list_items(std::string_view text) {
   return items;
 }
 
-base::Result<Dom0> get_dom0(cache::Cache &cache, const fs::path &config) {
+base::Result<Dom0> get_dom0(cache::Cache &cache, const fs::path &config,
+                            std::string_view addition) {
   cache::Key key;
   key.add("recipe", recipe_version);
   TRY(key.add_file("suite", config / "suite"));
   TRY(key.add_file("packages", config / "packages/dom0.list"));
   TRY(key.add_tree("config", config / "lab"));
-  fs::path directory = TRY(cache.get("dom0", key, [&](const fs::path &output) -> base::Result<> {
+  fs::path added = addition.empty() ? fs::path() : config / addition;
+  if (!added.empty())
+    TRY(key.add_tree("addition", added));
+  // Kinds of their own: the one shall not remove the other as old.
+  std::string kind = addition.empty() ? "dom0" : base::format("{}-dom0", addition);
+  fs::path directory = TRY(cache.get(kind, key, [&](const fs::path &output) -> base::Result<> {
     fs::path work = output.string() + ".work";
     std::error_code error;
     fs::remove_all(work, error);
     fs::create_directories(work, error);
-    auto built = build(config, work, output);
+    auto built = build({.config = config,
+                        .addition = added,
+                        .tree = work / "tree",
+                        .work = work,
+                        .output = output});
     fs::remove_all(work, error);
     return built;
   }));

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace linstub::lab {
@@ -26,7 +27,13 @@ struct Dom0 {
 };
 
 // What dom0 is made from: config/suite, config/packages/dom0.list and config/lab below `config`.
-base::Result<Dom0> get_dom0(cache::Cache &cache, const std::filesystem::path &config);
+// With an addition, also what is in that directory below `config`:
+//   packages.list  further packages
+//   dom0/          files that are put over dom0's
+//   setup          a shell script, run in dom0's tree (chroot) at last
+//   warm-up        a shell script that the booted dom0 runs before its snapshot is made
+base::Result<Dom0> get_dom0(cache::Cache &cache, const std::filesystem::path &config,
+                            std::string_view addition = "");
 
 // The items of a list file, one a line; comments and empty lines are left out.
 std::vector<std::string> list_items(std::string_view text);

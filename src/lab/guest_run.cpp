@@ -108,6 +108,13 @@ base::Result<GuestRun> GuestRun::create(const Host &host, const GuestConfig &con
   return guest;
 }
 
+base::Result<GuestRun> GuestRun::meet(const Host &host, const std::string &name) {
+  GuestRun guest(host, name);
+  TRY(host.check(base::format("rm -f {}", quote(guest.serial_log())), short_limit));
+  TRY(guest.follow());
+  return guest;
+}
+
 base::Result<> GuestRun::follow() {
   // The reader ends with the terminal, that is with the guest's device model.
   TRY(host_.check(base::format("{} && stty -F $tty raw -echo && "

@@ -44,6 +44,9 @@ public:
   static base::Result<GuestRun> create(const Host &host, const GuestConfig &config,
                                        base::Milliseconds limit);
 
+  // A guest that somebody else has just started (libvirt), and a reader for its serial port.
+  static base::Result<GuestRun> meet(const Host &host, const std::string &name);
+
   [[nodiscard]] const std::string &name() const { return name_; }
 
   // What the guest has said on its serial port since the start.

@@ -30,6 +30,7 @@ constexpr auto save_limit = minutes(3);
 constexpr auto try_limit = seconds(20);
 constexpr size_t largest_state = 4096;
 constexpr size_t quoted_lines = 6;
+constexpr const char *snapshot_lab = "snapshot"; // how the name of one that is made into one ends
 
 // What is in dom0's memory when the snapshot is made is there in every lab that starts from it:
 // the first `xl create` need not read it from disk.
@@ -209,19 +210,28 @@ base::Result<LabState> Labs::start(const LabOptions &options, const Dom0 &dom0,
   return state;
 }
 
-base::Result<fs::path> Labs::get_snapshot(const Dom0 &dom0) {
+base::Result<fs::path> Labs::get_snapshot(Shape shape, const Dom0 &dom0) {
+  const std::string addition(facts_of(shape).addition);
   cache::Key key;
   key.add("dom0", dom0.directory.filename().string());
-  key.add("machine", machine_signature(Shape::warm));
+  key.add("machine", machine_signature(shape));
   key.add("warm-up", warm_up);
+  std::string kind = snapshot_lab;
+  std::string more; // of the addition's, whose files dom0's key has in it
+  if (!addition.empty()) {
+    kind = base::format("{}-{}", addition, snapshot_lab);
+    more = TRY(base::read_file(config_ / addition / "warm-up", size_t{64} << 10));
+  }
   key.add("emulator", TRY(base::run_checked({.argv = {"qemu-system-x86_64", "--version"}},
                                             Deadline::after(seconds(60)))));
-  return cache_.get("snapshot", key, [&](const fs::path &output) -> base::Result<> {
+  return cache_.get(kind, key, [&](const fs::path &output) -> base::Result<> {
     std::printf("boot the lab for its snapshot (about 2 minutes)\n");
     std::fflush(stdout);
     base::Clock::time_point begin = base::Clock::now();
-    LabOptions options{.name = "snapshot", .life = minutes(20)};
+    LabOptions options{.name = kind, .shape = shape, .life = minutes(30)};
     LabState state = TRY(start(options, dom0, {}));
+    if (!more.empty())
+      TRY(state.host().check(more, boot_limit));
     TRY(state.host().check(warm_up, minutes(3)));
     state.host().disconnect();
     Deadline deadline = Deadline::after(save_limit);
@@ -247,10 +257,12 @@ base::Result<LabState> Labs::up(const LabOptions &options) {
                         options.name, shape_name(state->shape));
     return *state;
   }
-  Dom0 dom0 = TRY(get_dom0(cache_, config_));
+  const ShapeFacts &facts = facts_of(options.shape);
+  Dom0 dom0 = TRY(get_dom0(cache_, config_, facts.addition));
   fs::path snapshot;
-  if (options.shape == Shape::warm)
-    snapshot = TRY(get_snapshot(dom0).transform_error(base::doing("make the lab's snapshot")));
+  if (facts.begin == Begin::snapshot)
+    snapshot = TRY(
+        get_snapshot(options.shape, dom0).transform_error(base::doing("make the lab's snapshot")));
   auto state = start(options, dom0, snapshot);
   if (!state) [[maybe_unused]]
     auto ended = down(options.name);
@@ -275,7 +287,7 @@ base::Result<> Labs::down(const std::string &name) {
   }
   std::error_code error;
   fs::remove(state->directory / "lab.json", error);
-  if (name != "snapshot")
+  if (!name.ends_with(snapshot_lab))
     fs::remove(state->directory / "disk.qcow2", error);
   return {};
 }

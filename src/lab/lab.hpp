@@ -55,7 +55,7 @@ private:
       : cache_(std::move(cache)), config_(std::move(config)) {}
 
   [[nodiscard]] std::filesystem::path directory_of(const std::string &name) const;
-  base::Result<std::filesystem::path> get_snapshot(const Dom0 &dom0);
+  base::Result<std::filesystem::path> get_snapshot(Shape shape, const Dom0 &dom0);
   base::Result<LabState> start(const LabOptions &options, const Dom0 &dom0,
                                const std::filesystem::path &snapshot);
 

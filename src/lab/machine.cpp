@@ -1,24 +1,37 @@
 // SPDX-License-Identifier: MIT
 #include "lab/machine.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace linstub::lab {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Shape>, 2> shapes{{
-    {"warm", Shape::warm},
-    {"iommu", Shape::iommu},
-}};
+// In the order of the enumerators.
+constexpr std::array shapes{
+    // It starts in seconds, so its scenarios make several parts: two labs end at about the same
+    // time.
+    ShapeFacts{.shape = Shape::warm, .name = "warm", .scenarios = "-*Pci*:Libvirt*", .parts = 5},
+    // The emulator can make no snapshot of such a machine, and it takes minutes to boot: one part.
+    ShapeFacts{.shape = Shape::iommu, .name = "iommu", .begin = Begin::boot, .scenarios = "*Pci*"},
+    ShapeFacts{.shape = Shape::libvirt,
+               .name = "libvirt",
+               .addition = "lab-libvirt",
+               // A second one that is never plugged in: libvirt gives a guest no more CPUs than the
+               // host can have.
+               .cpus = "1,maxcpus=2",
+               .scenarios = "Libvirt*",
+               .only_when_thorough = true},
+};
 
 constexpr const char *nic_address = "52:54:00:6c:61:62"; // config/lab/dom0: 10-lan.network
 
 // One vCPU, one thread. With more, the emulator's SVM delivers an injected interrupt a second time
 // when something kicks the vCPU between VMRUN and the guest's first instruction, and an idle HVM
 // guest dies within minutes (Xen: "Triple fault"). With one vCPU there are no such kicks.
-constexpr std::array<const char *, 4> accelerator{"-accel", "tcg,thread=single,tb-size=512", "-smp",
-                                                  "1"};
+constexpr std::array<const char *, 3> accelerator{"-accel", "tcg,thread=single,tb-size=512",
+                                                  "-smp"};
 
 // svm: HVM guests. Without smap, because dom0's kernel faults at its first instruction with it;
 // without rdtscp, because Xen's emulator does not know its length under this SVM; without xsave,
@@ -59,23 +72,29 @@ constexpr std::array<const char *, 20> spare_devices{
 
 } // namespace
 
+const ShapeFacts &facts_of(Shape shape) { return shapes.at(std::to_underlying(shape)); }
+
 bool parse_shape(std::string_view name, Shape &shape) {
-  for (const auto &[known, value] : shapes) {
-    if (known == name) {
-      shape = value;
-      return true;
-    }
-  }
-  return false;
+  const auto *found = std::ranges::find(shapes, name, &ShapeFacts::name);
+  if (found == shapes.end())
+    return false;
+  shape = found->shape;
+  return true;
 }
 
-std::string_view shape_name(Shape shape) { return shapes.at(std::to_underlying(shape)).first; }
+std::string shape_names() {
+  std::string names;
+  for (const ShapeFacts &facts : shapes)
+    names.append(names.empty() ? "" : ", ").append(facts.name);
+  return names;
+}
 
 std::vector<std::string> command_line(const Machine &machine) {
   std::vector<std::string> line{
       "qemu-system-x86_64", "-nodefaults", "-display", "none", "-vga", "none"};
   line.insert(line.end(), {"-M", "q35", "-cpu", cpu, "-m", "5G"});
   line.insert(line.end(), accelerator.begin(), accelerator.end());
+  line.emplace_back(facts_of(machine.shape).cpus);
   std::string xen = xen_options;
   if (machine.shape == Shape::iommu) {
     xen += " iommu=on";

@@ -14,15 +14,37 @@
 namespace linstub::lab {
 
 enum class Shape : uint8_t {
-  warm,  // started from a snapshot of a booted host: most tests
-  iommu, // booted cold, with an emulated IOMMU and spare PCI devices: passthrough
+  warm,    // started from a snapshot of a booted host: most tests
+  iommu,   // booted cold, with an emulated IOMMU and spare PCI devices: passthrough
+  libvirt, // as warm, with libvirt and AppArmor in dom0
 };
+
+enum class Begin : uint8_t { boot, snapshot };
+
+// What there is to know of a shape: one row of the table in machine.cpp.
+struct ShapeFacts {
+  Shape shape = Shape::warm;
+  std::string_view name;
+  Begin begin = Begin::snapshot;
+  // What its dom0 has besides what every dom0 has: a directory below config (dom0_disk.hpp).
+  std::string_view addition;
+  std::string_view cpus = "1"; // of the machine, as -smp has it
+  // Which scenarios are for it, as gtest's filter says; in how many parts they are dealt out at
+  // most.
+  std::string_view scenarios;
+  size_t parts = 1;
+  // All its scenarios are ONLY_WHEN_THOROUGH, so that an ordinary run need not make it.
+  bool only_when_thorough = false;
+};
+
+const ShapeFacts &facts_of(Shape shape);
 
 // False if it is not the name of a shape.
 bool parse_shape(std::string_view name, Shape &shape);
-std::string_view shape_name(Shape shape);
+inline std::string_view shape_name(Shape shape) { return facts_of(shape).name; }
 
-enum class Begin : uint8_t { boot, snapshot };
+// All names, for people: "warm, iommu, ...".
+std::string shape_names();
 
 constexpr uint64_t spare_disk_size = uint64_t{64} << 20;
 

@@ -7,17 +7,13 @@
 namespace linstub::lab {
 namespace {
 
-// A warm lab starts in seconds, so its scenarios make several parts and two labs end at about the
-// same time. The other shape boots cold, which takes minutes: one part.
-constexpr size_t most_parts(Shape shape) { return shape == Shape::iommu ? 1 : 5; }
-
 constexpr uint64_t memory_for_two = uint64_t{13} << 20; // KiB
 
 } // namespace
 
 std::vector<Part> parts_of(Shape shape, size_t scenarios) {
   std::vector<Part> parts;
-  const size_t count = std::min(scenarios, most_parts(shape));
+  const size_t count = std::min(scenarios, facts_of(shape).parts);
   parts.reserve(count);
   for (size_t index = 0; index < count; index++)
     parts.push_back({.shape = shape, .of = count, .index = index});

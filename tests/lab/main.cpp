@@ -4,8 +4,8 @@
 //     linstub-lab-tests --tree DIR [--config DIR] [--shape iommu] [--host user@xen]
 //                       [gtest's options]
 //
-// Each scenario belongs to one shape of the lab: those with Pci in their names to the one with
-// an IOMMU and spare devices, all others to the warm one. One run is of one shape.
+// Each scenario belongs to one shape of the lab, by its name: see the table in lab/machine.cpp. One
+// run is of one shape.
 //
 // Exit status 0: all passed; 1: one failed; 69: the lab itself could not be had or broke. A test
 // that fails while the emulator shows one of its known failures (or the lab does not answer any
@@ -21,8 +21,6 @@
 
 namespace linstub::lab {
 namespace {
-
-const char *scenarios_of(Shape shape) { return shape == Shape::iommu ? "*Pci*" : "-*Pci*"; }
 
 std::optional<Stage> the_stage;
 
@@ -90,19 +88,22 @@ int main(int argc, char **argv) {
   program.add_option("--tree", options.tree, "An installed Linstub, to be put into dom0");
   program.add_option("--config", options.config, "The project's config directory");
   std::string shape(lab::shape_name(options.shape));
-  program.add_option("--shape", shape, "warm, or iommu: which lab, and the scenarios for it");
+  program.add_option("--shape", shape,
+                     "Which lab, and the scenarios for it: " + lab::shape_names());
   program.add_option("--host", options.host, "A real Xen host, user@host[:port]");
   program.add_option("--lab", options.lab, "Name of the lab");
   program.add_flag("--keep", keep, "Leave the lab running at the end");
   CLI11_PARSE(program, argc, argv);
   if (!lab::parse_shape(shape, options.shape)) {
-    std::printf("there is no shape \"%s\": warm, iommu\n", shape.c_str());
+    std::printf("there is no shape \"%s\": %s\n", shape.c_str(), lab::shape_names().c_str());
     return 2;
   }
   if (GTEST_FLAG_GET(filter) == "*")
-    GTEST_FLAG_SET(filter, lab::scenarios_of(options.shape));
+    GTEST_FLAG_SET(filter, std::string(lab::facts_of(options.shape).scenarios));
   if (GTEST_FLAG_GET(list_tests))
     return RUN_ALL_TESTS();
+  if (lab::facts_of(options.shape).only_when_thorough && !lab::thorough())
+    return RUN_ALL_TESTS(); // all are skipped, and need no lab
 
   auto stage = lab::Stage::prepare(options);
   if (!stage) {

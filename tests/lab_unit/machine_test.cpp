@@ -48,6 +48,17 @@ TEST(Machine, ShapesHaveNames) {
   EXPECT_TRUE(parse_shape("iommu", shape));
   EXPECT_EQ(shape_name(shape), "iommu");
   EXPECT_FALSE(parse_shape("cold", shape));
+  EXPECT_TRUE(parse_shape("libvirt", shape));
+  EXPECT_EQ(shape, Shape::libvirt);
+  EXPECT_EQ(shape_names(), "warm, iommu, libvirt");
+}
+
+TEST(Machine, ShapesDifferInTheirMachineAndInWhatDom0Has) {
+  EXPECT_THAT(command_line(machine(Shape::warm, Begin::boot)), Contains("1"));
+  EXPECT_THAT(command_line(machine(Shape::libvirt, Begin::boot)), Contains("1,maxcpus=2"));
+  EXPECT_EQ(facts_of(Shape::warm).addition, "");
+  EXPECT_NE(facts_of(Shape::libvirt).addition, "");
+  EXPECT_EQ(facts_of(Shape::iommu).begin, Begin::boot);
 }
 
 } // namespace
