@@ -8,8 +8,6 @@
 #include "qmp/message.hpp"
 #include "wire/paths.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -20,15 +18,8 @@ using base::Deadline;
 using base::Milliseconds;
 using base::Result;
 
-constexpr Milliseconds pause_timeout{2'000};
-constexpr Milliseconds shutdown_timeout{2'000};
 constexpr Milliseconds predecessor_timeout{10'000};
 constexpr Milliseconds between_tries{200};
-// A guest that waits for its device model is waited for in turns of the event loop, and in each of
-// them no longer than this.
-constexpr Milliseconds pause_try{30};
-constexpr Milliseconds between_guest_looks{20};
-
 // Each change in xenstore below the stub domain's directory is an event, and costs some reads of
 // it: so often is looked.
 constexpr Milliseconds between_looks{50};
@@ -46,12 +37,28 @@ Broker::Broker(Context context, Listener &listener)
               .qemu_runs = [this] { listener_.on_qemu_runs(); },
               .serves_channel =
                   [this] {
-                    std::string path =
-                        base::format("{}/{}", xen::domain_path(*stub_), wire::channel_node);
-                    if (auto connected = context_.connect(*stub_, path); !connected)
+                    if (auto connected = connect(Which::first, *stub_); !connected)
                       listener_.on_stub_failed(connected.error().message());
                   },
               .gone = [this](const std::string &why) { listener_.on_stub_gone(why); }}),
+      succession_({.loop = context_.loop,
+                   .xenstore = context_.xenstore,
+                   .control = context_.control,
+                   .stubdom = stubdom_,
+                   .guest = guest_},
+                  {.said = [this](StubWord word) { listener_.on_next_word(word); },
+                   .failed = [this](const std::string &why) { listener_.on_next_failed(why); },
+                   .qemu_runs = [this] { listener_.on_next_runs(); },
+                   .serves_channel =
+                       [this] {
+                         if (auto connected = connect(Which::next, *succession_.next()); !connected)
+                           listener_.on_next_failed(connected.error().message());
+                       },
+                   .gone = [this](const std::string &why) { listener_.on_next_failed(why); }},
+                  [this] {
+                    upgrades_->settled(succession_.failed());
+                    remove_if_possible();
+                  }),
       state_(context_.xenstore, stubdom_, guest_),
       drives_(context_.xenstore, stubdom_, context_.plan, images_),
       backends_(context_.xenstore, context_.plan,
@@ -86,6 +93,7 @@ Result<> Broker::prepare(manifest::Image image) {
 }
 
 Result<> Broker::can_be_replaced() {
+  TRY(succession_.may_begin());
   TRY(backends_.can_be_replaced());
   return pci_ ? pci_->can_be_replaced() : Result<>();
 }
@@ -110,50 +118,48 @@ bool Broker::lacks_stub(const std::function<void(Result<Value>)> &done) {
 // --- The stub domain -----------------------------------------------------------------------------
 
 void Broker::create(Which which, std::function<void(Result<xen::DomId> stub)> created) {
+  if (which == Which::next)
+    return create_next(std::move(created));
   if (stub_ || created_ || removing_ || left_)
     return created(base::fail("there is a stub domain already"));
   created_ = std::move(created);
-  create_when_free(which, Deadline::after(predecessor_timeout));
+  create_when_free(Deadline::after(predecessor_timeout));
 }
 
 // Who has an image may be this guest's predecessor, which is on its way out.
-void Broker::create_when_free(Which which, Deadline deadline) {
+void Broker::create_when_free(Deadline deadline) {
   auto started = images_.hold(plan::disks_of(context_.plan));
   if (!started && started.error().code() == EBUSY && !deadline.passed()) {
     creation_ = context_.loop.at(Deadline::after(between_tries),
-                                 [this, which, deadline] { create_when_free(which, deadline); });
+                                 [this, deadline] { create_when_free(deadline); });
     return;
   }
   creation_.reset();
   if (started)
-    started = start_creation(which);
+    started = start_creation();
   if (started)
     return;
   std::exchange(created_, {})(std::unexpected(std::move(started).error()));
   remove_if_possible();
 }
 
-Result<> Broker::start_creation(Which which) {
-  plan::Plan &plan = context_.plan;
-  // Another QEMU without the state of the one before would know nothing of what the guest has set.
-  if (which != Which::first && state_.next().empty())
-    return base::fail("no state was saved that the stub domain could start from");
-  TRY(upgrades_->take(which));
-  files_.clear();
-  for (const plan::CopiedFile &file : plan.files)
-    files_.push_back(TRY(disk::CopiedFile::prepare(file.disk.path, guest_, file.disk.vdev)
-                             .transform_error(base::doing("direct boot"))));
-  const manifest::Image &image = upgrades_->image();
-  plan::Description description =
-      plan::describe(plan, image, files_,
-                     {.state = state_.next(),
-                      .taps = which == Which::first ? plan::Taps::libxl : plan::Taps::join});
+Result<> Broker::start_creation() {
+  plan::Description description = TRY(describe(upgrades_->image(), plan::Role::first));
   context_.status.memory = description.memory;
-  context_.status.image = image.directory;
-  context_.status.version = image.identity.version;
+  context_.status.image = upgrades_->image().directory;
+  context_.status.version = upgrades_->image().identity.version;
   stubdom_.create(description, context_.keeper_pipe(),
                   [this](const Result<xen::DomId> &stub) { created(stub); });
   return {};
+}
+
+// With the files of a direct boot, which are held until the stub domain has them.
+Result<plan::Description> Broker::describe(const manifest::Image &image, plan::Role role) {
+  files_.clear();
+  for (const plan::CopiedFile &file : context_.plan.files)
+    files_.push_back(TRY(disk::CopiedFile::prepare(file.disk.path, guest_, file.disk.vdev)
+                             .transform_error(base::doing("direct boot"))));
+  return plan::describe(context_.plan, image, files_, {.state = state_.next(), .role = role});
 }
 
 void Broker::created(const Result<xen::DomId> &stub) {
@@ -194,10 +200,82 @@ void Broker::remove(Done removed) {
   remove_if_possible();
 }
 
+Result<> Broker::connect(Which which, xen::DomId stub) {
+  return context_.connect(which, stub,
+                          base::format("{}/{}", xen::domain_path(stub), wire::channel_node));
+}
+
+// --- The next stub domain ------------------------------------------------------------------------
+
+void Broker::create_next(std::function<void(Result<xen::DomId> next)> created) {
+  if (!stub_ || removing_)
+    return created(base::fail("{}", no_stub));
+  if (!upgrades_->next())
+    return created(base::fail("nobody has asked for an upgrade"));
+  auto description =
+      succession_.may_begin().and_then([this] { return state_.share(); }).and_then([this] {
+        return describe(*upgrades_->next(), plan::Role::next);
+      });
+  if (!description)
+    return created(std::unexpected(std::move(description).error()));
+  next_has_ = what_it_has();
+  next_memory_ = description->memory;
+  succession_.make(*description, context_.keeper_pipe(),
+                   [this, created = std::move(created)](const Result<xen::DomId> &next) {
+                     files_.clear(); // loop devices hold what was copied
+                     auto prepared = next ? backends_.prepare(*next) : Result<>();
+                     created(prepared ? next : std::unexpected(prepared.error()));
+                   });
+}
+
+// Of the guest's devices, in comparable form: those that are made from the plan. A guest may be
+// renamed meanwhile.
+std::string Broker::what_it_has() {
+  plan::Description description = plan::describe(context_.plan, upgrades_->image(), {},
+                                                 {.state = {}, .role = plan::Role::next});
+  description.name.clear();
+  return plan::encode(description);
+}
+
+void Broker::take_over() {
+  if (!succession_.next() || !state_.kept())
+    return listener_.on_stub_failed("there is no next stub domain that could take over");
+  const xen::DomId next = *succession_.next();
+  pci_.reset();
+  state_.forget();
+  upgrades_->took_over();
+  succession_.take_over(watch_, *stub_,
+                        plan::describe(context_.plan, upgrades_->image(), {},
+                                       {.state = {}, .role = plan::Role::next}));
+  stub_ = next;
+  resting_ = false;
+  context_.status.memory = next_memory_;
+  context_.status.image = upgrades_->image().directory;
+  context_.status.version = upgrades_->image().identity.version;
+  context_.status.stub_domain = next;
+  base::log_info("stub domain {} has taken over, with image {} of Linstub {}", next,
+                 context_.status.image, context_.status.version);
+  write_status();
+  // The guest is held: its drivers have met no other backend than this one.
+  if (auto moved = backends_.move(next); !moved)
+    listener_.on_stub_failed(moved.error().message());
+}
+
+void Broker::drop_next() {
+  const auto may = state_.kept() ? Succession::May::have_the_state : Succession::May::end_by_itself;
+  state_.drop();
+  if (stub_)
+    succession_.drop(may, *stub_,
+                     plan::describe(context_.plan, upgrades_->image(), {},
+                                    {.state = {}, .role = plan::Role::next}));
+}
+
+// --- Its end -------------------------------------------------------------------------------------
+
 // A stub domain that is just being made is waited for: halfway it could not be found. So is a disk
 // that is on its way: it would be left behind.
 void Broker::remove_if_possible() {
-  if (!removed_ || created_ || tasks_ != 0)
+  if (!removed_ || created_ || tasks_ != 0 || succession_.busy())
     return;
   stubdom_.destroy(guest_, [this, tell = std::exchange(removed_, {})](const Result<> &removed) {
     removing_ = false;
@@ -222,6 +300,7 @@ Stage Broker::stage() const {
 
 void Broker::forget_stub() {
   pci_.reset();
+  succession_.forget();
   watch_.forget();
   state_.forget();
   backends_.forget();
@@ -260,7 +339,7 @@ void Broker::unplug_state(Done unplugged) {
     state_.unplug(*stub_, task(std::move(unplugged)));
 }
 
-void Broker::keep_state() { base::log_failure(state_.keep()); }
+void Broker::keep_state(Done kept) { kept(state_.keep()); }
 
 void Broker::finish_restore(Done finished) {
   if (lacks_stub(finished))
@@ -331,87 +410,6 @@ void Broker::cpu_plugged(const std::string &device) {
 
 void Broker::cpu_unplugged(const std::string &id) { plan::unplug_cpu(context_.plan, id); }
 
-// --- The guest -----------------------------------------------------------------------------------
-
-void Broker::announce() {
-  if (auto told = announce_running(); !told)
-    listener_.on_stub_failed(told.error().message());
-}
-
-Result<> Broker::announce_running() {
-  if (!stub_)
-    return base::fail("{}", no_stub);
-  has_run_ = true;
-  base::log_info("the guest is served by stub domain {}", *stub_);
-  TRY(context_.xenstore.write(device_model_node(), std::to_string(::getpid())));
-  if (context_.plan.start == plan::Start::paused)
-    return {}; // libxl asks the monitor
-  return context_.xenstore.write(base::format("/local/domain/0/device-model/{}/state", guest_),
-                                 "running");
-}
-
-void Broker::hold_guest(Done held) {
-  if (held_ || look_)
-    return held(base::fail("the guest is held already"));
-  upgrades_->held();
-  hold(Deadline::after(pause_timeout), held);
-}
-
-void Broker::hold(Deadline deadline, const Done &held) {
-  auto paused = context_.control.pause_between_requests(guest_, Deadline::after(pause_try));
-  if (!paused && paused.error().code() == ETIMEDOUT && !deadline.passed()) {
-    look_ = context_.loop.at(Deadline::after(between_guest_looks), [this, deadline, held] {
-      look_.reset();
-      hold(deadline, held);
-    });
-    return;
-  }
-  // A driver may have been quicker than the upgrade.
-  if (paused) {
-    if (auto can = backends_.can_be_replaced(); !can) {
-      base::log_failure(context_.control.unpause(guest_));
-      return held(can);
-    }
-  }
-  held_ = paused.has_value();
-  held(paused ? context_.xenstore.resumed(guest_) : paused);
-}
-
-void Broker::release_guest() {
-  if (std::exchange(held_, false))
-    base::log_failure(context_.control.unpause(guest_));
-}
-
-void Broker::reset_guest(std::function<void(Result<bool> crashed)> reset) {
-  look_.reset(); // who waited for the guest to be held has given up
-  if (auto begun = context_.control.reboot(guest_); !begun)
-    return reset(std::unexpected(std::move(begun).error()));
-  await_shutdown(Deadline::after(shutdown_timeout), reset);
-}
-
-// Nothing here depends on the stub domain: a QEMU that leaves a request of the guest's unanswered
-// keeps it from shutting down, and so for two seconds at most.
-void Broker::await_shutdown(Deadline deadline,
-                            const std::function<void(Result<bool> crashed)> &reset) {
-  auto now = context_.control.info(guest_);
-  const bool runs = now && *now && !(*now)->dying && !(*now)->shutdown;
-  if (runs && !deadline.passed()) {
-    look_ = context_.loop.at(Deadline::after(between_guest_looks), [this, deadline, reset] {
-      look_.reset();
-      await_shutdown(deadline, reset);
-    });
-    return;
-  }
-  if (runs)
-    base::log_failure(context_.control.crash(guest_));
-  reset(runs);
-}
-
-void Broker::crash_guest() {
-  base::log_error("the guest crashes, since it has no device model any more");
-  base::log_failure(context_.control.crash(guest_));
-}
-
 // --- For people ----------------------------------------------------------------------------------
 
 void Broker::tell_status(std::string_view phase, const std::string &error) {
@@ -441,7 +439,7 @@ void Broker::tell_upgrade(const run::ControlReply &reply) { upgrades_->say(reply
 
 void Broker::upgrade_done() {
   if (stub_)
-    upgrades_->done(*stub_);
+    upgrades_->served(*stub_);
 }
 
 } // namespace linstub::broker

@@ -13,6 +13,7 @@
 #include "broker/state_disk.hpp"
 #include "broker/stub_watch.hpp"
 #include "broker/stubdom.hpp"
+#include "broker/succession.hpp"
 #include "broker/upgrades.hpp"
 #include "disk/copied_file.hpp"
 #include "manifest/stub_image.hpp"
@@ -41,8 +42,9 @@ public:
     std::string stubdom_program = broker::stubdom_program;
     // What linstub-stubdom has to hold open while it makes a stub domain (keeper.hpp).
     std::function<int()> keeper_pipe;
-    // Connects Listener::on_channel to what the stub domain serves at that path.
-    std::function<base::Result<>(xen::DomId stub, const std::string &path)> connect;
+    // Connects Listener::on_channel, or on_next_channel, to what the stub domain serves at that
+    // path.
+    std::function<base::Result<>(Which which, xen::DomId stub, const std::string &path)> connect;
     pci::HostPciBus pci_bus = {}; // where the host's PCI devices are
   };
 
@@ -54,12 +56,14 @@ public:
   // --- Host ---
 
   void create(Which which, std::function<void(base::Result<xen::DomId> stub)> created) override;
+  void take_over() override;
+  void drop_next() override;
   void remove(Done removed) override;
   void rest_stub() override;
   void wake_stub() override;
   void plug_state(std::function<void(base::Result<base::Fd> file)> plugged) override;
   void unplug_state(Done unplugged) override;
-  void keep_state() override;
+  void keep_state(Done kept) override;
   void finish_restore(Done finished) override;
   void insert_medium(Medium medium,
                      std::function<void(base::Result<std::string> vdev)> plugged) override;
@@ -103,10 +107,15 @@ public:
 private:
   Broker(Context context, Listener &listener);
   base::Result<> prepare(manifest::Image image);
-  void create_when_free(Which which, base::Deadline deadline);
-  base::Result<> start_creation(Which which);
+  void create_when_free(base::Deadline deadline);
+  base::Result<> start_creation();
+  base::Result<plan::Description> describe(const manifest::Image &image, plan::Role role);
   void created(const base::Result<xen::DomId> &stub);
   void follow(xen::DomId stub);
+  base::Result<> connect(Which which, xen::DomId stub);
+  void create_next(std::function<void(base::Result<xen::DomId> next)> created);
+  [[nodiscard]] std::string what_it_has();
+  base::Result<> next_has_all();
   void remove_if_possible();
   void forget_stub();
   base::Result<pci::PciDevices *> pci();
@@ -135,6 +144,7 @@ private:
   xen::DomId guest_;
   Stubdom stubdom_;
   StubWatch watch_;
+  Succession succession_;
   StateDisk state_;
   HeldImages images_;
   Drives drives_;
@@ -142,6 +152,8 @@ private:
   std::unique_ptr<Upgrades> upgrades_;
   std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on
   std::vector<disk::CopiedFile> files_;                   // until they are attached
+  std::string next_has_;                                  // what the next one was made with
+  uint32_t next_memory_ = 0;                              // its MiB
   std::optional<xen::DomId> stub_;                        // the one that there is, and counts
   std::function<void(base::Result<xen::DomId>)> created_; // who waits for the creation under way
   Done removed_;                                          // who waits for the removal

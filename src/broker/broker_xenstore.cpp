@@ -46,6 +46,7 @@ void Broker::look() {
   // What the stub domain has said comes before that it has gone: it may say why.
   if (words || domains) {
     watch_.look();
+    succession_.look();
     if (auto there = stub_ ? drives_.look() : std::nullopt)
       listener_.on_medium(*there);
   }
@@ -69,7 +70,8 @@ Result<> Broker::look_at_guest() {
     listener_.on_guest_gone();
     return {};
   }
-  return watch_.look_whether_it_lives();
+  TRY(watch_.look_whether_it_lives());
+  return succession_.look_whether_it_lives();
 }
 
 // It is there from when libxl has been told that the guest is served, and until libxl lets its

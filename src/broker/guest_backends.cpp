@@ -113,37 +113,62 @@ Result<> GuestBackends::move(xen::DomId stub) {
   for (auto &[id, backend] : backends_) {
     backend.mirror = {};
     backend.opened = false;
-    if (backend.move.device.empty())
+    if (!TRY(is_unmet(id, backend)))
       continue;
-    // A driver does not look for another backend than the one that it has met.
-    if (TRY(frontend_state(id)) != XenbusState::initialising) {
-      base::log_info("the guest's {} has no backend in stub domain {}: its driver knows another",
-                     backend.name, stub);
-      continue;
-    }
-    TRY(move(stub, id, backend)
-            .transform_error(base::doing("move the backend of {}", backend.name)));
+    // A next stub domain has it already.
+    const bool prepared = TRY(xenstore_.read_if_there(stub_path(stub, id) + "/online")).has_value();
+    auto moved = prepared ? Result<>() : make(stub, id, backend);
+    if (moved)
+      moved = lead_to(stub, id, backend);
+    TRY(std::move(moved).transform_error(base::doing("move the backend of {}", backend.name)));
     backend.mirror.phase = Phase::serving;
   }
   return xenstore_.watch(xen::domain_path(stub) + "/backend", token);
 }
 
-Result<> GuestBackends::move(xen::DomId stub, const BackendId &id, const Backend &backend) {
+Result<> GuestBackends::prepare(xen::DomId next) {
+  for (const auto &[id, backend] : backends_) {
+    if (TRY(is_unmet(id, backend)))
+      TRY(make(next, id, backend)
+              .transform_error(base::doing("prepare the backend of {}", backend.name)));
+  }
+  return {};
+}
+
+// A driver does not look for another backend than the one that it has met.
+Result<bool> GuestBackends::is_unmet(const BackendId &id, const Backend &backend) {
+  if (backend.move.device.empty())
+    return false;
+  const bool unmet = TRY(frontend_state(id)) == XenbusState::initialising;
+  if (!unmet)
+    base::log_info("the guest's {} gets no other backend: its driver knows one", backend.name);
+  return unmet;
+}
+
+Result<> GuestBackends::make(xen::DomId stub, const BackendId &id, const Backend &backend) {
   const std::string path = stub_path(stub, id);
-  const std::string frontend = frontend_path(id);
   xen::Xenstore::Nodes nodes = backend.move.nodes;
-  nodes.insert(nodes.end(), {{"frontend", frontend},
+  nodes.insert(nodes.end(), {{"frontend", frontend_path(id)},
                              {"frontend-id", base::format("{}", guest_)},
                              {"state", xen::text(XenbusState::initialising)},
-                             {"online", backend.move.disk ? "0" : "1"}});
+                             {"online", "0"}});
   if (backend.move.disk)
     nodes.emplace_back(
         "params",
         base::format("{}:/dev/{}", disk::format_name(backend.move.disk->format), backend.vdev));
   return xenstore_.transaction([&]() -> Result<> {
     TRY(xenstore_.make_directory(path, stub, guest_));
-    TRY(xenstore_.write_all(path, nodes));
-    return xenstore_.write_all(frontend,
+    return xenstore_.write_all(path, nodes);
+  });
+}
+
+// A disk is brought online by linstub-init.
+Result<> GuestBackends::lead_to(xen::DomId stub, const BackendId &id, const Backend &backend) {
+  const std::string path = stub_path(stub, id);
+  return xenstore_.transaction([&]() -> Result<> {
+    if (!backend.move.disk)
+      TRY(xenstore_.write(path + "/online", "1"));
+    return xenstore_.write_all(frontend_path(id),
                                {{"backend", path}, {"backend-id", base::format("{}", stub)}});
   });
 }

@@ -46,6 +46,10 @@ public:
   // There is a stub domain: moves into it those that no driver of the guest has met.
   base::Result<> move(xen::DomId stub);
 
+  // There is a next stub domain: makes them in it before its QEMU starts, since that takes no other
+  // ones than disks later; offline, so that it leaves them alone until they are moved.
+  base::Result<> prepare(xen::DomId next);
+
   // Something has changed.
   base::Result<> look();
 
@@ -69,7 +73,9 @@ private:
   base::Result<std::vector<BackendId>> listed();
   base::Result<BackendNodes> nodes_of(const BackendId &id);
   base::Result<std::string> disk_for(disk::Disk disk);
-  base::Result<> move(xen::DomId stub, const BackendId &id, const Backend &backend);
+  base::Result<bool> is_unmet(const BackendId &id, const Backend &backend);
+  base::Result<> make(xen::DomId stub, const BackendId &id, const Backend &backend);
+  base::Result<> lead_to(xen::DomId stub, const BackendId &id, const Backend &backend);
   base::Result<> look_for_new();
   base::Result<> look_at_new(const BackendId &id);
   base::Result<> look_at(const BackendId &id, Backend &backend);

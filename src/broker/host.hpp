@@ -27,9 +27,8 @@ namespace linstub::broker {
 
 // Which stub domain is to be made.
 enum class Which : uint8_t {
-  first,    // the guest's first
-  upgraded, // of the image that an upgrade was asked for with, from the state that was kept
-  fallback, // of the image before that one, from the same state
+  first, // the guest's first
+  next,  // one of the image that an upgrade was asked for with, beside the one that there is
 };
 
 // What linstub-init says that it is doing (wire/paths.hpp).
@@ -67,11 +66,16 @@ public:
 
   // --- The stub domain ---
 
-  // Makes it, when there is none.
+  // Makes it, when there is none; or the next one, whose QEMU waits for what keep_state() keeps.
   virtual void create(Which which, std::function<void(base::Result<xen::DomId> stub)> created) = 0;
-  // Removes it: one that is just being made when that is over, and with disks on their way out when
-  // those are gone. What it says and does is not told any more. An error: it is not proved to be
-  // gone, and another remove() is due.
+  // The next one is the stub domain from now on. The one before is removed; nothing that comes from
+  // it is told any more.
+  virtual void take_over() = 0;
+  // It is not: it does nothing more, and is removed. None is no error.
+  virtual void drop_next() = 0;
+  // Removes it, and the next one: one that is just being made when that is over, and with disks on
+  // their way out when those are gone. What it says and does is not told any more. An error: it is
+  // not proved to be gone, and another remove() is due.
   virtual void remove(Done removed) = 0;
   // Pauses it, and lets it go on. Both may come in vain.
   virtual void rest_stub() = 0;
@@ -84,8 +88,8 @@ public:
   virtual void plug_state(std::function<void(base::Result<base::Fd> file)> plugged) = 0;
   // Unplugs it, and forgets what is on it.
   virtual void unplug_state(Done unplugged) = 0;
-  // What is on it is what the next stub domain starts from.
-  virtual void keep_state() = 0;
+  // What is on it is what the next stub domain's QEMU is to have.
+  virtual void keep_state(Done kept) = 0;
   // The stub domain has the state that it was to start from: unplugs the disk that brought it, and
   // takes the memory that was for restoring.
   virtual void finish_restore(Done finished) = 0;
@@ -121,7 +125,8 @@ public:
 
   // Tells libxl that it is served.
   virtual void announce() = 0;
-  // Pauses it at a point where it waits for no answer of its device model, and lets it go on.
+  // Pauses it at a point where it waits for no answer of its device model, and lets it go on. An
+  // error too if the next stub domain has not what the one that there is has got meanwhile.
   virtual void hold_guest(Done held) = 0;
   virtual void release_guest() = 0;
   // Has it shut down for a reboot, or, if that waits for its device model, crashes it.
@@ -153,6 +158,16 @@ public:
   virtual void on_stub_gone(const std::string &why) = 0;
   // It serves its channel: connected.
   virtual void on_channel(std::unique_ptr<xen::Transport> transport) = 0;
+
+  // --- The next one, between create(Which::next) and take_over() or drop_next() ---
+
+  virtual void on_next_word(StubWord word) = 0;
+  virtual void on_next_failed(const std::string &why) = 0; // or has ended
+  virtual void on_next_runs() = 0;                         // its QEMU has its state
+  virtual void on_next_channel(std::unique_ptr<xen::Transport> transport) = 0;
+
+  // --- Its CD-ROM drives ---
+
   // It has the medium that was plugged, or what it says is nonsense.
   virtual void on_medium(const base::Result<> &there) = 0;
 

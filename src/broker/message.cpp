@@ -30,13 +30,15 @@ constexpr auto model = Sender::device_model;
 constexpr auto broker = Sender::broker;
 
 constexpr std::array table{
-    Rule{.type = Type::create, .sender = model, .answered = true, .most_value = 2},
+    Rule{.type = Type::create, .sender = model, .answered = true, .most_value = 1},
+    Rule{.type = Type::take_over, .sender = model},
+    Rule{.type = Type::drop_next, .sender = model},
     Rule{.type = Type::remove, .sender = model, .answered = true},
     Rule{.type = Type::rest_stub, .sender = model},
     Rule{.type = Type::wake_stub, .sender = model},
     Rule{.type = Type::plug_state, .sender = model, .answered = true},
     Rule{.type = Type::unplug_state, .sender = model, .answered = true},
-    Rule{.type = Type::keep_state, .sender = model},
+    Rule{.type = Type::keep_state, .sender = model, .answered = true},
     Rule{.type = Type::finish_restore, .sender = model, .answered = true},
     Rule{.type = Type::insert_medium,
          .sender = model,
@@ -75,6 +77,10 @@ constexpr std::array table{
     Rule{.type = Type::qemu_runs, .sender = broker},
     Rule{.type = Type::stub_gone, .sender = broker, .first = text},
     Rule{.type = Type::channel, .sender = broker, .first = parts, .files = 2},
+    Rule{.type = Type::next_word, .sender = broker, .most_value = 4},
+    Rule{.type = Type::next_failed, .sender = broker, .first = text},
+    Rule{.type = Type::next_runs, .sender = broker},
+    Rule{.type = Type::next_channel, .sender = broker, .first = parts, .files = 2},
     Rule{.type = Type::medium, .sender = broker, .second = text},
     Rule{.type = Type::guest_gone, .sender = broker},
     Rule{.type = Type::renamed, .sender = broker, .first = name},

@@ -32,6 +32,8 @@ namespace linstub::broker {
 enum class Type : uint16_t {
   // Requests, of the device model process.
   create = 1, // value: Which. Answer's value: the domid
+  take_over,
+  drop_next,
   remove,
   rest_stub,
   wake_stub,
@@ -63,9 +65,13 @@ enum class Type : uint16_t {
   word,           // value: StubWord
   stub_failed,    // why
   qemu_runs,
-  stub_gone, // why
-  channel,   // first text: xen::VchanParts; its two descriptors
-  medium,    // second text: the error, if there is one
+  stub_gone,   // why
+  channel,     // first text: xen::VchanParts; its two descriptors
+  next_word,   // as `word`, of the next stub domain
+  next_failed, // why
+  next_runs,
+  next_channel, // as `channel`
+  medium,       // second text: the error, if there is one
   guest_gone,
   renamed,   // name
   end_asked, // value: End

@@ -25,7 +25,9 @@ struct Row {
 };
 
 constexpr std::array table{
-    Row{Type::create, bit(Stage::nothing), Needs::nothing, Verdict::violation},
+    Row{Type::create, bit(Stage::nothing) | there, Needs::nothing, Verdict::violation},
+    Row{Type::take_over, there, Needs::upgrade},
+    Row{Type::drop_next, any},
     Row{Type::remove, any & ~bit(Stage::going), Needs::nothing, Verdict::violation},
     Row{Type::rest_stub, there, Needs::run},
     Row{Type::wake_stub, any},
@@ -72,8 +74,9 @@ bool meets(Needs needs, const Facts &facts) {
 bool right_one(const Message &request, const Facts &facts) {
   if (request.type != Type::create)
     return true;
-  const bool first = static_cast<Which>(request.value) == Which::first;
-  return first ? !facts.has_run : facts.has_run && facts.upgrading;
+  if (static_cast<Which>(request.value) == Which::first)
+    return facts.stage == Stage::nothing && !facts.has_run;
+  return facts.stage == Stage::there && facts.has_run && facts.upgrading;
 }
 
 } // namespace

@@ -47,6 +47,10 @@ void RemoteHost::create(Which which, std::function<void(Result<xen::DomId> stub)
       });
 }
 
+void RemoteHost::take_over() { send({.type = Type::take_over}); }
+
+void RemoteHost::drop_next() { send({.type = Type::drop_next}); }
+
 void RemoteHost::remove(Done removed) { ask_for({.type = Type::remove}, std::move(removed)); }
 
 void RemoteHost::rest_stub() { send({.type = Type::rest_stub}); }
@@ -66,7 +70,7 @@ void RemoteHost::unplug_state(Done unplugged) {
   ask_for({.type = Type::unplug_state}, std::move(unplugged));
 }
 
-void RemoteHost::keep_state() { send({.type = Type::keep_state}); }
+void RemoteHost::keep_state(Done kept) { ask_for({.type = Type::keep_state}, std::move(kept)); }
 
 void RemoteHost::finish_restore(Done finished) {
   ask_for({.type = Type::finish_restore}, std::move(finished));
@@ -182,7 +186,21 @@ void RemoteHost::handle(Message message) {
   case Type::stub_gone:
     return listener_->on_stub_gone(message.first);
   case Type::channel:
-    return connect(std::move(message));
+    if (auto transport = connect(std::move(message)))
+      return listener_->on_channel(std::move(*transport));
+    else
+      return listener_->on_stub_failed(transport.error().message());
+  case Type::next_word:
+    return listener_->on_next_word(static_cast<StubWord>(message.value));
+  case Type::next_failed:
+    return listener_->on_next_failed(message.first);
+  case Type::next_runs:
+    return listener_->on_next_runs();
+  case Type::next_channel:
+    if (auto transport = connect(std::move(message)))
+      return listener_->on_next_channel(std::move(*transport));
+    else
+      return listener_->on_next_failed(transport.error().message());
   case Type::medium:
     return listener_->on_medium(message.second.empty() ? Result<>()
                                                        : base::fail("{}", message.second));
@@ -223,15 +241,10 @@ void RemoteHost::answered(Message answer) {
   waiting.mapped()(base::fail("{}", answer.second));
 }
 
-void RemoteHost::connect(Message message) {
-  auto transport = xen::VchanParts::decode(message.first).and_then([&](xen::VchanParts parts) {
-    return xen::adopt_vchan({.parts = parts,
-                             .grants = std::move(message.files.at(0)),
-                             .event = std::move(message.files.at(1))});
-  });
-  if (!transport)
-    return listener_->on_stub_failed(transport.error().message());
-  listener_->on_channel(std::move(*transport));
+Result<std::unique_ptr<xen::Transport>> RemoteHost::connect(Message message) {
+  return xen::adopt_vchan({.parts = TRY(xen::VchanParts::decode(message.first)),
+                           .grants = std::move(message.files.at(0)),
+                           .event = std::move(message.files.at(1))});
 }
 
 void RemoteHost::lose() {

@@ -25,12 +25,14 @@ public:
   void finished(const base::Result<> &outcome);
 
   void create(Which which, std::function<void(base::Result<xen::DomId> stub)> created) override;
+  void take_over() override;
+  void drop_next() override;
   void remove(Done removed) override;
   void rest_stub() override;
   void wake_stub() override;
   void plug_state(std::function<void(base::Result<base::Fd> file)> plugged) override;
   void unplug_state(Done unplugged) override;
-  void keep_state() override;
+  void keep_state(Done kept) override;
   void finish_restore(Done finished) override;
   void insert_medium(Medium medium,
                      std::function<void(base::Result<std::string> vdev)> plugged) override;
@@ -61,7 +63,7 @@ private:
   void handle(Message message);
   void answered(Message answer);
   void say_alive(uint32_t beat);
-  void connect(Message message);
+  base::Result<std::unique_ptr<xen::Transport>> connect(Message message);
   void lose();
 
   base::EventLoop &loop_;

@@ -32,20 +32,20 @@ std::vector<std::string> lines_of(std::string_view text) {
 Result<std::unique_ptr<Server>> Server::open(const Context &context, manifest::Image image,
                                              MessageSocket socket) {
   std::unique_ptr<Server> server(new Server(context, std::move(socket)));
-  server->broker_ =
-      TRY(Broker::open({.loop = context.loop,
-                        .control = context.control,
-                        .xenstore = context.xenstore,
-                        .plan = context.plan,
-                        .status = context.status,
-                        .stubdom_program = context.stubdom_program,
-                        .keeper_pipe = context.keeper_pipe,
-                        .connect =
-                            [raw = server.get()](xen::DomId stub, const std::string &path) {
-                              return raw->connect(stub, path);
-                            },
-                        .pci_bus = context.pci_bus},
-                       std::move(image), *server));
+  server->broker_ = TRY(Broker::open(
+      {.loop = context.loop,
+       .control = context.control,
+       .xenstore = context.xenstore,
+       .plan = context.plan,
+       .status = context.status,
+       .stubdom_program = context.stubdom_program,
+       .keeper_pipe = context.keeper_pipe,
+       .connect =
+           [raw = server.get()](Which which, xen::DomId stub, const std::string &path) {
+             return raw->connect(which, stub, path);
+           },
+       .pci_bus = context.pci_bus},
+      std::move(image), *server));
   server->watch_ = TRY(context.loop.watch(server->socket_.fd().get(), EPOLLIN,
                                           [raw = server.get()](uint32_t) { raw->receive(); }));
   server->beat();
@@ -126,6 +126,10 @@ void Server::carry_out(Message request) {
       answer(number,
              stub.transform([](xen::DomId domid) { return Message{.value = xen::number(domid)}; }));
     });
+  case Type::take_over:
+    return broker_->take_over();
+  case Type::drop_next:
+    return broker_->drop_next();
   case Type::remove:
     return broker_->remove(answerer(number));
   case Type::rest_stub:
@@ -143,7 +147,7 @@ void Server::carry_out(Message request) {
   case Type::unplug_state:
     return broker_->unplug_state(answerer(number));
   case Type::keep_state:
-    return broker_->keep_state();
+    return broker_->keep_state(answerer(number));
   case Type::finish_restore:
     return broker_->finish_restore(answerer(number));
   case Type::insert_medium:
@@ -285,9 +289,10 @@ Done Server::answerer(uint32_t number) {
   };
 }
 
-Result<> Server::connect(xen::DomId stub, const std::string &path) {
+Result<> Server::connect(Which which, xen::DomId stub, const std::string &path) {
   xen::SharedVchan shared = TRY(xen::offer_vchan(stub, path));
-  Message message{.type = Type::channel, .first = shared.parts.encode()};
+  Message message{.type = which == Which::next ? Type::next_channel : Type::channel,
+                  .first = shared.parts.encode()};
   message.files.push_back(std::move(shared.grants));
   message.files.push_back(std::move(shared.event));
   send(message);
@@ -305,6 +310,16 @@ void Server::on_stub_failed(const std::string &why) {
 void Server::on_qemu_runs() { send({.type = Type::qemu_runs}); }
 
 void Server::on_stub_gone(const std::string &why) { send({.type = Type::stub_gone, .first = why}); }
+
+void Server::on_next_word(StubWord word) {
+  send({.type = Type::next_word, .value = std::to_underlying(word)});
+}
+
+void Server::on_next_failed(const std::string &why) {
+  send({.type = Type::next_failed, .first = why});
+}
+
+void Server::on_next_runs() { send({.type = Type::next_runs}); }
 
 void Server::on_medium(const Result<> &there) {
   send({.type = Type::medium, .second = there ? "" : there.error().message()});

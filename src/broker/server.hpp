@@ -84,7 +84,11 @@ private:
   void on_qemu_runs() override;
   void on_stub_gone(const std::string &why) override;
   void on_channel(std::unique_ptr<xen::Transport>) override {} // see connect()
-  base::Result<> connect(xen::DomId stub, const std::string &path);
+  void on_next_word(StubWord word) override;
+  void on_next_failed(const std::string &why) override;
+  void on_next_runs() override;
+  void on_next_channel(std::unique_ptr<xen::Transport>) override {} // the same
+  base::Result<> connect(Which which, xen::DomId stub, const std::string &path);
   void on_medium(const base::Result<> &there) override;
   void on_guest_gone() override;
   void on_renamed(const std::string &name) override;

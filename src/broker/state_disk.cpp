@@ -17,28 +17,43 @@ Result<> StateDisk::take(const base::Fd &saved) {
   return {};
 }
 
+Result<> StateDisk::share() {
+  next_.reset();
+  next_.emplace(TRY(disk::StateFile::make(guest_)));
+  shared_ = true;
+  kept_ = false;
+  return {};
+}
+
 Result<base::Fd> StateDisk::plug(xen::DomId stub) {
   if (plugged_)
     return base::fail("a state disk is plugged already");
-  disk::StateFile file = TRY(disk::StateFile::make(guest_));
+  own_.reset();
+  if (!shared_)
+    own_.emplace(TRY(disk::StateFile::make(guest_)));
+  const std::string path = (shared_ ? *next_ : *own_).path();
   // Another description of it: who reads it cannot write to it.
-  base::Fd reader = TRY(base::open_file(file.path(), O_RDONLY));
-  TRY(disk::plug_disk(xenstore_, stub, {.path = file.path(), .vdev = wire::state_disk},
-                      LINSTUB_HOTPLUG));
-  plugged_.emplace(std::move(file));
+  base::Fd reader = TRY(base::open_file(path, O_RDONLY));
+  TRY(disk::plug_disk(xenstore_, stub, {.path = path, .vdev = wire::state_disk}, LINSTUB_HOTPLUG));
+  plugged_ = true;
   return reader;
 }
 
 Result<> StateDisk::keep() {
-  if (!plugged_)
-    return base::fail("no state disk is plugged");
-  next_.reset();
-  next_.emplace(*std::exchange(plugged_, std::nullopt));
+  if (!plugged_ || !shared_)
+    return base::fail("no state disk is plugged that the next stub domain has");
+  kept_ = true;
   return {};
 }
 
+void StateDisk::drop() {
+  if (std::exchange(shared_, false))
+    next_.reset();
+  kept_ = false;
+}
+
 void StateDisk::unplug(xen::DomId stub, Stubdom::Done done) {
-  plugged_.reset(); // its loop device holds it
+  forget(); // its loop device holds it
   stubdom_.detach(stub, wire::state_disk, std::move(done));
 }
 
@@ -46,6 +61,8 @@ void StateDisk::finish_restore(xen::DomId stub, uint32_t memory, Stubdom::Done d
   if (!next_)
     return done({});
   next_.reset();
+  shared_ = false;
+  kept_ = false;
   stubdom_.finish_restore(stub, memory, std::move(done));
 }
 

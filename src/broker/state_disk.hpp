@@ -22,14 +22,22 @@ public:
   // Takes the state of a guest that is restored from a descriptor that libxl has opened.
   base::Result<> take(const base::Fd &saved);
 
-  // The file with which the next stub domain has to start; empty: none, it is for a new guest.
+  // The file with which a stub domain has to start; empty: none, it is for a new guest.
   [[nodiscard]] std::string next() const { return next_ ? next_->path() : std::string(); }
+
+  // An upgrade: an empty file is what the next stub domain starts with, and what is plugged into
+  // the one that there is.
+  base::Result<> share();
 
   // Plugs an empty disk; the file behind it, to read.
   base::Result<base::Fd> plug(xen::DomId stub);
 
-  // What is plugged is what the next stub domain starts from.
+  // An upgrade: the state on the shared file is what the next stub domain is to have.
   base::Result<> keep();
+  [[nodiscard]] bool kept() const { return kept_; }
+
+  // There is no next stub domain.
+  void drop();
 
   // Unplugs what is plugged. The next one finds nothing of it.
   void unplug(xen::DomId stub, Stubdom::Done done);
@@ -39,13 +47,19 @@ public:
   void finish_restore(xen::DomId stub, uint32_t memory, Stubdom::Done done);
 
   // The stub domain is going, and the disk that is plugged with it.
-  void forget() { plugged_.reset(); }
+  void forget() {
+    plugged_ = false;
+    own_.reset();
+  }
 
 private:
   xen::Xenstore &xenstore_;
   Stubdom &stubdom_;
   xen::DomId guest_;
-  std::optional<disk::StateFile> plugged_;
+  bool plugged_ = false;
+  std::optional<disk::StateFile> own_;  // what is plugged, if it is not next_
+  bool shared_ = false;                 // next_ is what is to be plugged
+  bool kept_ = false;                   // and has a state
   std::optional<disk::StateFile> next_; // until QEMU has it
 };
 

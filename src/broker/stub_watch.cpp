@@ -40,6 +40,15 @@ Result<> StubWatch::follow(xen::DomId stub) {
   return {};
 }
 
+// The watches stay: they have the same tokens.
+void StubWatch::continue_as(StubWatch &other) {
+  forget();
+  stub_ = std::exchange(other.stub_, std::nullopt);
+  word_ = std::exchange(other.word_, std::nullopt);
+  qemu_runs_ = std::exchange(other.qemu_runs_, false);
+  serves_channel_ = std::exchange(other.serves_channel_, false);
+}
+
 // What it tells may have it forgotten.
 void StubWatch::look() {
   if (!stub_)

@@ -37,6 +37,10 @@ public:
   // There is a stub domain, and it runs: watches what it says and whether it lives.
   base::Result<> follow(xen::DomId stub);
 
+  // The stub domain that `other` has followed, which it does no more: what has been told by it is
+  // not told again.
+  void continue_as(StubWatch &other);
+
   // Looks at what it says: tells said, failed, qemu_runs (once) and serves_channel (once).
   void look();
 

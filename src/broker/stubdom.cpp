@@ -51,9 +51,15 @@ void Stubdom::rename(xen::DomId stub, const std::string &name, Done done) {
   run({"rename", base::format("{}", stub), name}, rename_timeout, std::move(done));
 }
 
-void Stubdom::run(std::vector<std::string> arguments, Milliseconds timeout, Done done) {
+void Stubdom::settle(xen::DomId stub, const plan::Description &description, Done done) {
+  run({"settle", base::format("{}", stub)}, removal_timeout, std::move(done),
+      plan::encode(description));
+}
+
+void Stubdom::run(std::vector<std::string> arguments, Milliseconds timeout, Done done,
+                  std::string input) {
   arguments.insert(arguments.begin(), program_);
-  run({.argv = std::move(arguments), .input = {}, .keep = -1}, timeout,
+  run({.argv = std::move(arguments), .input = std::move(input), .keep = -1}, timeout,
       [done = std::move(done)](const Result<std::string> &output) {
         done(output.transform([](const std::string &) {}));
       });

@@ -47,6 +47,10 @@ public:
 
   void rename(xen::DomId stub, const std::string &name, Done done);
 
+  // It is its guest's only one from now on: the others are removed, and it gets the names that the
+  // description has.
+  void settle(xen::DomId stub, const plan::Description &description, Done done);
+
 private:
   struct Task {
     Helper::Done done;
@@ -54,7 +58,8 @@ private:
     base::EventLoop::Handle failure; // of one that could not be started
   };
   void run(Helper::Job job, base::Milliseconds timeout, Helper::Done done);
-  void run(std::vector<std::string> arguments, base::Milliseconds timeout, Done done);
+  void run(std::vector<std::string> arguments, base::Milliseconds timeout, Done done,
+           std::string input = {});
   void end(uint64_t id, base::Result<std::string> output);
 
   base::EventLoop &loop_;

@@ -56,16 +56,9 @@ Result<> Upgrades::prepare(const run::UpgradeRequest &request) {
   return {};
 }
 
-Result<> Upgrades::take(Which which) {
-  if (which == Which::first)
-    return {};
-  std::optional<manifest::Image> &image = which == Which::upgraded ? next_ : previous_;
-  if (!image)
-    return base::fail("nobody has asked for an upgrade");
-  manifest::Image former = std::exchange(image_, *std::exchange(image, std::nullopt));
-  if (which == Which::upgraded)
-    previous_.emplace(std::move(former));
-  return {};
+void Upgrades::took_over() {
+  if (next_)
+    image_ = *std::exchange(next_, std::nullopt);
 }
 
 void Upgrades::say(const run::ControlReply &reply) {
@@ -74,14 +67,26 @@ void Upgrades::say(const run::ControlReply &reply) {
   requests_->say(reply);
 }
 
-void Upgrades::done(xen::DomId stub) {
+void Upgrades::served(xen::DomId stub) {
   auto held =
       std::chrono::duration_cast<base::Milliseconds>(base::Clock::now() - held_since_).count();
-  std::string text = base::format("guest {} is served by stub domain {} with image {} of Linstub "
-                                  "{}; it was held for {} ms",
-                                  plan_.name, std::to_string(xen::number(stub)), image_.directory,
-                                  image_.identity.version, held);
-  base::log_info("{}", text);
+  outcome_ =
+      base::format("guest {} is served by stub domain {} with image {} of Linstub {}; it was "
+                   "held for {} ms",
+                   plan_.name, stub, image_.directory, image_.identity.version, held);
+  base::log_info("{}", outcome_);
+  requests_->say(
+      {.text = base::format("the guest runs again, after {} ms; removing the former stub "
+                            "domain",
+                            held)});
+}
+
+void Upgrades::settled(bool left) {
+  if (outcome_.empty())
+    return;
+  std::string text = std::exchange(outcome_, {});
+  if (left)
+    text += "; the former stub domain is not gone yet, which is tried again";
   say({.kind = run::ControlReply::Kind::done, .text = std::move(text)});
 }
 
@@ -89,7 +94,7 @@ void Upgrades::forget() {
   under_way_ = false;
   resetting_ = false;
   next_.reset();
-  previous_.reset();
+  outcome_.clear();
 }
 
 } // namespace linstub::broker

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace linstub::broker {
 
@@ -36,20 +37,26 @@ public:
   // The image of the stub domain that there is, or is being made.
   [[nodiscard]] const manifest::Image &image() const { return image_; }
 
+  // That of the next one, while an upgrade is under way.
+  [[nodiscard]] const std::optional<manifest::Image> &next() const { return next_; }
+
+  // The next one is the one that there is.
+  void took_over();
+
   // Somebody has asked for an upgrade and was not told the end.
   [[nodiscard]] bool under_way() const { return under_way_; }
   [[nodiscard]] bool resetting() const { return resetting_; }
 
-  // The next stub domain is of the image that was asked for; or, after that has failed, of the one
-  // before.
-  base::Result<> take(Which which);
-
   // The guest is held, from now on.
   void held() { held_since_ = base::Clock::now(); }
 
-  // To whoever asked. `done` and an error end the upgrade.
+  // To whoever asked. An error ends the upgrade.
   void say(const run::ControlReply &reply);
-  void done(xen::DomId stub);
+
+  // The guest runs again, served by the next one; and whoever asked is told so when the one before
+  // is gone, which ends the upgrade. `left`: it is not, and that is tried again.
+  void served(xen::DomId stub);
+  void settled(bool left);
 
 private:
   Upgrades(const plan::Plan &plan, xen::Control &control, manifest::Image image, Owner owner)
@@ -66,8 +73,8 @@ private:
   bool under_way_ = false;
   bool resetting_ = false; // the same, for a reset
   std::optional<manifest::Image> next_;
-  std::optional<manifest::Image> previous_;
   base::Clock::time_point held_since_;
+  std::string outcome_; // what who asked is told at the end
 };
 
 } // namespace linstub::broker

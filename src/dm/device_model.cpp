@@ -17,6 +17,9 @@ using base::Result;
 // libxl waits for 60 s in all; what is left is for removing the stub domain and for saying why.
 constexpr Milliseconds start_timeout{48'000};
 
+// Whoever destroys a guest waits for its device model's end.
+constexpr Milliseconds flush_timeout{2'000};
+
 // Between one attempt to remove a stub domain and the next: twice as long each time, up to the
 // second.
 constexpr Milliseconds first_removal_pause{2'000};
@@ -26,9 +29,11 @@ constexpr Milliseconds longest_removal_pause{60'000};
 
 DeviceModel::DeviceModel(base::EventLoop &loop, plan::Plan plan, broker::Host &host)
     : loop_(loop), plan_(std::move(plan)), host_(host), changes_(host),
-      link_(loop, host,
-            {.happened = [this](Event event, const std::string &why) { happened(event, why); },
-             .on_channel = [this](Channel &channel) { return services_->connect(channel); }}) {
+      link_(
+          loop, host,
+          {.happened = [this](Event event, const std::string &why) { happened(event, why); },
+           .on_channel = [this](Channel &channel) { return services_->connect(channel); },
+           .on_next_channel = [this](Channel &channel) { return upgrade_->meet_next(channel); }}) {
   // With -S QEMU says "running" only when libxl lets it go on.
   life_.qemu_runs = plan_.start == plan::Start::paused;
 }
@@ -67,13 +72,14 @@ Result<> DeviceModel::open_parts() {
       Upgrade::Owner{
           .happened = [this](Event event, const std::string &why) { happened(event, why); },
           .busy = [this] { return saver_->busy() || media_->busy(); },
-          .can_be_replaced = [this] { return changes_.can_be_replaced(); }});
+          .can_be_replaced = [this] { return changes_.can_be_replaced(); },
+          .change_over = [this](Channel &next) { return services_->change_over(next); }});
   commands_ = std::make_unique<Commands>(life_, link_, *services_, *saver_, *media_);
   return {};
 }
 
 void DeviceModel::start() {
-  create(broker::Which::first);
+  create();
   host_.tell_status(phase_text(life_), last_error_);
 }
 
@@ -185,23 +191,29 @@ void DeviceModel::perform(Action action) {
     return remove_stub_domain();
   case Action::remove_again:
     return remove_again();
+  case Action::flush_disks:
+    return flush_disks();
+  case Action::create_next:
+    return upgrade_->create_next();
   case Action::save_state:
     done = upgrade_->save_state();
     if_not = Event::save_failed;
     break;
+  case Action::feed_next:
+    done = upgrade_->feed_next();
+    if_not = Event::next_failed;
+    break;
+  case Action::take_over:
+    return take_over();
+  case Action::drop_next:
+    return upgrade_->drop_next();
   case Action::retire_qemu:
     done = upgrade_->retire_qemu();
     break;
-  case Action::forget_stub_domain:
-    return forget_stub_domain();
-  case Action::create_upgraded:
-    return create(broker::Which::upgraded);
-  case Action::create_fallback:
-    return create_fallback();
   case Action::resume_guest:
     return resume_guest();
   case Action::resume_qemu:
-    done = services_->monitors().ask("cont", "{}", [](const qmp::Reply &) {});
+    done = upgrade_->resume();
     break;
   case Action::tell_upgraded:
     last_error_.clear();
@@ -221,13 +233,13 @@ void DeviceModel::perform(Action action) {
 
 // --- The life of a stub domain -------------------------------------------------------------------
 
-void DeviceModel::create(broker::Which which) {
+void DeviceModel::create() {
   start_deadline_ = loop_.at(Deadline::after(start_timeout), [this] {
     happened(Event::deadline,
              base::format("the stub domain was not ready within {} s: {}",
                           start_timeout.count() / 1000, link_.last_words(plan_.name)));
   });
-  host_.create(which, [this](const Result<xen::DomId> &stub) { created(stub); });
+  host_.create(broker::Which::first, [this](const Result<xen::DomId> &stub) { created(stub); });
 }
 
 void DeviceModel::created(const Result<xen::DomId> &stub) {
@@ -240,32 +252,47 @@ void DeviceModel::created(const Result<xen::DomId> &stub) {
   happened(Event::created);
 }
 
-void DeviceModel::create_fallback() {
-  upgrade_->tell_fallback(last_error_);
-  create(broker::Which::fallback);
-}
-
 void DeviceModel::announce() {
   start_deadline_.reset();
   saver_->arrived();
   host_.announce();
 }
 
-// May be called from inside the channel.
-void DeviceModel::forget_stub_domain() {
-  start_deadline_.reset();
-  upgrade_->stop_waiting();
+// "stop" does that, and QEMU does not touch the guest any more. One that rests was stopped when its
+// state was saved.
+void DeviceModel::flush_disks() {
+  flush_deadline_ = loop_.at(Deadline::after(flush_timeout), [this] {
+    base::log_warning("QEMU does not write back in time what it has cached of the disks");
+    happened(Event::deadline);
+  });
+  auto flushed = [this] { happened(Event::flushed); };
+  if (link_.rests()) {
+    flush_deadline_ = loop_.soon(flushed);
+    return;
+  }
+  auto asked = services_->monitors().ask("stop", "{}", [this, flushed](const qmp::Reply &) {
+    if (life_.phase == Phase::flushing)
+      flush_deadline_ = loop_.soon(flushed);
+  });
+  if (!asked)
+    flush_deadline_ = loop_.soon(flushed);
+}
+
+void DeviceModel::take_over() {
   saver_->abandon();
   media_->abandon();
-  services_->disconnect();
-  link_.forget();
+  if (auto taken = upgrade_->take_over(); !taken)
+    happened(Event::stub_failed, taken.error().message());
 }
 
 void DeviceModel::remove_stub_domain() {
   start_deadline_.reset();
+  flush_deadline_.reset();
   upgrade_->stop_waiting();
   saver_->abandon();
   media_->abandon();
+  services_->monitors().part();
+  link_.forget_next();
   host_.remove([this](const Result<> &removed) {
     if (!removed)
       return happened(Event::not_removed, removed.error().message());
@@ -281,7 +308,6 @@ void DeviceModel::remove_again() {
 }
 
 void DeviceModel::resume_guest() {
-  start_deadline_.reset();
   upgrade_->resume_guest();
   saver_->arrived();
 }
@@ -297,10 +323,23 @@ void DeviceModel::on_qemu_runs() { happened(Event::qemu_runs); }
 void DeviceModel::on_stub_gone(const std::string &why) { happened(Event::stub_gone, why); }
 
 void DeviceModel::on_channel(std::unique_ptr<xen::Transport> transport) {
-  if (!counts_stub_domain(life_.phase))
+  if (is_over(life_.phase))
     return;
   if (auto connected = link_.connect(std::move(transport)); !connected)
     happened(Event::stub_failed, connected.error().message());
+}
+
+void DeviceModel::on_next_word(broker::StubWord word) { link_.next_heard(word); }
+
+void DeviceModel::on_next_failed(const std::string &why) { happened(Event::next_failed, why); }
+
+void DeviceModel::on_next_runs() { upgrade_->next_runs(); }
+
+void DeviceModel::on_next_channel(std::unique_ptr<xen::Transport> transport) {
+  if (!is_upgrading(life_))
+    return;
+  if (auto connected = link_.connect_next(std::move(transport)); !connected)
+    happened(Event::next_failed, connected.error().message());
 }
 
 void DeviceModel::on_medium(const Result<> &there) { media_->there(there); }

@@ -50,13 +50,13 @@ private:
   void perform(Action action);
 
   // The actions, in the order of the life of a stub domain.
-  void create(broker::Which which);
+  void create();
   void created(const base::Result<xen::DomId> &stub);
   void announce();
-  void forget_stub_domain();
+  void flush_disks();
+  void take_over();
   void remove_stub_domain();
   void remove_again();
-  void create_fallback();
   void resume_guest();
 
   // What the host tells.
@@ -65,6 +65,10 @@ private:
   void on_qemu_runs() override;
   void on_stub_gone(const std::string &why) override;
   void on_channel(std::unique_ptr<xen::Transport> transport) override;
+  void on_next_word(broker::StubWord word) override;
+  void on_next_failed(const std::string &why) override;
+  void on_next_runs() override;
+  void on_next_channel(std::unique_ptr<xen::Transport> transport) override;
   void on_medium(const base::Result<> &there) override;
   void on_guest_gone() override;
   void on_renamed(const std::string &name) override;
@@ -91,6 +95,7 @@ private:
   std::set<std::string> pci_taken_; // ids of the devices that QEMU has taken
 
   base::EventLoop::Handle start_deadline_;
+  base::EventLoop::Handle flush_deadline_;
   base::EventLoop::Handle next_removal_;
   base::Milliseconds removal_pause_{0}; // before the attempt that is next
 };

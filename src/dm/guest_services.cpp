@@ -16,8 +16,18 @@ GuestServices::open(base::EventLoop &loop, const plan::Plan &plan, Monitor::Owne
 }
 
 base::Result<> GuestServices::connect(Channel &channel) {
-  TRY(log_.connect(channel));
   TRY(monitors_->connect(channel));
+  return connect_all_but_monitors(channel);
+}
+
+base::Result<> GuestServices::change_over(Channel &channel) {
+  disconnect_all_but_monitors();
+  monitors_->change_over();
+  return connect_all_but_monitors(channel);
+}
+
+base::Result<> GuestServices::connect_all_but_monitors(Channel &channel) {
+  TRY(log_.connect(channel));
   for (auto &line : serial_)
     TRY(line->connect(channel));
   if (vnc_)
@@ -26,11 +36,15 @@ base::Result<> GuestServices::connect(Channel &channel) {
 }
 
 void GuestServices::disconnect() {
+  disconnect_all_but_monitors();
+  monitors_->disconnect();
+}
+
+void GuestServices::disconnect_all_but_monitors() {
   if (vnc_)
     vnc_->pause();
   for (auto &line : serial_)
     line->disconnect();
-  monitors_->disconnect();
   log_.disconnect();
 }
 

@@ -23,6 +23,9 @@ public:
   // Opens the streams to a stub domain. The channel must live until disconnect().
   base::Result<> connect(Channel &channel);
 
+  // The next stub domain, whose QEMU Monitor::meet() has met, is the one from now on.
+  base::Result<> change_over(Channel &channel);
+
   // Leaves the stub domain. VNC clients are dropped, serial lines and monitor clients stay.
   void disconnect();
 
@@ -34,6 +37,8 @@ public:
 
 private:
   explicit GuestServices(base::EventLoop &loop) : log_(loop) {}
+  base::Result<> connect_all_but_monitors(Channel &channel);
+  void disconnect_all_but_monitors();
 
   std::unique_ptr<VncServer> vnc_;
   std::vector<std::unique_ptr<SerialLine>> serial_;

@@ -11,7 +11,6 @@ Step stay(Life life) { return {life, {}}; }
 Step end(Life life, Outcome outcome) {
   bool crash = guest_has_run(life) && outcome == Outcome::failure;
   bool asked = is_upgrading(life);
-  bool removing = life.phase == Phase::removing;
   life.phase = Phase::ending;
   life.outcome = outcome;
   Step next{life, {}};
@@ -19,8 +18,7 @@ Step end(Life life, Outcome outcome) {
     next.actions.push_back(crash_guest);
   if (asked)
     next.actions.push_back(tell_not_upgraded);
-  if (!removing) // else the removal under way ends it
-    next.actions.push_back(remove_stub_domain);
+  next.actions.push_back(remove_stub_domain);
   return next;
 }
 
@@ -28,60 +26,25 @@ Step serve_if_ready(Life life) {
   if (life.phase != Phase::booting || !life.qemu_runs || !life.monitor_ready)
     return stay(life);
   life.phase = Phase::serving;
-  switch (life.attempt) {
-  case Attempt::first:
-    return {life, {announce}};
-  case Attempt::upgrade:
-    life.attempt = Attempt::first;
-    return {life, {resume_guest, tell_upgraded}};
-  case Attempt::fallback:
-    life.attempt = Attempt::first;
-    return {life, {resume_guest, tell_not_upgraded}};
-  }
-  return stay(life);
-}
-
-// The stub domain has failed before it served, or while it was leaving.
-Step start_failed(Life life) {
-  if (!is_starting(life.phase) || life.attempt != Attempt::upgrade)
-    return end(life, Outcome::failure);
-  life.phase = Phase::removing;
-  life.attempt = Attempt::fallback;
-  return {life, {forget_stub_domain, remove_stub_domain}};
-}
-
-// It may do what it can to stay. Nobody else would try again.
-Step not_removed(Life life) {
-  if (life.phase == Phase::ending)
-    return {life, {remove_again}};
-  if (life.phase != Phase::removing)
-    return stay(life);
-  Step next = end(life, Outcome::failure);
-  next.actions.push_back(remove_again);
-  return next;
-}
-
-// Its QEMU has ended as it should, or does not: its state is safe in either case.
-Step retire(Life life) {
-  life.phase = Phase::removing;
-  life.attempt = Attempt::upgrade;
-  return {life, {forget_stub_domain, remove_stub_domain}};
+  return {life, {announce}};
 }
 
 // What libxl waits for is not held up: the deadline of the retirement ends it.
 Step hand_over(Life life) {
   if (life.phase != Phase::serving)
     return end(life, Outcome::success);
-  life.handed_over = true;
   life.phase = Phase::retiring;
   return {life, {retire_qemu}};
 }
 
-Step create_next(Life life) {
-  life.phase = Phase::creating;
-  life.qemu_runs = false;
-  life.monitor_ready = false;
-  return {life, {life.attempt == Attempt::fallback ? create_fallback : create_upgraded}};
+// A guest that is reset may own its device model, of which nothing is asked.
+Step end_in_order(Life life) {
+  if (life.phase == Phase::flushing)
+    return stay(life);
+  if (life.phase != Phase::serving || life.reset_asked)
+    return end(life, Outcome::success);
+  life.phase = Phase::flushing;
+  return {life, {flush_disks}};
 }
 
 // What the stub domain, or a wait for it, has come to.
@@ -89,12 +52,61 @@ Step failed(Life life, Event event) {
   switch (life.phase) {
   case Phase::creating:
   case Phase::booting:
-    return start_failed(life);
+    return end(life, Outcome::failure);
   case Phase::serving:
-  case Phase::saving: // the save has a deadline of its own
+  case Phase::preparing:
+  case Phase::saving: // each has a deadline of its own
     return event == Event::deadline ? stay(life) : end(life, Outcome::failure);
+  case Phase::handing: // its state is with the next one
+    life.former_lost = life.former_lost || event != Event::deadline;
+    return stay(life);
   case Phase::retiring:
-    return life.handed_over ? end(life, Outcome::success) : retire(life);
+  case Phase::flushing:
+    return end(life, Outcome::success);
+  default:
+    return stay(life);
+  }
+}
+
+// The guest runs on with the stub domain that it has.
+Step go_back(Life life) {
+  if (life.former_lost)
+    return end(life, Outcome::failure);
+  const bool paused = life.phase != Phase::preparing;
+  life.phase = Phase::serving;
+  life.next_lost = false;
+  if (paused)
+    return {life, {drop_next, resume_qemu, tell_not_upgraded}};
+  return {life, {drop_next, tell_not_upgraded}};
+}
+
+Step upgrade(Life life, Event event) {
+  switch (event) {
+  case Event::next_ready:
+    if (life.phase != Phase::preparing)
+      return stay(life);
+    life.phase = Phase::saving;
+    return {life, {save_state}};
+  case Event::state_saved:
+    if (life.phase != Phase::saving)
+      return stay(life);
+    if (life.next_lost)
+      return go_back(life);
+    life.phase = Phase::handing;
+    return {life, {feed_next}};
+  case Event::save_failed:
+    return life.phase == Phase::saving ? go_back(life) : stay(life);
+  case Event::next_runs:
+    if (life.phase != Phase::handing)
+      return stay(life);
+    life.phase = Phase::serving;
+    life.former_lost = false;
+    return {life, {take_over, resume_guest, tell_upgraded}};
+  case Event::next_failed:
+    if (life.phase == Phase::saving) // which is not cut short
+      life.next_lost = true;
+    return life.phase == Phase::preparing || life.phase == Phase::handing ? go_back(life)
+                                                                          : stay(life);
   default:
     return stay(life);
   }
@@ -104,8 +116,8 @@ Step follow(Life life, Event event) {
   if (life.phase == Phase::ended)
     return stay(life);
   if (life.phase == Phase::ending) {
-    if (event == Event::not_removed)
-      return not_removed(life);
+    if (event == Event::not_removed) // it may do what it can to stay; nobody else would try again
+      return {life, {remove_again}};
     if (event != Event::removed)
       return stay(life);
     life.phase = Phase::ended;
@@ -136,9 +148,11 @@ Step follow(Life life, Event event) {
     return failed(life, event);
   case Event::guest_gone:
   case Event::end_asked:
-    return end(life, Outcome::success);
+    return end_in_order(life);
+  case Event::flushed:
+    return life.phase == Phase::flushing ? end(life, Outcome::success) : stay(life);
   case Event::killed:
-    return end(life, Outcome::failure);
+    return end(life, life.phase == Phase::flushing ? Outcome::success : Outcome::failure);
   case Event::hand_over:
     return hand_over(life);
   case Event::reset_asked:
@@ -151,22 +165,17 @@ Step follow(Life life, Event event) {
   case Event::upgrade_asked:
     if (life.phase != Phase::serving)
       return stay(life);
-    life.phase = Phase::saving;
-    return {life, {save_state}};
+    life.phase = Phase::preparing;
+    return {life, {create_next}};
+  case Event::next_ready:
+  case Event::next_failed:
+  case Event::next_runs:
   case Event::state_saved:
-    if (life.phase != Phase::saving)
-      return stay(life);
-    life.phase = Phase::retiring;
-    return {life, {retire_qemu}};
   case Event::save_failed:
-    if (life.phase != Phase::saving)
-      return stay(life);
-    life.phase = Phase::serving;
-    return {life, {resume_qemu, resume_guest, tell_not_upgraded}};
+    return upgrade(life, event);
   case Event::removed:
-    return life.phase == Phase::removing ? create_next(life) : stay(life);
   case Event::not_removed:
-    return not_removed(life);
+    return stay(life);
   }
   return stay(life);
 }
@@ -181,10 +190,12 @@ std::string_view phase_text(const Life &life) {
     return "booting";
   case Phase::serving:
     return "serving";
+  case Phase::preparing:
   case Phase::saving:
+  case Phase::handing:
+    return "upgrading";
   case Phase::retiring:
-  case Phase::removing:
-    return life.handed_over ? "ending" : "upgrading";
+  case Phase::flushing:
   case Phase::ending:
     return "ending";
   case Phase::ended:

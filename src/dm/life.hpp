@@ -7,25 +7,23 @@
 //         └── failure, deadline, asked to end, guest or stub domain gone ──► ending ─removed─►
 //         ended
 //
-// An upgrade replaces the stub domain under the guest, which is paused meanwhile:
+// An upgrade makes the next stub domain beside the one that serves. Its QEMU is started, and waits
+// for a state, before the guest is paused; the one that is replaced is stopped, and neither ended
+// nor removed before the next one runs:
 //
-//     serving ─upgrade asked─► saving ─state saved─► retiring ─its QEMU has ended─► removing
-//        ▲                       │                                                     │
-//        ├──── cannot save ──────┘                                                  removed
-//        │                                                                             ▼
-//        └─────────────────────────── booting ◄────────────────────────────────── creating
+//     serving ─upgrade asked─► preparing ─the next waits─► saving ─state saved─► handing
+//        ▲                         │                         │                     │
+//        ├─────────────────── anything fails: as before ─────┴─────────────────────┤
+//        └──────────────── the next one runs, and takes over ──────────────────────┘
 //
-// When the new stub domain fails before it serves, it is removed and one of the old image is made
-// from the same state (Attempt::fallback); when that fails too, the guest crashes.
-//
-// A stub domain that is not gone is removed again, without an end: nothing is made beside it, and
-// the keeper is not dismissed before. An upgrade does not wait for that: its guest crashes.
-// A soft reset of the guest (kexec) gives it to another device model. Xen keeps the I/O request
-// server of a QEMU that is gone, and with it the stub domain, for as long as the guest lives: so
-// QEMU is ended as in an upgrade, and what follows is the end.
-// A reset (linstub upgrade --reset) is for a stub domain that may be the guest's: nothing is asked
-// of it. The guest shuts down for a reboot, and then all ends; whoever made the guest makes it
-// anew, with a device model of its own.
+// Before the end of a guest its QEMU writes back what it has cached of the disks (flushing), as one
+// in dom0 would on its way out: it has two seconds for that. A stub domain that is not gone is
+// removed again, without an end: the keeper is not dismissed before. A soft reset of the guest
+// (kexec) gives it to another device model. Xen keeps the I/O request server of a QEMU that is
+// gone, and with it the stub domain, for as long as the guest lives: so QEMU is ended (retiring),
+// and what follows is the end. A reset (linstub upgrade --reset) is for a stub domain that may be
+// the guest's: nothing is asked of it. The guest shuts down for a reboot, and then all ends;
+// whoever made the guest makes it anew, with a device model of its own.
 #pragma once
 
 #include <array>
@@ -36,35 +34,30 @@
 namespace linstub::dm {
 
 enum class Phase : uint8_t {
-  creating, // linstub-stubdom makes the stub domain
-  booting,  // it boots; QEMU starts in it
-  serving,  // libxl has been told "running"
-  saving,   // upgrade: QEMU writes its state
-  retiring, // upgrade: QEMU has done so and is ended
-  removing, // upgrade: the stub domain is being removed
-  ending,   // the stub domain is being removed, for good
+  creating,  // linstub-stubdom makes the stub domain
+  booting,   // it boots; QEMU starts in it
+  serving,   // libxl has been told "running"
+  preparing, // upgrade: the same, and the next one is made
+  saving,    // upgrade: the guest is paused; QEMU writes its state
+  handing,   // upgrade: QEMU has done so and is stopped; the next one reads it
+  retiring,  // soft reset: QEMU is ended
+  flushing,  // the guest has ended, or is about to: QEMU writes back what it has cached
+  ending,    // the stub domain is being removed, for good
   ended,
 };
-constexpr std::array all_phases{Phase::creating, Phase::booting,  Phase::serving, Phase::saving,
-                                Phase::retiring, Phase::removing, Phase::ending,  Phase::ended};
-
-// Which stub domain it is about.
-enum class Attempt : uint8_t {
-  first,    // the guest's first
-  upgrade,  // one of a new image, from the state of the one before
-  fallback, // one of the old image, from the same state, since the new one has failed
-};
-constexpr std::array all_attempts{Attempt::first, Attempt::upgrade, Attempt::fallback};
+constexpr std::array all_phases{Phase::creating, Phase::booting, Phase::serving,  Phase::preparing,
+                                Phase::saving,   Phase::handing, Phase::retiring, Phase::flushing,
+                                Phase::ending,   Phase::ended};
 
 enum class Outcome : uint8_t { success, failure };
 
 struct Life {
   Phase phase = Phase::creating;
-  Attempt attempt = Attempt::first;
   bool qemu_runs = false;     // QEMU has said so; from the start, if it is to wait for "cont"
   bool monitor_ready = false; // QEMU has greeted
   bool reset_asked = false;   // and whoever asked waits to be told the end
-  bool handed_over = false;   // another device model serves the guest next
+  bool next_lost = false;     // saving: the next stub domain has failed meanwhile
+  bool former_lost = false;   // handing: there is no way back to who has served so far
   Outcome outcome = Outcome::success;
 
   bool operator==(const Life &) const = default;
@@ -85,31 +78,38 @@ enum class Event : uint8_t {
   upgrade_asked, // linstub upgrade
   reset_asked,   // linstub upgrade --reset
   guest_reset,   // the guest has shut down for that
+  next_ready,    // upgrade: the QEMU of the next stub domain waits for a state
+  next_failed,   // it cannot be made, has failed or has ended, or its time is over
+  next_runs,     // its QEMU has the state
   state_saved,   // upgrade: QEMU's state is in dom0
   save_failed,   // upgrade: it is not, and QEMU is as it was
+  flushed,       // nothing of the disks is cached
   removed,       // the stub domain is proved to be gone
   not_removed,   // it is not, in spite of all that was tried
 };
-constexpr std::array all_events{Event::created,       Event::creation_failed, Event::qemu_runs,
-                                Event::monitor_ready, Event::deadline,        Event::stub_failed,
-                                Event::stub_gone,     Event::guest_gone,      Event::end_asked,
-                                Event::killed,        Event::hand_over,       Event::upgrade_asked,
-                                Event::reset_asked,   Event::guest_reset,     Event::state_saved,
-                                Event::save_failed,   Event::removed,         Event::not_removed};
+constexpr std::array all_events{
+    Event::created,     Event::creation_failed, Event::qemu_runs,   Event::monitor_ready,
+    Event::deadline,    Event::stub_failed,     Event::stub_gone,   Event::guest_gone,
+    Event::end_asked,   Event::killed,          Event::hand_over,   Event::upgrade_asked,
+    Event::reset_asked, Event::guest_reset,     Event::next_ready,  Event::next_failed,
+    Event::next_runs,   Event::state_saved,     Event::save_failed, Event::flushed,
+    Event::removed,     Event::not_removed};
 
 enum class Action : uint8_t {
   follow_stub_domain, // watch its state, connect the channel
   announce,           // tell libxl "running"
   crash_guest,        // nobody serves it any more: on_crash decides
-  remove_stub_domain, // also one that is just being made
+  remove_stub_domain, // also one that is just being made, and the next one
   remove_again,       // the same, after a pause
+  retire_qemu,        // soft reset: end it, so that Xen forgets it; a deadline for that
+  flush_disks,        // have QEMU write back what it has cached; a deadline for that
+  create_next,        // upgrade: a stub domain of the new image, which waits for a state
   save_state,         // upgrade: pause the guest, have QEMU write its state
-  retire_qemu,        // end it, so that Xen forgets it; a deadline for that
-  forget_stub_domain, // its channel and all that leads there
-  create_upgraded,    // a stub domain of the new image, from the state
-  create_fallback,    // one of the old image, from the same state
+  feed_next,          // upgrade: have the next one read it
+  take_over,          // upgrade: it serves; the one before is removed
+  drop_next,          // upgrade: it is removed
   resume_guest,       // upgrade: unpause the guest
-  resume_qemu,        // it had been told to stop
+  resume_qemu,        // the same, when QEMU goes on, which was told to stop
   reset_guest,        // have it shut down, for a reboot
   tell_upgraded,      // whoever asked: it is done
   tell_not_upgraded,  // or not, and the guest runs on as before
@@ -119,7 +119,7 @@ enum class Action : uint8_t {
 
 // --- What a phase means --------------------------------------------------------------------------
 
-// The guest has no device model yet, or, in an upgrade, none again.
+// The guest has no device model yet.
 constexpr bool is_starting(Phase phase) {
   return phase == Phase::creating || phase == Phase::booting;
 }
@@ -127,23 +127,14 @@ constexpr bool is_starting(Phase phase) {
 // All is being removed, or has been.
 constexpr bool is_over(Phase phase) { return phase == Phase::ending || phase == Phase::ended; }
 
-// What the stub domain that there is says and does counts. Later it is being removed.
-constexpr bool counts_stub_domain(Phase phase) {
-  return is_starting(phase) || phase == Phase::serving || phase == Phase::saving ||
-         phase == Phase::retiring;
-}
-
 // Somebody has asked for an upgrade and has not been told its end.
 constexpr bool is_upgrading(const Life &life) {
-  return !life.handed_over && (life.phase == Phase::saving || life.phase == Phase::retiring ||
-                               life.phase == Phase::removing ||
-                               (is_starting(life.phase) && life.attempt != Attempt::first));
+  return life.phase == Phase::preparing || life.phase == Phase::saving ||
+         life.phase == Phase::handing;
 }
 
 // The guest has run: a guest that has not, when its start fails, is libxl's to remove.
-constexpr bool guest_has_run(const Life &life) {
-  return !is_starting(life.phase) || life.attempt != Attempt::first;
-}
+constexpr bool guest_has_run(const Life &life) { return !is_starting(life.phase); }
 
 // The word of run/status.hpp.
 std::string_view phase_text(const Life &life);

@@ -6,25 +6,12 @@
 #include "dm/monitor_socket.hpp"
 
 namespace linstub::dm {
-namespace {
 
-constexpr uint32_t window = 64 << 10;
-// What QEMU says without end is heard at this pace, in bytes. Its longest answers have some tens of
-// KiB.
-constexpr uint64_t burst = uint64_t{1} << 20;
-constexpr uint64_t per_second = uint64_t{256} << 10;
-
-} // namespace
-
-Monitor::Monitor(base::EventLoop &loop, Owner owner)
-    : loop_(loop), owner_(std::move(owner)), credit_(loop, burst, per_second) {
+Monitor::Monitor(base::EventLoop &loop, Owner owner) : loop_(loop), owner_(std::move(owner)) {
   disconnect();
 }
 
-Monitor::~Monitor() {
-  if (channel_ != nullptr)
-    channel_->close(stream_);
-}
+Monitor::~Monitor() = default;
 
 base::Result<std::unique_ptr<Monitor>>
 Monitor::open(base::EventLoop &loop, const std::vector<plan::MonitorAddress> &where, Owner owner) {
@@ -34,37 +21,74 @@ Monitor::open(base::EventLoop &loop, const std::vector<plan::MonitorAddress> &wh
   return monitors;
 }
 
-base::Result<> Monitor::connect(Channel &channel) {
-  stream_ = TRY(channel.open(wire::Service::qmp, 0, window, *this));
-  channel_ = &channel;
-  credit_.start(channel, stream_);
-  return {};
+// What the current QEMU says counts, and of the next one that it serves or does not.
+std::unique_ptr<Conversation> Monitor::conversation() {
+  auto self = std::make_shared<Conversation *>();
+  auto one = std::make_unique<Conversation>(
+      loop_, Conversation::Owner{.on_ready =
+                                     [this, self](qmp::Version version) {
+                                       if (*self == qemu_.get())
+                                         return serve(version);
+                                       next_.version = version;
+                                       next_.ready();
+                                     },
+                                 .on_event =
+                                     [this, self](const qmp::Event &event) {
+                                       if (*self == qemu_.get())
+                                         spread(event);
+                                     },
+                                 .on_broken =
+                                     [this, self](const std::string &why) {
+                                       *self == qemu_.get() ? owner_.on_broken(why)
+                                                            : next_.broken(why);
+                                     }});
+  *self = one.get();
+  return one;
 }
 
-void Monitor::disconnect() {
-  if (channel_ != nullptr)
-    channel_->close(stream_);
-  channel_ = nullptr;
-  credit_.stop();
-  to_qemu_.clear();
-  auto former =
-      std::exchange(qemu_, std::make_unique<qmp::ClientSession>(qmp::ClientSession::Listener{
-                               .on_ready = [this](qmp::Version version) { serve(version); },
-                               .on_event = [this](const qmp::Event &event) { spread(event); }}));
+// It may be what has called us.
+void Monitor::forget(std::unique_ptr<Conversation> former) {
   if (!former)
     return;
-  former->abandon(being_replaced);
-  // It may be what has called us.
+  former->leave(being_replaced);
   former_.push_back(std::move(former));
   forget_ = loop_.soon([this] { former_.clear(); });
+}
+
+base::Result<> Monitor::connect(Channel &channel) { return qemu_->connect(channel); }
+
+void Monitor::disconnect() { forget(std::exchange(qemu_, conversation())); }
+
+base::Result<> Monitor::meet(Channel &channel, std::function<void()> ready,
+                             std::function<void(const std::string &why)> broken) {
+  part();
+  next_ = {.qemu = conversation(),
+           .version = std::nullopt,
+           .ready = std::move(ready),
+           .broken = std::move(broken)};
+  return next_.qemu->connect(channel);
+}
+
+void Monitor::change_over() {
+  if (!next_.qemu || !next_.version)
+    return;
+  forget(std::exchange(qemu_, std::move(next_.qemu)));
+  serve(*next_.version);
+}
+
+void Monitor::part() { forget(std::move(next_.qemu)); }
+
+base::Result<> Monitor::ask_next(std::string_view name, std::string_view arguments,
+                                 qmp::ClientSession::Done done) {
+  if (!next_.qemu)
+    return base::fail("there is no next QEMU");
+  return next_.qemu->ask(name, arguments, std::move(done));
 }
 
 base::Result<> Monitor::ask(std::string_view name, std::string_view arguments,
                             qmp::ClientSession::Done done) {
   owner_.before_qemu(name, arguments);
-  TRY(qemu_->execute(name, arguments, std::move(done)));
-  flush();
-  return {};
+  return qemu_->ask(name, arguments, std::move(done));
 }
 
 void Monitor::serve(qmp::Version version) {
@@ -191,28 +215,6 @@ void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const 
     sent = ask(command.name, command.arguments, done);
   if (!sent)
     done({.error_class = "GenericError", .error = std::move(sent).error().message()});
-}
-
-void Monitor::on_data(std::span<const std::byte> bytes) {
-  auto fed = qemu_->feed(bytes);
-  credit_.consume(bytes.size());
-  if (!fed)
-    return owner_.on_broken(base::format("QEMU's monitor: {}", fed.error().message()));
-  flush();
-}
-
-void Monitor::on_close(std::string_view reason) {
-  channel_ = nullptr;
-  credit_.stop();
-  owner_.on_broken(
-      base::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
-}
-
-void Monitor::flush() {
-  to_qemu_ += qemu_->take_output();
-  if (channel_ == nullptr || to_qemu_.empty())
-    return;
-  to_qemu_.erase(0, channel_->send(stream_, std::as_bytes(std::span(to_qemu_))));
 }
 
 } // namespace linstub::dm

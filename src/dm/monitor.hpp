@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Monitor: the QMP sockets that libxl and others connect to in dom0, each serving one client at a
-// time, and the one conversation with QEMU in the stub domain behind them. What is answered here,
+// time, and the conversation with QEMU in the stub domain behind them. What is answered here,
 // forwarded or refused stands in qmp/policy.cpp.
 #pragma once
 
 #include "base/event_loop.hpp"
-#include "dm/channel.hpp"
+#include "dm/conversation.hpp"
 #include "dm/log_budget.hpp"
-#include "dm/paced_credit.hpp"
 #include "plan/plan.hpp"
 #include "qmp/policy.hpp"
-#include "qmp/session.hpp"
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,7 +22,7 @@ namespace linstub::dm {
 
 class MonitorSocket;
 
-class Monitor final : public Channel::Stream {
+class Monitor {
 public:
   // Takes the result of a command, as JSON, or the error; called once, now or later.
   using Answer = std::function<void(base::Result<std::string> result)>;
@@ -54,13 +53,27 @@ public:
   open(base::EventLoop &loop, const std::vector<plan::MonitorAddress> &where, Owner owner);
   Monitor(const Monitor &) = delete;
   Monitor &operator=(const Monitor &) = delete;
-  ~Monitor() override;
+  ~Monitor();
 
   // Starts the conversation with QEMU.
   base::Result<> connect(Channel &channel);
 
   // Ends it: commands without a reply fail. Clients stay, and connect() may come again.
   void disconnect();
+
+  // Begins a conversation with the next QEMU, and tells `ready` when that has begun to serve, or
+  // `broken`. Clients notice nothing.
+  base::Result<> meet(Channel &channel, std::function<void()> ready,
+                      std::function<void(const std::string &why)> broken);
+
+  // The next QEMU is the one from now on, as after connect(); and Owner::on_ready is told. Or it is
+  // not.
+  void change_over();
+  void part();
+
+  // Asks the next QEMU.
+  base::Result<> ask_next(std::string_view name, std::string_view arguments,
+                          qmp::ClientSession::Done done);
 
   // Asks QEMU something for linstub-dm itself; `done` as in qmp::ClientSession.
   base::Result<> ask(std::string_view name, std::string_view arguments,
@@ -70,11 +83,6 @@ private:
   friend class MonitorSocket;
   Monitor(base::EventLoop &loop, Owner owner);
 
-  void on_accept() override { flush(); }
-  void on_data(std::span<const std::byte> bytes) override;
-  void on_credit() override { flush(); }
-  void on_close(std::string_view reason) override;
-
   void serve(qmp::Version version);
   void spread(const qmp::Event &event);
   void execute(MonitorSocket &socket, const qmp::Command &command);
@@ -83,20 +91,24 @@ private:
   void forward(MonitorSocket &socket, const qmp::Command &command, const qmp::Rule &rule,
                After after = nullptr);
   void attach(MonitorSocket &socket, const qmp::Command &command, const qmp::Rule &rule);
-  void flush();
+  [[nodiscard]] std::unique_ptr<Conversation> conversation();
+  void forget(std::unique_ptr<Conversation> former);
 
   base::EventLoop &loop_;
   Owner owner_;
-  std::unique_ptr<qmp::ClientSession> qemu_;                // always there; anew for each QEMU
-  std::vector<std::unique_ptr<qmp::ClientSession>> former_; // until the loop comes round
+  struct Next {
+    std::unique_ptr<Conversation> qemu;
+    std::optional<qmp::Version> version; // it has begun to serve
+    std::function<void()> ready;
+    std::function<void(const std::string &why)> broken;
+  };
+  std::unique_ptr<Conversation> qemu_; // always there; anew for each QEMU
+  Next next_;
+  std::vector<std::unique_ptr<Conversation>> former_; // until the loop comes round
   base::EventLoop::Handle forget_;
   std::vector<std::unique_ptr<MonitorSocket>> sockets_;
   std::set<std::string> taken_; // ids of the host's PCI devices that QEMU has
-  Channel *channel_ = nullptr;
-  wire::StreamId stream_ = 0;
-  std::string to_qemu_;
-  LogBudget log_budget_; // of QEMU's events
-  PacedCredit credit_;
+  LogBudget log_budget_;        // of QEMU's events
 };
 
 } // namespace linstub::dm

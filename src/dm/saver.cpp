@@ -99,22 +99,30 @@ void Saver::prepare_for_upgrade(std::function<void()> ready) {
 
 Result<> Saver::save_for_upgrade(Deadline deadline, Saved done) {
   return mover_.save(save_context(), SaveFor::elsewhere, deadline,
-                     [this, done = std::move(done)](Result<SavedState> state) {
+                     [this, done = std::move(done)](const Result<SavedState> &state) {
                        if (was_abandoned(state))
                          return;
-                       auto length =
-                           state.transform([](const SavedState &saved) { return saved.length; });
-                       if (state)
-                         keep();
-                       else if (context_.link.stub())
-                         mover_.detach([] {});
-                       done(std::move(length));
+                       if (!state)
+                         return saved_for_upgrade(std::unexpected(state.error()), done);
+                       context_.host.keep_state(
+                           [this, done, length = state->length](const Result<> &kept) {
+                             saved_for_upgrade(kept.transform([length] { return length; }), done);
+                           });
                      });
 }
 
-void Saver::keep() {
-  context_.host.keep_state();
-  kept_ = true;
+void Saver::saved_for_upgrade(const Result<uint64_t> &length, const Saved &done) {
+  kept_ = length.has_value();
+  if (!kept_ && context_.link.stub())
+    mover_.detach([] {});
+  done(length);
+}
+
+void Saver::drop() {
+  if (std::exchange(kept_, false))
+    mover_.detach([] {});
+  else
+    mover_.stop_expecting();
 }
 
 void Saver::arrived() {

@@ -57,6 +57,9 @@ public:
   // --- Restore
   // ------------------------------------------------------------------------------------
 
+  // An upgrade has failed after all: what was saved is nobody's, and what was prepared for it goes.
+  void drop();
+
   // The next stub domain starts from a state.
   void expect_arrival() { kept_ = true; }
   [[nodiscard]] bool expects_arrival() const { return kept_; }
@@ -76,9 +79,9 @@ public:
 
 private:
   [[nodiscard]] bool serves() const;
-  void keep();
   void begin_for_toolstack(SaveFor purpose, base::Deadline deadline,
                            const std::shared_ptr<base::Fd> &target, const Monitor::Answer &answer);
+  void saved_for_upgrade(const base::Result<uint64_t> &length, const Saved &done);
   void saved_for_toolstack(const base::Result<SavedState> &state, const Monitor::Answer &answer);
   [[nodiscard]] StateSave::Context save_context() const;
 

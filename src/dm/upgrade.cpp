@@ -14,9 +14,11 @@ using base::Result;
 
 // Nobody but the guest waits for these.
 constexpr Milliseconds save_timeout{20'000};
-constexpr Milliseconds retirement_timeout{10'000};
+constexpr Milliseconds feed_timeout{20'000};
+// Nobody but who has asked waits for this: the guest runs.
+constexpr Milliseconds next_timeout{120'000};
 // libxl makes the next device model meanwhile, whose stub domain waits for the name of this one.
-constexpr Milliseconds hand_over_timeout{5'000};
+constexpr Milliseconds retirement_timeout{5'000};
 
 // The end in dom0 of a stream that carries nothing.
 class Nobody final : public Channel::Stream {
@@ -49,7 +51,36 @@ void Upgrade::refuse(std::string why) {
   context_.host.tell_upgrade({.kind = run::ControlReply::Kind::error, .text = std::move(why)});
 }
 
+void Upgrade::next_deadline(Milliseconds time, std::string_view what) {
+  deadline_ = context_.loop.at(Deadline::after(time), [this, time, what] {
+    owner_.happened(Event::next_failed,
+                    base::format("the next stub domain {} within {} s: {}", what,
+                                 time.count() / 1000,
+                                 context_.link.last_words_of_next(context_.name)));
+  });
+}
+
+void Upgrade::create_next() {
+  tell("making the next stub domain; the guest runs");
+  next_deadline(next_timeout, "was not ready");
+  context_.host.create(broker::Which::next, [this](const Result<xen::DomId> &next) {
+    if (context_.life.phase != Phase::preparing) // it is dropped already
+      return;
+    if (!next)
+      return owner_.happened(Event::next_failed,
+                             base::format("make the next stub domain: {}", next.error().message()));
+    context_.link.next_found(*next);
+  });
+}
+
+Result<> Upgrade::meet_next(Channel &channel) {
+  return context_.monitors.meet(
+      channel, [this] { owner_.happened(Event::next_ready, {}); },
+      [this](const std::string &why) { owner_.happened(Event::next_failed, why); });
+}
+
 Result<> Upgrade::save_state() {
+  deadline_.reset();
   context_.saver.prepare_for_upgrade([this] {
     if (context_.life.phase == Phase::saving && !context_.life.reset_asked)
       hold_and_save();
@@ -107,26 +138,78 @@ void Upgrade::save() {
 void Upgrade::saved(Result<uint64_t> length) {
   if (!length)
     return owner_.happened(Event::save_failed, length.error().message());
-  tell(base::format("{} bytes of state are saved; replacing the stub domain", *length));
+  tell(base::format("{} bytes of state are saved; the next stub domain reads them", *length));
   owner_.happened(Event::state_saved, {});
+}
+
+Result<> Upgrade::feed_next() {
+  next_deadline(feed_timeout, "did not run with the state");
+  if (context_.link.next_channel() == nullptr)
+    return base::fail("there is no channel to the next stub domain");
+  TRY(context_.link.next_channel()->open(wire::Service::restore, 0, 1, nobody));
+  return {};
+}
+
+void Upgrade::next_runs() {
+  if (context_.life.phase != Phase::handing)
+    return owner_.happened(Event::next_failed, "the next QEMU runs without a state");
+  auto asked = context_.monitors.ask_next("query-status", "{}", [this](const qmp::Reply &reply) {
+    if (context_.life.phase != Phase::handing)
+      return;
+    if (qmp::bool_member(reply.result, "running").value_or(false))
+      return owner_.happened(Event::next_runs, {});
+    owner_.happened(Event::next_failed,
+                    base::format("the next QEMU does not run: {}", reply.error));
+  });
+  if (!asked)
+    owner_.happened(Event::next_failed, asked.error().message());
 }
 
 // linstub-init kills QEMU and takes its I/O request server away from the guest, which the end of
 // its domain alone would not: Xen would go on to send it requests. QEMU is not told to quit,
 // because on its way out it raises interrupts (it tells its NICs that their link is down).
+Result<> Upgrade::tell_to_end(Channel *channel) {
+  if (channel == nullptr)
+    return base::fail("there is no channel to the stub domain");
+  TRY(channel->open(wire::Service::retire, 0, 1, nobody));
+  return {};
+}
+
+Result<> Upgrade::take_over() {
+  deadline_.reset();
+  context_.host.take_over();
+  base::log_failure(tell_to_end(context_.link.channel()), base::LogLevel::warning);
+  TRY(owner_.change_over(*context_.link.next_channel()));
+  context_.link.take_over();
+  return {};
+}
+
+void Upgrade::drop_next() {
+  deadline_.reset();
+  context_.host.drop_next();
+  base::log_failure(tell_to_end(context_.link.next_channel()), base::LogLevel::debug);
+  context_.monitors.part();
+  context_.link.forget_next();
+  context_.saver.drop();
+}
+
+// The guest's requests would be lost to a QEMU that is stopped: Xen does not send them.
+Result<> Upgrade::resume() {
+  return context_.monitors.ask("cont", "{}", [this](const qmp::Reply &reply) {
+    if (reply.failed())
+      return owner_.happened(Event::stub_failed,
+                             base::format("QEMU does not go on: {}", reply.error));
+    resume_guest();
+  });
+}
+
 Result<> Upgrade::retire_qemu() {
-  const auto timeout = context_.life.handed_over ? hand_over_timeout : retirement_timeout;
-  deadline_ = context_.loop.at(Deadline::after(timeout), [this] {
+  deadline_ = context_.loop.at(Deadline::after(retirement_timeout), [this] {
     base::log_warning("the former stub domain does not end by itself: it is removed all the same");
     owner_.happened(Event::deadline, {});
   });
   context_.link.wake(); // the state has been saved for a toolstack, maybe
-  TRY(context_.link.channel()->open(wire::Service::retire, 0, 1, nobody));
-  return {};
-}
-
-void Upgrade::tell_fallback(const std::string &why) {
-  tell(base::format("the new stub domain has failed ({}); going back to the old image", why));
+  return tell_to_end(context_.link.channel());
 }
 
 void Upgrade::reset_guest() {

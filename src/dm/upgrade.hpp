@@ -2,8 +2,8 @@
 // Upgrade: replaces the stub domain under a running guest (`linstub upgrade`). What follows what is
 // decided in life.cpp; the methods below stand in the order in which they are called:
 //
-//     asked ─► save_state ─► retire_qemu ─► tell_fallback, maybe ─► resume_guest ─►
-//     tell_done or tell_failed
+//     asked ─► create_next ─► save_state ─► feed_next ─► take_over, tell_done
+//     at any time: drop_next, resume, tell_failed
 //     reset_asked ─► reset_guest ─► tell_reset
 #pragma once
 
@@ -36,6 +36,8 @@ public:
     std::function<bool()> busy; // with something that must not be cut short
     // Fails if QEMU has something that the next one would not have.
     std::function<base::Result<>()> can_be_replaced;
+    // All that is served in dom0 is behind the next one's channel from now on.
+    std::function<base::Result<>(Channel &next)> change_over;
   };
 
   // All in the context must outlive it.
@@ -46,18 +48,35 @@ public:
 
   void reset_asked();
 
+  // Has the next stub domain made: tells next_ready when its QEMU waits for a state.
+  void create_next();
+
+  // There is a channel to it.
+  base::Result<> meet_next(Channel &channel);
+
   // Pauses the guest and saves QEMU's state: tells state_saved or save_failed.
   base::Result<> save_state();
 
-  // Has linstub-init end QEMU and its domain: tells deadline if that takes too long. For an upgrade
-  // and for a guest that is handed over.
-  base::Result<> retire_qemu();
+  // The next QEMU gets the state: tells next_runs when it runs with it, or next_failed.
+  base::Result<> feed_next();
 
-  // A stub domain of the old image follows, since the new one has failed, for the reason `why`.
-  void tell_fallback(const std::string &why);
+  // Xen knows that the next QEMU runs. It says so itself before next_runs is told: xenstore may be
+  // faster than its last steps.
+  void next_runs();
+
+  // It serves the guest from now on, and the former one is told to end; or it does not.
+  base::Result<> take_over();
+  void drop_next();
+
+  // QEMU, which was stopped, goes on, and then the guest.
+  base::Result<> resume();
 
   // The guest runs again, if it was paused.
   void resume_guest() { context_.host.release_guest(); }
+
+  // Has linstub-init end QEMU and its domain: tells deadline if that takes too long. For a guest
+  // that is handed over.
+  base::Result<> retire_qemu();
 
   // Has the guest shut down for a reboot; or, if that waits for its device model, crash. Then tells
   // guest_reset.
@@ -73,15 +92,17 @@ public:
 
 private:
   void hold_and_save();
+  void next_deadline(base::Milliseconds time, std::string_view what);
   void ask_in_turn(std::vector<std::string> commands, const std::function<void()> &then);
   void save();
   void saved(base::Result<uint64_t> length);
+  static base::Result<> tell_to_end(Channel *channel);
   void tell(std::string progress);
   void refuse(std::string why);
 
   Context context_;
   Owner owner_;
-  base::EventLoop::Handle deadline_; // of QEMU's answer, or of its end
+  base::EventLoop::Handle deadline_; // of the next stub domain, QEMU's answer, or its end
   bool crashed_ = false;             // the guest, since it could not shut down
 };
 

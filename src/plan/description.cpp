@@ -89,7 +89,7 @@ Description description_from(const Json &json) {
           .disks = list_from<disk::Disk>(json.at("disks"), disk_from),
           .files = list_from<wire::CopiedFile>(json.at("files"), file_from),
           .nics = list_from<Nic>(json.at("nics"), nic_from),
-          .taps = json.at("join-taps").get<bool>() ? Taps::join : Taps::libxl};
+          .role = json.at("next").get<bool>() ? Role::next : Role::first};
 }
 
 } // namespace
@@ -107,7 +107,7 @@ std::string encode(const Description &description) {
                {"disks", list_to_json(description.disks)},
                {"files", list_to_json(description.files)},
                {"nics", list_to_json(description.nics)},
-               {"join-taps", description.taps == Taps::join}};
+               {"next", description.role == Role::next}};
   // Paths may hold any byte; what is not UTF-8 cannot be told to the other side.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

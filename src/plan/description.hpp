@@ -14,10 +14,11 @@
 
 namespace linstub::plan {
 
-// Who puts the vifs of the stub domain where the user's networking has them.
-enum class Taps : uint8_t {
-  libxl, // libxl, when the device model runs: a guest that starts
-  join,  // linstub-stubdom: the guest runs already
+// What a stub domain is to its guest.
+enum class Role : uint8_t {
+  first, // the guest starts with it: libxl puts its vifs where the user's networking has them
+  next,  // it is to replace the one that serves, and is made beside it. Its name and those of its
+         // vifs are others until that one is gone; linstub-stubdom joins them to the networks
 };
 
 struct Description {
@@ -33,7 +34,7 @@ struct Description {
   std::vector<disk::Disk> disks;      // those of the copied files among them
   std::vector<wire::CopiedFile> files;
   std::vector<Nic> nics;
-  Taps taps = Taps::libxl;
+  Role role = Role::first;
 };
 
 std::string encode(const Description &description);

@@ -51,11 +51,13 @@ uint32_t memory_to_restore(const Plan &plan) {
 std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin) {
   std::vector<std::string> arguments = render(plan.qemu);
   // For a guest that runs already QEMU goes on as soon as it has its state, and asks nobody.
-  if (plan.start == Start::paused && origin.taps == Taps::libxl)
+  if (plan.start == Start::paused && origin.role == Role::first)
     arguments.emplace_back("-S");
   // linstub-init puts the descriptor in place of it that the state comes from.
   if (!origin.state.empty())
-    arguments.insert(arguments.end(), {"-incoming", wire::incoming_argument});
+    arguments.insert(arguments.end(),
+                     {"-incoming", origin.role == Role::next ? wire::awaited_argument
+                                                             : wire::incoming_argument});
   return arguments;
 }
 
@@ -74,7 +76,7 @@ Description describe(const Plan &plan, const manifest::Image &image,
                           .disks = disks_of(plan),
                           .files = {},
                           .nics = plan.nics,
-                          .taps = origin.taps};
+                          .role = origin.role};
   for (size_t i = 0; i < files.size(); i++) {
     const CopiedFile &file = plan.files.at(i);
     disk::Disk disk = file.disk;

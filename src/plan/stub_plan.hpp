@@ -16,10 +16,10 @@ uint32_t memory_needed(const Settings &settings, const std::vector<disk::CopiedF
 // stand-in of that size (hw/xen/xen-mapcache.c). It can be taken away afterwards.
 uint32_t memory_to_restore(const Plan &plan);
 
-// How the stub domain comes to its QEMU's state.
+// Where the stub domain's QEMU has its state from.
 struct Origin {
   std::string state;       // the file of the state disk; empty: a new guest
-  Taps taps = Taps::libxl; // and to the guest's networks
+  Role role = Role::first; // the disk of a next one is empty until it is told that it is not
 };
 
 // QEMU's arguments in that stub domain, without argv[0].

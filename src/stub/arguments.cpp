@@ -53,8 +53,9 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
     } else if (mode == Mode::libxl && previous == "-incoming" && argument == restore_argument) {
       result.push_back(base::format("fd:{}", TRY(handover.console(restore_console, O_RDONLY))));
     } else if (mode == Mode::linstub && previous == "-incoming" &&
-               argument == wire::incoming_argument) {
-      int fd = TRY(handover.state().transform_error(base::doing("restore the saved state")));
+               (argument == wire::incoming_argument || argument == wire::awaited_argument)) {
+      const auto when = argument == wire::awaited_argument ? StateComes::later : StateComes::now;
+      int fd = TRY(handover.state(when).transform_error(base::doing("restore the saved state")));
       result.push_back(base::format("fd:{}", fd));
     } else {
       if ((previous == "-kernel" || previous == "-initrd") && !files_here(argument))

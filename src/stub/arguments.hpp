@@ -17,6 +17,9 @@ namespace linstub::stub {
 constexpr size_t most_arguments = 512;
 constexpr size_t most_argument_bytes = size_t{128} << 10;
 
+// Whether the state that QEMU restores is on the state disk already, or dom0 says when it is.
+enum class StateComes : uint8_t { now, later };
+
 // Descriptors that QEMU inherits in place of names that mean nothing here.
 struct Handover {
   // Opens the tap over the frontend device/vif/<nic>; its number in QEMU.
@@ -24,15 +27,16 @@ struct Handover {
   // libxl's mode only. Opens /dev/hvc<console> raw, for reading or for writing.
   std::function<base::Result<int>(unsigned int console, int flags)> console;
   // The pipe that the state on the state disk comes through.
-  std::function<base::Result<int>()> state;
+  std::function<base::Result<int>(StateComes when)> state;
 };
 
 // Both modes: `-netdev type=tap,id=net<n>,ifname=…,script=…` becomes `tap,id=net<n>,fd=<tap(n)>`.
 // A tap whose id is not net<n>, and a NIC that is named twice, are errors: a wrong guess would join
 // the guest to another network.
-// linstub-dm's mode: wire::incoming_argument becomes the descriptor that the saved state comes
-// from. libxl's mode (Xen's docs/misc/stubdom.txt): a monitor on wire::qmp_socket, the save console
-// as fdset 1, and the restore console in place of $STUBDOM_RESTORE_INCOMING_ARG. A direct-boot file
+// linstub-dm's mode: wire::incoming_argument and wire::awaited_argument become the descriptor that
+// the saved state comes from. libxl's mode (Xen's docs/misc/stubdom.txt): a monitor on
+// wire::qmp_socket, the save console as fdset 1, and the restore console in place of
+// $STUBDOM_RESTORE_INCOMING_ARG. A direct-boot file
 // (-kernel, -initrd) of which `files_here` says no is an error: the path is one of dom0.
 base::Result<std::vector<std::string>>
 translate(std::span<const std::string> arguments, Mode mode, const Handover &handover,

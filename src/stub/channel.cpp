@@ -87,6 +87,10 @@ void Channel::on_open(wire::StreamId stream, wire::Service service, uint8_t inde
     mux_.close(stream);
     return callbacks_.retire();
   }
+  if (service == wire::Service::restore) {
+    mux_.close(stream);
+    return callbacks_.restore();
+  }
   auto socket = callbacks_.connect(service, index);
   if (!socket) {
     base::log_warning("open a stream for dom0: {}", socket.error().message());

@@ -30,6 +30,8 @@ public:
     std::function<void()> qemu_talks = [] {};
     // dom0 wants QEMU to end.
     std::function<void()> retire = [] {};
+    // QEMU may have the state that is on the state disk.
+    std::function<void()> restore = [] {};
     // Where a save goes.
     StateSave::Places save;
   };

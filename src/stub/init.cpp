@@ -280,21 +280,38 @@ base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd
       .console = [&](unsigned int console, int flags) -> base::Result<int> {
         return hand(TRY(sys::open_raw_terminal(base::format("/dev/hvc{}", console), flags)));
       },
-      .state = [&]() -> base::Result<int> { return hand(TRY(feed_state())); },
+      .state = [&](StateComes when) -> base::Result<int> { return hand(TRY(state_pipe(when))); },
   };
   return translate(settings_.arguments, settings_.mode, handover,
                    [](const std::string &path) { return ::access(path.c_str(), R_OK) == 0; });
 }
 
-base::Result<base::Fd> Init::feed_state() {
-  auto started = TRY(
-      StateFeed::start(*loop_, state_disk_path(), base::Deadline::after(copy_timeout),
-                       [this](const base::Result<> &end) {
+// The end that QEMU reads.
+base::Result<base::Fd> Init::state_pipe(StateComes when) {
+  base::Pipe pipe = TRY(base::make_pipe());
+  if (when == StateComes::later)
+    awaited_ = std::move(pipe.write);
+  else
+    TRY(feed_state(std::move(pipe.write)));
+  return std::move(pipe.read);
+}
+
+base::Result<> Init::feed_state(base::Fd pipe) {
+  feed_ = TRY(
+      StateFeed::start(*loop_, state_disk_path(), std::move(pipe),
+                       base::Deadline::after(copy_timeout), [this](const base::Result<> &end) {
                          if (!end)
                            tell(Event::failure, "restore QEMU's state: " + end.error().message());
                        }));
-  feed_ = std::move(started.feed);
-  return std::move(started.for_qemu);
+  return {};
+}
+
+// dom0 says so only once, and to a stub domain whose QEMU waits for it.
+void Init::restore() {
+  if (!awaited_)
+    return base::log_warning("dom0 has a state for a QEMU that does not wait for one");
+  if (auto fed = feed_state(std::exchange(awaited_, {})); !fed)
+    tell(Event::failure, "restore QEMU's state: " + fed.error().message());
 }
 
 base::Result<> Init::start_qemu() {
@@ -355,6 +372,7 @@ base::Result<> Init::serve_channel() {
                                          uint8_t index) { return connect_service(service, index); },
                        .qemu_talks = [this] { tell(Event::qemu_talks); },
                        .retire = [this] { qemu_->kill(); },
+                       .restore = [this] { restore(); },
                        .save = {.disk = state_disk_path(), .pipe = wire::save_pipe}}));
   return {};
 }
@@ -372,6 +390,7 @@ base::Result<base::Fd> Init::connect_service(wire::Service service, uint8_t inde
   case wire::Service::log: // these are the Channel's own
   case wire::Service::save:
   case wire::Service::retire:
+  case wire::Service::restore:
     break;
   }
   return base::fail("there is no service {} with index {}", static_cast<int>(service), index);

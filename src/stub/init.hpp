@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/event_loop.hpp"
+#include "stub/arguments.hpp"
 #include "stub/backend_gate.hpp"
 #include "stub/bridge.hpp"
 #include "stub/channel.hpp"
@@ -53,7 +54,9 @@ private:
   base::Result<> watch_backends();
   void tell_dom0(const char *node, std::optional<std::string> &told, std::string now);
   base::Result<> start_qemu();
-  base::Result<base::Fd> feed_state();
+  base::Result<base::Fd> state_pipe(StateComes when);
+  base::Result<> feed_state(base::Fd pipe);
+  void restore();
   base::Result<std::vector<std::string>> qemu_arguments(std::vector<base::Fd> &keep);
   void await_sockets();
   base::Result<> serve_channel();
@@ -82,6 +85,7 @@ private:
   std::optional<BackendGate> gate_;
   std::optional<std::string> pci_told_; // what dom0 has been told of it
   std::optional<std::string> disks_told_;
+  base::Fd awaited_;                // the pipe of a state that is not there yet
   std::unique_ptr<StateFeed> feed_; // while QEMU restores
   std::unique_ptr<Qemu> qemu_;
   LogRing last_words_; // of QEMU's

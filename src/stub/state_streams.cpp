@@ -91,18 +91,17 @@ void StateSave::end(const base::Result<> &result) {
   ended(result);
 }
 
-base::Result<StateFeed::Started>
-StateFeed::start(base::EventLoop &loop, const std::string &disk, Deadline deadline,
+base::Result<std::unique_ptr<StateFeed>>
+StateFeed::start(base::EventLoop &loop, const std::string &disk, base::Fd pipe, Deadline deadline,
                  std::function<void(const base::Result<> &end)> ended) {
   StateReader reader = TRY(StateReader::open(disk, deadline));
-  base::Pipe pipe = TRY(base::make_pipe());
-  TRY(base::set_nonblocking(pipe.write));
-  base::log_info("a state of {} bytes waits for QEMU", reader.length());
+  TRY(base::set_nonblocking(pipe));
+  base::log_info("QEMU gets a state of {} bytes", reader.length());
   std::unique_ptr<StateFeed> feed(
-      new StateFeed(std::move(reader), std::move(pipe.write), std::move(ended)));
+      new StateFeed(std::move(reader), std::move(pipe), std::move(ended)));
   feed->watch_ =
       TRY(loop.watch(feed->pipe_.get(), EPOLLOUT, [raw = feed.get()](uint32_t) { raw->send(); }));
-  return Started{.feed = std::move(feed), .for_qemu = std::move(pipe.read)};
+  return feed;
 }
 
 void StateFeed::send() {

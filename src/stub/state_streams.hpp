@@ -51,17 +51,12 @@ private:
 
 class StateFeed {
 public:
-  struct Started {
-    std::unique_ptr<StateFeed> feed;
-    base::Fd for_qemu; // to be inherited
-  };
-
-  // Checks the whole state on the disk before any of it can be read. `ended` is called once, from
-  // the event loop: without an error when QEMU has taken all bytes or has hung up; why it has, it
-  // says itself.
-  static base::Result<Started> start(base::EventLoop &loop, const std::string &disk,
-                                     base::Deadline deadline,
-                                     std::function<void(const base::Result<> &end)> ended);
+  // Checks the whole state on the disk before any of it goes into `pipe`, of which QEMU has the
+  // other end. `ended` is called once, from the event loop: without an error when QEMU has taken
+  // all bytes or has hung up; why it has, it says itself.
+  static base::Result<std::unique_ptr<StateFeed>>
+  start(base::EventLoop &loop, const std::string &disk, base::Fd pipe, base::Deadline deadline,
+        std::function<void(const base::Result<> &end)> ended);
   StateFeed(const StateFeed &) = delete;
   StateFeed &operator=(const StateFeed &) = delete;
 

@@ -38,6 +38,16 @@ constexpr uint32_t overhead = 4; // MiB
 constexpr Milliseconds first_pause{2'000};
 constexpr Milliseconds longest_pause{60'000};
 
+// Of a stub domain that is to replace another one, as long as that is there.
+std::string first_name(const plan::Description &description) {
+  return description.role == plan::Role::next ? description.name + "-next" : description.name;
+}
+
+std::string first_interface(const plan::Description &description, const plan::Nic &nic) {
+  return description.role == plan::Role::next ? next_interface(description.guest, nic)
+                                              : nic.interface;
+}
+
 void sleep_for(Milliseconds time) {
   ::usleep(static_cast<useconds_t>(std::chrono::microseconds(time).count()));
 }
@@ -65,11 +75,12 @@ Result<StubDomains> StubDomains::open() {
 
 Result<xen::DomId> StubDomains::create(const plan::Description &description,
                                        const std::string &hotplug) {
-  TRY(wait_for_name(description.name));
+  const std::string name = first_name(description);
+  TRY(wait_for_name(name));
   TRY(toolstack_.make_room(description.memory + overhead));
   const xen::Uuid uuid = TRY(announce_stub_domain(description.guest));
   xen::DomId domid = TRY(toolstack_.create(
-      {.name = description.name,
+      {.name = name,
        .uuid = uuid,
        .kernel = description.kernel,
        .ramdisk = description.ramdisk,
@@ -145,14 +156,15 @@ Result<> StubDomains::attach(xen::DomId domid, const plan::Description &descript
                              const std::string &hotplug) {
   for (const disk::Disk &disk : description.disks)
     TRY(attach_disk(domid, disk, hotplug));
-  for (const plan::Nic &nic : description.nics) {
+  for (plan::Nic nic : description.nics) {
+    nic.interface = first_interface(description, nic);
     TRY(toolstack_.add_nic(domid, {.index = nic.index,
                                    .interface = nic.interface,
                                    .mac = nic.mac,
                                    .bridge = nic.bridge,
                                    .script = hotplug}));
     // At the guest's start libxl does it, after the device model is up.
-    if (description.taps == plan::Taps::join)
+    if (description.role == plan::Role::next)
       TRY(join_tap(xenstore_, description.guest, nic));
   }
   return {};
@@ -187,6 +199,14 @@ Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {
   return toolstack_.rename(stub, name);
 }
 
+Result<> StubDomains::settle(xen::DomId stub, const plan::Description &description) {
+  TRY(destroy_all(description.guest, stub));
+  TRY(rename(stub, description.name));
+  for (const plan::Nic &nic : description.nics)
+    TRY(settle_tap(xenstore_, description.guest, nic));
+  return {};
+}
+
 Result<> StubDomains::remove(xen::DomId domid) {
   // Before somebody else's destruction, which may not end well, takes the nodes that tell of them.
   const Belongings belongings = TRY(Belongings::of(domid, xenstore_));
@@ -200,9 +220,11 @@ Result<> StubDomains::remove(xen::DomId domid) {
   return remove_domain(domid, belongings, control_, xenstore_, destroy_by_libxl);
 }
 
-Result<> StubDomains::destroy_all(xen::DomId guest) {
+Result<> StubDomains::destroy_all(xen::DomId guest, std::optional<xen::DomId> but) {
   Result<> all;
   for (xen::DomId domid : TRY(stub_domains_of(guest, control_, xenstore_))) {
+    if (domid == but)
+      continue;
     if (auto removed = remove(domid); !removed)
       all = std::move(removed); // the others go nevertheless
   }

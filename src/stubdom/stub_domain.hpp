@@ -12,6 +12,7 @@
 #include "xen/toolstack.hpp"
 #include "xen/xenstore.hpp"
 
+#include <optional>
 #include <string>
 
 namespace linstub::stubdom {
@@ -32,9 +33,13 @@ public:
   // Gives a stub domain the name, which another domain may be about to give up.
   base::Result<> rename(xen::DomId stub, const std::string &name);
 
-  // Removes every stub domain of the guest (removal.hpp). That there is none is no error; that one
-  // is not gone in the end is.
-  base::Result<> destroy_all(xen::DomId guest);
+  // It is the guest's one from now on: removes all others, and gives it the names that it is to
+  // have.
+  base::Result<> settle(xen::DomId stub, const plan::Description &description);
+
+  // Removes every stub domain of the guest (removal.hpp) but one, if one is to stay. That there is
+  // none is no error; that one is not gone in the end is.
+  base::Result<> destroy_all(xen::DomId guest, std::optional<xen::DomId> but = std::nullopt);
 
   // For when linstub-dm has died: the same, and the guest crashes, since nobody serves it now.
   // Again and again until both have succeeded: there is nobody after this one to try it.

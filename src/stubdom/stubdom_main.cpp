@@ -9,6 +9,8 @@
 //     linstub-stubdom finish-restore STUB MEMORY
 //                                     unplugs the state disk, gives memory back
 //     linstub-stubdom rename STUB NAME
+//     linstub-stubdom settle STUB     description on standard input: removes the guest's other stub
+//                                     domains, and gives this one the names that it is to have
 //     linstub-stubdom rescue GUEST    as destroy, until it is done, and crashes the guest: its
 //                                     linstub-dm has died
 //
@@ -39,10 +41,13 @@ constexpr unsigned unlimited = 0;
 using stubdom::StubDomains;
 using Arguments = std::span<const std::string>;
 
-base::Result<> create(Arguments) {
+base::Result<plan::Description> read_description() {
   constexpr size_t longest = size_t{1} << 20;
-  std::string text = TRY(base::read_file("/dev/stdin", longest));
-  plan::Description description = TRY(plan::decode_description(text));
+  return plan::decode_description(TRY(base::read_file("/dev/stdin", longest)));
+}
+
+base::Result<> create(Arguments) {
+  plan::Description description = TRY(read_description());
   auto domains = TRY(StubDomains::open());
   xen::DomId domid = TRY(domains.create(description, LINSTUB_HOTPLUG));
   std::printf("%u\n", xen::number(domid));
@@ -85,13 +90,20 @@ base::Result<> rename(Arguments arguments) {
   return domains.rename(stub, arguments[1]);
 }
 
+base::Result<> settle(Arguments arguments) {
+  xen::DomId stub = TRY(xen::parse_domid(arguments[0]));
+  plan::Description description = TRY(read_description());
+  auto domains = TRY(StubDomains::open());
+  return domains.settle(stub, description);
+}
+
 struct Action {
   std::string_view name;
   size_t arguments;
   unsigned life; // seconds
   base::Result<> (*run)(Arguments arguments);
 };
-constexpr std::array<Action, 7> actions{{
+constexpr std::array<Action, 8> actions{{
     {"create", 0, usual_life, create},
     {"destroy", 1, removals_life, destroy},
     {"end", 1, usual_life, end},
@@ -99,6 +111,7 @@ constexpr std::array<Action, 7> actions{{
     {"detach", 2, usual_life, detach},
     {"finish-restore", 2, usual_life, finish_restore},
     {"rename", 2, usual_life, rename},
+    {"settle", 1, removals_life, settle},
 }};
 
 base::Result<> run(Arguments arguments) {
@@ -110,7 +123,8 @@ base::Result<> run(Arguments arguments) {
     }
   }
   return base::fail("usage: linstub-stubdom create | destroy GUEST | end STUB | rescue GUEST | "
-                    "detach STUB VDEV | finish-restore STUB MEMORY | rename STUB NAME");
+                    "detach STUB VDEV | finish-restore STUB MEMORY | rename STUB NAME | "
+                    "settle STUB");
 }
 
 } // namespace

@@ -7,10 +7,21 @@
 #include "plan/plan.hpp"
 #include "xen/xenstore.hpp"
 
+#include <string>
+
 namespace linstub::stubdom {
 
 // As libxl does when a guest starts (libxl_linux.c, get_hotplug_env): the script of the guest's own
 // vif, with "add type_if=tap". An error says what the script has said.
 base::Result<> join_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic);
+
+// What the vif is called as long as the guest has another stub domain, whose vif has the name that
+// it is to have.
+std::string next_interface(xen::DomId guest, const plan::Nic &nic);
+
+// That one is gone: the vif gets the tap's name, and is joined to the guest's network again where
+// the name matters (all but Linux' own bridges, Open vSwitch for one). It may have the name
+// already.
+base::Result<> settle_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic);
 
 } // namespace linstub::stubdom

@@ -96,13 +96,23 @@ base::Result<> Route::request(NetlinkMessage &message) {
 }
 
 base::Result<> Route::set_flags(unsigned int link, unsigned int flags) {
+  return change_flags(link, flags, flags)
+      .transform_error(base::doing("set flags {:#x} of link {}", flags, link));
+}
+
+base::Result<> Route::clear_flags(unsigned int link, unsigned int flags) {
+  return change_flags(link, flags, 0)
+      .transform_error(base::doing("clear flags {:#x} of link {}", flags, link));
+}
+
+base::Result<> Route::change_flags(unsigned int link, unsigned int which, unsigned int to) {
   NetlinkMessage message(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK);
   ifinfomsg info{};
   info.ifi_index = static_cast<int>(link);
-  info.ifi_flags = flags;
-  info.ifi_change = flags;
+  info.ifi_flags = to;
+  info.ifi_change = which;
   message.fixed(info);
-  return request(message).transform_error(base::doing("set flags {:#x} of link {}", flags, link));
+  return request(message);
 }
 
 base::Result<> Route::add_macvtap(const std::string &name, unsigned int lower) {

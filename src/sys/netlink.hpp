@@ -43,16 +43,18 @@ public:
 
   // Sets flags (IFF_UP, IFF_PROMISC, ...) of a link, leaving the others as they are.
   base::Result<> set_flags(unsigned int link, unsigned int flags);
+  base::Result<> clear_flags(unsigned int link, unsigned int flags);
 
   // Makes the link `name`, a macvtap in passthru mode over `lower`: it takes all frames of the
   // lower link and its MAC address, and the lower link becomes promiscuous.
   base::Result<> add_macvtap(const std::string &name, unsigned int lower);
 
-  // The link must be down.
+  // The link must be down, for a Linux before 6.2: else code EBUSY.
   base::Result<> rename(unsigned int link, const std::string &name);
 
 private:
   explicit Route(base::Fd socket) : socket_(std::move(socket)) {}
+  base::Result<> change_flags(unsigned int link, unsigned int which, unsigned int to);
   base::Result<> request(NetlinkMessage &message);
 
   base::Fd socket_;

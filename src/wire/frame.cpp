@@ -89,7 +89,7 @@ base::Result<Open> decode_open(std::span<const std::byte> payload) {
   Open open{.service = static_cast<Service>(payload[0]),
             .index = std::to_integer<uint8_t>(payload[1]),
             .window = get<uint32_t>(payload.subspan(4))};
-  if (open.service < Service::qmp || open.service > Service::retire)
+  if (open.service < Service::qmp || open.service > Service::restore)
     return base::fail("an open for the unknown service {}", std::to_integer<int>(payload[0]));
   if (open.window == 0 || open.window > largest_window)
     return base::fail("an open with a window of {} bytes", open.window);

@@ -46,14 +46,16 @@ enum class FrameType : uint8_t { hello = 1, open, accept, data, credit, close };
 
 // What a stream leads to in the stub domain. `index` counts serial ports from 0.
 enum class Service : uint8_t {
-  qmp = 1,    // QEMU's monitor
-  vnc = 2,    // a new VNC connection to QEMU
-  serial = 3, // the guest's emulated serial port `index`
-  log = 4,    // lines of linstub-init, the kernel and QEMU; the stub domain sends only
-  save = 5,   // from QEMU's save pipe to the state disk (state_record.hpp), which dom0 has just
-              // attached: accepted when QEMU can be told to save; one byte `committed` and a close
-              // without a reason when the state is on the disk, a close with a reason if it is not
-  retire = 6, // never accepted: ends QEMU, whose state is saved, and then the domain
+  qmp = 1,     // QEMU's monitor
+  vnc = 2,     // a new VNC connection to QEMU
+  serial = 3,  // the guest's emulated serial port `index`
+  log = 4,     // lines of linstub-init, the kernel and QEMU; the stub domain sends only
+  save = 5,    // from QEMU's save pipe to the state disk (state_record.hpp), which dom0 has just
+               // attached: accepted when QEMU can be told to save; one byte `committed` and a close
+               // without a reason when the state is on the disk, a close with a reason if it is not
+  retire = 6,  // never accepted: ends QEMU, whose state is saved, and then the domain
+  restore = 7, // never accepted: QEMU, which waits for a state, gets the one that is on the state
+               // disk now
 };
 
 using StreamId = uint16_t;

@@ -46,6 +46,10 @@ constexpr const char *state_disk = "xvdaa";
 // QEMU's argument of -incoming, in whose place linstub-init puts a descriptor.
 constexpr const char *incoming_argument = "linstub:state";
 
+// The same for a stub domain that is to replace another one: the disk is empty until dom0 opens a
+// stream to Service::restore (frame.hpp).
+constexpr const char *awaited_argument = "linstub:awaited-state";
+
 // The pipe in the stub domain that QEMU saves to (xen-save-devices-state).
 constexpr const char *save_pipe = "/run/save.pipe";
 

@@ -38,7 +38,7 @@ protected:
     const std::string backend = base::format("/local/domain/0/backend/{}/5/{}", kind, number);
     store.write(backend, "");
     for (const auto &[name, value] : nodes)
-      store.write(backend + "/" + name, value);
+      store.write(base::format("{}/{}", backend, name), value);
     store.write(backend + "/online", "1");
     store.write(backend + "/state", "1");
     const std::string front = base::format("/local/domain/5/device/{}/{}", device, number);

@@ -39,7 +39,7 @@ TEST(Message, OfEachTypeIsDecodedToWhatItWas) {
 
 TEST(Message, HasTheBytesOfItsHeader) {
   Message message{.type = Type::attach_pci, .number = 2, .value = 0, .first = "nic", .second = "x"};
-  EXPECT_EQ(encode(message), std::string("\x0c\0\3\0\1\0\0\0\2\0\0\0\0\0\0\0nicx", 20));
+  EXPECT_EQ(encode(message), std::string("\x0e\0\3\0\1\0\0\0\2\0\0\0\0\0\0\0nicx", 20));
 }
 
 TEST(Message, IsRefusedWithMoreThanItsTypeMayHave) {
@@ -89,7 +89,7 @@ protected:
 
 TEST_F(MessageSocketTest, CarriesMessagesAndTheirDescriptorsBothWays) {
   EXPECT_FALSE(broker.receive().value());
-  ASSERT_TRUE(model.send({.type = Type::create, .number = 1, .value = 2}));
+  ASSERT_TRUE(model.send({.type = Type::create, .number = 1, .value = 1}));
   auto request = broker.receive().value();
   ASSERT_TRUE(request);
   EXPECT_EQ(request->type, Type::create);

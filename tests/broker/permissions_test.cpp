@@ -42,15 +42,27 @@ TEST(Permissions, AStubDomainIsMadeOnlyWhenThereIsNone) {
 }
 
 TEST(Permissions, AnotherStubDomainIsForAnUpgrade) {
-  for (Which which : {Which::upgraded, Which::fallback}) {
-    const auto value = std::to_underlying(which);
-    EXPECT_EQ(verdict(Type::create, {}, value), Verdict::violation);
-    EXPECT_EQ(verdict(Type::create, {.upgrading = true}, value), Verdict::violation);
-    EXPECT_EQ(verdict(Type::create, {.has_run = true}, value), Verdict::violation);
-    EXPECT_EQ(verdict(Type::create, {.has_run = true, .upgrading = true}, value), Verdict::allow);
+  const auto value = std::to_underlying(Which::next);
+  for (Stage stage : all_stages) {
+    for (bool has_run : {false, true}) {
+      for (bool upgrading : {false, true})
+        EXPECT_EQ(verdict(Type::create,
+                          {.stage = stage, .has_run = has_run, .upgrading = upgrading}, value),
+                  stage == Stage::there && has_run && upgrading ? Verdict::allow
+                                                                : Verdict::violation);
+    }
+    EXPECT_EQ(verdict(Type::create, {.stage = stage, .has_run = true, .upgrading = true}),
+              Verdict::violation)
+        << "the first one has been";
   }
-  EXPECT_EQ(verdict(Type::create, {.has_run = true, .upgrading = true}), Verdict::violation)
-      << "the first one has been";
+}
+
+TEST(Permissions, NoOtherStubDomainTakesOverThanThatOfAnUpgrade) {
+  const Facts upgrade{.stage = Stage::there, .has_run = true, .upgrading = true};
+  EXPECT_EQ(verdict(Type::take_over, upgrade), Verdict::allow);
+  EXPECT_EQ(verdict(Type::take_over, {.stage = Stage::there, .has_run = true}), Verdict::refuse);
+  EXPECT_EQ(verdict(Type::take_over, {.stage = Stage::going, .has_run = true, .upgrading = true}),
+            Verdict::refuse);
 }
 
 TEST(Permissions, WhatComesTooLateIsOnlyRefused) {

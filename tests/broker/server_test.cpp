@@ -277,7 +277,7 @@ TEST_F(ServerTest, TheGuestIsHeldForAnUpgradeOnly) {
   serve();
   EXPECT_NE(ask({.type = Type::hold_guest}).second, "");
   say({.type = Type::release_guest});
-  say({.type = Type::keep_state});
+  EXPECT_NE(ask({.type = Type::keep_state}).second, "");
   fake::serve_ready(*loop);
   EXPECT_THAT(xen.calls, IsEmpty());
 }

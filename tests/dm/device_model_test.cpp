@@ -106,8 +106,18 @@ TEST_F(DeviceModelTest, ServesAGuestFromItsFirstStubDomainToItsEnd) {
   store.remove("/local/domain/0/device-model/" + number); // as libxl does, before its signal
   server->end_asked();
   EXPECT_TRUE(end());
+  EXPECT_EQ(stub.asked, std::vector<std::string>{"stop {}"}) << "by which QEMU writes back";
   EXPECT_THAT(program.calls(), ElementsAre("create", "destroy " + number));
   EXPECT_THAT(xen.calls, IsEmpty());
+}
+
+TEST_F(DeviceModelTest, AQemuThatDoesNotWriteBackHoldsUpTheEndForAMoment) {
+  serve();
+  stub.leave("stop");
+  store.remove("/local/domain/0/device-model/" + number);
+  server->end_asked();
+  EXPECT_TRUE(end());
+  EXPECT_THAT(program.calls(), ElementsAre("create", "destroy " + number));
 }
 
 TEST_F(DeviceModelTest, AKillCrashesTheGuest) {

@@ -111,7 +111,8 @@ private:
   void on_open(wire::StreamId stream, wire::Service service, uint8_t) override {
     opened.push_back(service);
     streams_[service] = stream;
-    if (service == wire::Service::retire || (service == wire::Service::save && !accepts_saves))
+    if (service == wire::Service::retire || service == wire::Service::restore ||
+        (service == wire::Service::save && !accepts_saves))
       return;
     mux_.accept(stream, wire::largest_window);
     if (service != wire::Service::qmp)

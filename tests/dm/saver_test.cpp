@@ -250,33 +250,6 @@ TEST_F(SaverTest, ASaveThatCannotBeginIsAnswered) {
   EXPECT_THAT(answers.texts[1], HasSubstr("a former one is still there"));
 }
 
-TEST_F(SaverTest, ASaveForAnUpgradeIsWhatTheNextStubDomainStartsFrom) {
-  bool ready = false;
-  saver.prepare_for_upgrade([&] { ready = true; });
-  until([&] { return ready; });
-  std::vector<uint64_t> lengths;
-  ASSERT_TRUE(saver.save_for_upgrade(
-      Deadline::after(Milliseconds(20'000)),
-      [&](const base::Result<uint64_t> &length) { lengths.push_back(length.value_or(0)); }));
-  await_question();
-  EXPECT_FALSE(saver.expects_arrival());
-  std::string path = file_behind(wire::state_disk);
-  save_in_stub_domain("state");
-  until([&] { return !lengths.empty(); });
-  EXPECT_THAT(lengths, ElementsAre(5U));
-  EXPECT_TRUE(saver.expects_arrival());
-  EXPECT_FALSE(saver.busy()) << "the disk goes with the stub domain";
-  EXPECT_THAT(program.calls(), IsEmpty());
-
-  saver.arrived();
-  EXPECT_FALSE(saver.expects_arrival());
-  EXPECT_FALSE(std::filesystem::exists(path));
-  await_end();
-  saver.arrived();
-  await_end();
-  EXPECT_THAT(program.calls(), ElementsAre(StartsWith("finish-restore 6 ")));
-}
-
 TEST_F(SaverTest, AFailedSaveForAnUpgradeLeavesNoStateAndNoDisk) {
   std::vector<std::string> told;
   ASSERT_TRUE(saver.save_for_upgrade(Deadline::after(Milliseconds(20'000)),

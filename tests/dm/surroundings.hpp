@@ -50,6 +50,8 @@ protected:
     EXPECT_TRUE(loop->run_until(base::Deadline::after(base::Milliseconds(1))));
     if (wire.state == xen::Vchan::State::open)
       stub.exchange();
+    if (next_wire.state == xen::Vchan::State::open)
+      next_stub->exchange();
   }
   // For what must not happen: as many turns as anything that does happen needs.
   void settle() {
@@ -67,6 +69,8 @@ protected:
   std::unique_ptr<base::EventLoop> loop = base::EventLoop::create().value();
   fake::Wire wire;
   fake::Stub stub{wire};
+  fake::Wire next_wire; // to the next stub domain, in an upgrade
+  std::unique_ptr<fake::Stub> next_stub = std::make_unique<fake::Stub>(next_wire);
 };
 
 // What commands were answered: a result as it is, an error as "error: " and its text.
@@ -185,20 +189,22 @@ protected:
   plan::Plan plan{.guest = guest, .name = "sunny"};
   run::Status status{.guest = "sunny", .domid = guest};
   std::unique_ptr<broker::Broker> host =
-      broker::Broker::open(
-          {.loop = *loop,
-           .control = control,
-           .xenstore = xenstore,
-           .plan = plan,
-           .status = status,
-           .stubdom_program = program.path(),
-           .keeper_pipe = [] { return -1; },
-           .connect = [this](xen::DomId stub_domain, const std::string &path) -> base::Result<> {
-             xen::SharedVchan shared = TRY(xen::offer_vchan(stub_domain, path));
-             on_channel(TRY(xen::adopt_vchan(std::move(shared))));
-             return {};
-           }},
-          manifest::Image{.directory = "/first"}, *this)
+      broker::Broker::open({.loop = *loop,
+                            .control = control,
+                            .xenstore = xenstore,
+                            .plan = plan,
+                            .status = status,
+                            .stubdom_program = program.path(),
+                            .keeper_pipe = [] { return -1; },
+                            .connect = [this](broker::Which which, xen::DomId stub_domain,
+                                              const std::string &path) -> base::Result<> {
+                              xen::SharedVchan shared = TRY(xen::offer_vchan(stub_domain, path));
+                              auto transport = TRY(xen::adopt_vchan(std::move(shared)));
+                              which == broker::Which::next ? on_next_channel(std::move(transport))
+                                                           : on_channel(std::move(transport));
+                              return {};
+                            }},
+                           manifest::Image{.directory = "/first"}, *this)
           .value();
 
   Life life;
@@ -209,15 +215,17 @@ protected:
   bool qemu_answers = false;
   std::vector<std::string> before_qemu;
   std::vector<std::string> broken;
-  StubLink link{*loop, *host,
-                StubLink::Owner{
-                    .happened =
-                        [this](Event event, const std::string &why) {
-                          events.emplace_back(event, why);
-                          if (also)
-                            also(event, why);
-                        },
-                    .on_channel = [this](Channel &channel) { return monitors->connect(channel); }}};
+  StubLink link{
+      *loop, *host,
+      StubLink::Owner{.happened =
+                          [this](Event event, const std::string &why) {
+                            events.emplace_back(event, why);
+                            if (also)
+                              also(event, why);
+                          },
+                      .on_channel = [this](Channel &channel) { return monitors->connect(channel); },
+                      .on_next_channel =
+                          [this](Channel &channel) { return upgrade_told->meet_next(channel); }}};
   std::unique_ptr<Monitor> monitors = Monitor::open(*loop, {}, monitors_owner()).value();
 
   Saver::Context saver_context() {
@@ -232,6 +240,12 @@ protected:
   void on_stub_gone(const std::string &why) override { events.emplace_back(Event::stub_gone, why); }
   void on_channel(std::unique_ptr<xen::Transport> transport) override {
     EXPECT_TRUE(link.connect(std::move(transport)));
+  }
+  void on_next_word(broker::StubWord word) override { link.next_heard(word); }
+  void on_next_failed(const std::string &why) override { also(Event::next_failed, why); }
+  void on_next_runs() override { upgrade_told->next_runs(); }
+  void on_next_channel(std::unique_ptr<xen::Transport> transport) override {
+    EXPECT_TRUE(link.connect_next(std::move(transport)));
   }
   void on_medium(const base::Result<> &there) override {
     if (media_told != nullptr)

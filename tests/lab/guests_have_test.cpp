@@ -46,7 +46,7 @@ TEST_F(GuestsHave, AVirtualCpuThatIsPluggedIn) {
   succeeds("xl vcpu-set --ignore-host t-have 2", command_limit);
   succeeds("linstub upgrade t-have", upgrade_limit);
   EXPECT_TRUE(guest.ask("hello", ask_limit));
-  succeeds("linstub upgrade t-have", upgrade_limit);
+  succeeds("linstub upgrade --all", upgrade_limit);
   EXPECT_TRUE(guest.ask("hello", ask_limit));
   dom0("xl destroy t-have");
 }

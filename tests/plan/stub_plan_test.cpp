@@ -55,7 +55,7 @@ TEST_F(StubPlan, IsNamedAfterTheGuestAndBootsWhatWasChecked) {
   EXPECT_EQ(description.name, "g-dm");
   EXPECT_EQ(std::filesystem::read_symlink(description.kernel), "/dev/null");
   EXPECT_EQ(std::filesystem::read_symlink(description.ramdisk), "/dev/zero");
-  EXPECT_EQ(description.taps, Taps::libxl);
+  EXPECT_EQ(description.role, Role::first);
   EXPECT_TRUE(description.files.empty());
 }
 
@@ -123,11 +123,11 @@ TEST_F(StubPlan, RestoresFromAStateDiskAndKeepsAPausedStart) {
 
 TEST_F(StubPlan, GoesOnByItselfForAGuestThatRunsAlready) {
   Description description =
-      describe(plan("-S"), image_, {}, {.state = "/state", .taps = Taps::join});
-  EXPECT_EQ(description.taps, Taps::join);
+      describe(plan("-S"), image_, {}, {.state = "/state", .role = Role::next});
+  EXPECT_EQ(description.role, Role::next);
   EXPECT_EQ(description.memory, Settings{}.memory + 16) << "nothing is said of video memory";
   EXPECT_THAT(description.arguments, Not(Contains("-S")));
-  EXPECT_THAT(description.arguments, IsSupersetOf({"-incoming", wire::incoming_argument}));
+  EXPECT_THAT(description.arguments, IsSupersetOf({"-incoming", wire::awaited_argument}));
 }
 
 TEST_F(StubPlan, StartsANewGuestWithoutAState) {

@@ -163,15 +163,17 @@ TEST_F(StateStreams, SaveAndFeedALargeStateWithConstantMemory) {
   ::getrusage(RUSAGE_SELF, &before);
   ASSERT_TRUE(loop_->run_until(soon()));
   ASSERT_TRUE(saved && *saved);
-  auto started =
-      StateFeed::start(*loop_, path_, soon(), [&](const base::Result<> &end) { EXPECT_TRUE(end); });
-  ASSERT_TRUE(started) << started.error().message();
+  auto pipe = base::make_pipe();
+  ASSERT_TRUE(pipe);
+  auto feed = StateFeed::start(*loop_, path_, std::move(pipe->write), soon(),
+                               [&](const base::Result<> &end) { EXPECT_TRUE(end); });
+  ASSERT_TRUE(feed) << feed.error().message();
   // QEMU reads.
   base::Sha256 digest;
   size_t total = 0;
-  auto watch = loop_->watch(started->for_qemu.get(), EPOLLIN, [&](uint32_t) {
+  auto watch = loop_->watch(pipe->read.get(), EPOLLIN, [&](uint32_t) {
     std::array<std::byte, 65536> buffer;
-    ssize_t got = ::read(started->for_qemu.get(), buffer.data(), buffer.size());
+    ssize_t got = ::read(pipe->read.get(), buffer.data(), buffer.size());
     if (got <= 0)
       return loop_->stop();
     digest.add(std::span(buffer).first(static_cast<size_t>(got)));

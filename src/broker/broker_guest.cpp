@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// What the broker does to the guest itself: tells libxl that it is served, holds it, resets it.
+#include "base/log.hpp"
+#include "broker/broker.hpp"
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace linstub::broker {
+namespace {
+
+using base::Deadline;
+using base::Milliseconds;
+using base::Result;
+
+constexpr Milliseconds pause_timeout{2'000};
+constexpr Milliseconds shutdown_timeout{2'000};
+// A guest that waits for its device model is waited for in turns of the event loop, and in each of
+// them no longer than this.
+constexpr Milliseconds pause_try{30};
+constexpr Milliseconds between_guest_looks{20};
+
+} // namespace
+
+void Broker::announce() {
+  if (auto told = announce_running(); !told)
+    listener_.on_stub_failed(told.error().message());
+}
+
+Result<> Broker::announce_running() {
+  if (!stub_)
+    return base::fail("there is no stub domain");
+  has_run_ = true;
+  base::log_info("the guest is served by stub domain {}", *stub_);
+  TRY(context_.xenstore.write(device_model_node(), std::to_string(::getpid())));
+  if (context_.plan.start == plan::Start::paused)
+    return {}; // libxl asks the monitor
+  return context_.xenstore.write(base::format("/local/domain/0/device-model/{}/state", guest_),
+                                 "running");
+}
+
+void Broker::hold_guest(Done held) {
+  if (held_ || look_)
+    return held(base::fail("the guest is held already"));
+  upgrades_->held();
+  hold(Deadline::after(pause_timeout), held);
+}
+
+void Broker::hold(Deadline deadline, const Done &held) {
+  auto paused = context_.control.pause_between_requests(guest_, Deadline::after(pause_try));
+  if (!paused && paused.error().code() == ETIMEDOUT && !deadline.passed()) {
+    look_ = context_.loop.at(Deadline::after(between_guest_looks), [this, deadline, held] {
+      look_.reset();
+      hold(deadline, held);
+    });
+    return;
+  }
+  // A driver, or somebody else, may have been quicker than the upgrade.
+  if (paused) {
+    if (auto can = next_has_all(); !can) {
+      base::log_failure(context_.control.unpause(guest_));
+      return held(can);
+    }
+  }
+  held_ = paused.has_value();
+  held(paused ? context_.xenstore.resumed(guest_) : paused);
+}
+
+Result<> Broker::next_has_all() {
+  TRY(backends_.can_be_replaced());
+  if (pci_)
+    TRY(pci_->can_be_replaced());
+  if (next_has_ != what_it_has())
+    return base::fail("the guest's devices have changed while the next stub domain was made: try "
+                      "again");
+  return {};
+}
+
+void Broker::release_guest() {
+  if (std::exchange(held_, false))
+    base::log_failure(context_.control.unpause(guest_));
+}
+
+void Broker::reset_guest(std::function<void(Result<bool> crashed)> reset) {
+  look_.reset(); // who waited for the guest to be held has given up
+  if (auto begun = context_.control.reboot(guest_); !begun)
+    return reset(std::unexpected(std::move(begun).error()));
+  await_shutdown(Deadline::after(shutdown_timeout), reset);
+}
+
+// Nothing here depends on the stub domain: a QEMU that leaves a request of the guest's unanswered
+// keeps it from shutting down, and so for two seconds at most.
+void Broker::await_shutdown(Deadline deadline,
+                            const std::function<void(Result<bool> crashed)> &reset) {
+  auto now = context_.control.info(guest_);
+  const bool runs = now && *now && !(*now)->dying && !(*now)->shutdown;
+  if (runs && !deadline.passed()) {
+    look_ = context_.loop.at(Deadline::after(between_guest_looks), [this, deadline, reset] {
+      look_.reset();
+      await_shutdown(deadline, reset);
+    });
+    return;
+  }
+  if (runs)
+    base::log_failure(context_.control.crash(guest_));
+  reset(runs);
+}
+
+void Broker::crash_guest() {
+  base::log_error("the guest crashes, since it has no device model any more");
+  base::log_failure(context_.control.crash(guest_));
+}
+
+} // namespace linstub::broker

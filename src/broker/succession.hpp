@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// Succession: the stub domain that is to replace the one that there is, from when it is made to
+// when it serves or is dropped; and the end of the other one of the two, which goes on in the
+// background and is tried again until it is gone.
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "broker/stub_watch.hpp"
+#include "broker/stubdom.hpp"
+#include "plan/description.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace linstub::broker {
+
+class Succession {
+public:
+  struct Context {
+    base::EventLoop &loop;
+    xen::Xenstore &xenstore;
+    xen::Control &control;
+    Stubdom &stubdom;
+    xen::DomId guest;
+  };
+  using Created = std::function<void(base::Result<xen::DomId> next)>;
+
+  // All in the context must outlive it. `next` is told what the next one says, and `idle` when
+  // busy() is over.
+  Succession(Context context, StubWatch::Owner next, std::function<void()> idle)
+      : context_(context), idle_(std::move(idle)),
+        watch_(context.xenstore, context.control, context.guest, std::move(next)) {}
+
+  // It is being made, or the other one is being removed: a removal of all has to wait.
+  [[nodiscard]] bool busy() const { return making_ || settling_; }
+
+  // The last removal has failed; another attempt follows.
+  [[nodiscard]] bool failed() const { return static_cast<bool>(again_); }
+
+  // Nothing of a former one is left. Else an error says so.
+  [[nodiscard]] base::Result<> may_begin() const;
+
+  // Makes it. `made` is called once, now or later; a dropped one is an error.
+  void make(const plan::Description &description, int keeper_pipe, Created made);
+
+  // The one that is there, and counts.
+  [[nodiscard]] const std::optional<xen::DomId> &next() const { return next_; }
+
+  // As for StubWatch.
+  void look() { watch_.look(); }
+  base::Result<> look_whether_it_lives();
+
+  // It is the guest's stub domain from now on: `watch` goes on with what it says. `description` is
+  // as it is to be: the other ones are removed, and then it gets its names. The `former` one has a
+  // moment to end by itself, so that it takes its QEMU's I/O request server away from the guest:
+  // only it can, and Xen would keep the domain for the sake of that.
+  void take_over(StubWatch &watch, xen::DomId former, const plan::Description &description);
+
+  // It is not, and is removed; `stub` is the one that stays. One that may have the state is paused
+  // at once, so that it does nothing to the guest; another one has its moment, as above.
+  enum class May : uint8_t { end_by_itself, have_the_state };
+  void drop(May next, xen::DomId stub, const plan::Description &description);
+
+  // All are about to be removed.
+  void forget();
+
+private:
+  void made(const base::Result<xen::DomId> &next);
+  void settle(xen::DomId stub, const plan::Description &description);
+  void await_end(xen::DomId former, xen::DomId stub, const plan::Description &description);
+  void former_ended();
+
+  Context context_;
+  std::function<void()> idle_;
+  StubWatch watch_;
+  Created made_;
+  bool making_ = false;
+  bool settling_ = false; // linstub-stubdom is at it
+  std::optional<xen::DomId> next_;
+  std::function<void()> dropped_; // what is due when one that is not wanted any more is there
+  struct Former {
+    xen::DomId domid{};
+    std::function<void()> ended; // what is due then
+  };
+  std::optional<Former> former_;     // is to end by itself
+  base::EventLoop::Handle patience_; // with it
+  base::EventLoop::Handle again_;    // the next attempt at a removal
+  base::Milliseconds pause_{0};      // before it
+};
+
+} // namespace linstub::broker
