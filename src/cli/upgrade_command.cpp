@@ -14,7 +14,11 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <thread>
+#include <vector>
 
 namespace linstub::cli {
 namespace {
@@ -27,9 +31,14 @@ constexpr auto longest_upgrade = std::chrono::seconds(200);
 struct UpgradeSettings {
   std::string guest; // name or domid
   std::string image;
+  bool all = false; // guests, so many at a time
+  unsigned parallel = 1;
   bool reset = false;
   bool json = false;
 };
+
+// Takes what linstub-dm says of a guest, until the end.
+using Hear = std::function<void(const run::ControlReply &reply)>;
 
 base::Result<xen::DomId> find_guest(const std::string &wanted) {
   for (const run::Status &status : TRY(run::read_all_status())) {
@@ -75,27 +84,103 @@ run::UpgradeRequest request_of(const UpgradeSettings &settings) {
                        : std::filesystem::absolute(settings.image, error).string()};
 }
 
-base::Result<> upgrade(const UpgradeSettings &settings) {
-  xen::DomId guest = TRY(find_guest(settings.guest));
-  auto socket =
-      TRY(sys::connect_unix(run::control_path(guest))
-              .transform_error(base::doing("talk to linstub-dm of guest {}", settings.guest)));
-  TRY(base::write_all(socket, run::encode(request_of(settings))));
+base::Result<> upgrade(xen::DomId guest, const run::UpgradeRequest &request, const Hear &hear) {
+  auto socket = TRY(sys::connect_unix(run::control_path(guest))
+                        .transform_error(base::doing("talk to its linstub-dm")));
+  TRY(base::write_all(socket, run::encode(request)));
   base::Deadline deadline = base::Deadline::after(longest_upgrade);
   std::string buffer;
   for (;;) {
     std::string line = TRY(next_line(socket, buffer, deadline));
     run::ControlReply reply = TRY(run::decode_reply(line));
-    if (settings.json)
-      std::puts(line.c_str());
-    else if (reply.kind != Kind::error)
-      std::puts(reply.text.c_str());
-    std::fflush(stdout);
+    hear(reply);
     if (reply.kind == Kind::error)
       return base::fail("{}", reply.text);
     if (reply.kind == Kind::done)
       return {};
   }
+}
+
+base::Result<> upgrade_one(const UpgradeSettings &settings) {
+  return upgrade(TRY(find_guest(settings.guest)), request_of(settings),
+                 [&](const run::ControlReply &reply) {
+                   if (settings.json)
+                     std::fputs(run::encode(reply).c_str(), stdout);
+                   else if (reply.kind != Kind::error)
+                     std::puts(reply.text.c_str());
+                   std::fflush(stdout);
+                 });
+}
+
+// Guests that wait for an upgrade, and what has come of the others: for several threads.
+class Upgrades {
+public:
+  Upgrades(std::vector<run::Status> guests, run::UpgradeRequest request, bool json)
+      : guests_(std::move(guests)), request_(std::move(request)), json_(json) {}
+
+  // Of one after the other, as long as there are any.
+  void work() {
+    while (const run::Status *guest = next()) {
+      auto done = upgrade(guest->domid, request_,
+                          [&](const run::ControlReply &reply) { say(guest->guest, reply); });
+      end(guest->guest, done);
+    }
+  }
+
+  base::Result<> outcome() const {
+    if (!failed_.empty())
+      return base::fail("{} of {} guests were not upgraded: {}; they run on", failed_.size(),
+                        guests_.size(), base::join(failed_, ", "));
+    if (!json_)
+      std::printf("%zu guests were upgraded\n", guests_.size());
+    return {};
+  }
+
+private:
+  const run::Status *next() {
+    const std::scoped_lock lock(mutex_);
+    return next_ < guests_.size() ? &guests_[next_++] : nullptr;
+  }
+  void say(const std::string &guest, const run::ControlReply &reply) {
+    const std::scoped_lock lock(mutex_);
+    if (json_) {
+      auto line = nlohmann::json::parse(run::encode(reply));
+      line["guest"] = guest;
+      std::puts(line.dump().c_str());
+    } else {
+      std::printf("[%zu/%zu] %s: %s\n", ended_ + 1, guests_.size(), guest.c_str(),
+                  reply.text.c_str());
+    }
+    std::fflush(stdout);
+  }
+  void end(const std::string &guest, const base::Result<> &done) {
+    const std::scoped_lock lock(mutex_);
+    ended_++;
+    if (!done)
+      failed_.push_back(guest);
+  }
+
+  const std::vector<run::Status> guests_;
+  const run::UpgradeRequest request_;
+  const bool json_;
+  std::mutex mutex_; // of all below
+  size_t next_ = 0;
+  size_t ended_ = 0;
+  std::vector<std::string> failed_;
+};
+
+base::Result<> upgrade_all(const UpgradeSettings &settings) {
+  std::vector<run::Status> guests = TRY(run::read_all_status());
+  std::erase_if(guests, [](const run::Status &status) {
+    return status.phase == "failed" || !run::is_alive(status);
+  });
+  Upgrades upgrades(std::move(guests), request_of(settings), settings.json);
+  {
+    std::vector<std::jthread> workers;
+    for (unsigned i = 0; i < settings.parallel; i++)
+      workers.emplace_back([&] { upgrades.work(); });
+  }
+  return upgrades.outcome();
 }
 
 } // namespace
@@ -104,22 +189,35 @@ void add_upgrade_command(CLI::App &program) {
   auto settings = std::make_shared<UpgradeSettings>();
   auto *command = program.add_subcommand(
       "upgrade", "Replace QEMU and the stub domain under a running guest, without a reboot");
-  command->add_option("domain", settings->guest, "The guest, by name or domid")->required();
+  auto *which = command->add_option_group("guests");
+  which->add_option("domain", settings->guest, "The guest, by name or domid");
+  auto *all = which->add_flag("--all", settings->all, "All guests that have a stub domain");
+  which->require_option(1);
+  command
+      ->add_option("--parallel", settings->parallel,
+                   "With --all: so many at a time; the host needs the memory for as many more stub "
+                   "domains")
+      ->needs(all)
+      ->check(CLI::Range(1U, 64U));
   auto *image =
       command->add_option("--image", settings->image,
                           "Directory of the new image; the one in the guest's settings otherwise");
   command
       ->add_flag("--reset", settings->reset,
                  "Carry no state over: the guest is reset, and starts with a new stub domain")
-      ->excludes(image);
+      ->excludes(image)
+      ->excludes(all);
   command->add_flag("--json", settings->json, "Each line as JSON, for programs");
-  command->footer("The guest is paused while its device model's state moves, and notices nothing "
-                  "else. If the new\nstub domain does not come up, the guest runs on with a device "
-                  "model of the old image.\n\nThe state that moves is the former QEMU's word: if "
-                  "the guest may have taken that over, use --reset.\nThen the guest shuts down for "
-                  "a reboot, nothing is asked of its stub domain, and on_reboot in its\n"
-                  "configuration decides whether it starts again.");
-  command->callback([settings] { finish(upgrade(*settings)); });
+  command->footer(
+      "The next stub domain is made while the guest runs, which is paused only while its "
+      "device model's\nstate moves, and notices nothing else. If the next stub domain "
+      "does not come up, the guest runs on\nwith the one that it has.\n\n"
+      "The state that moves is the former QEMU's word: if the guest may have taken that "
+      "over, use --reset.\nThen the guest shuts down for a reboot, nothing is asked of "
+      "its stub domain, and on_reboot in its\nconfiguration decides whether it starts "
+      "again.");
+  command->callback(
+      [settings] { finish(settings->all ? upgrade_all(*settings) : upgrade_one(*settings)); });
 }
 
 } // namespace linstub::cli
