@@ -68,6 +68,7 @@ std::string_view take_word(std::string_view &line) {
 const Rule &refusal(std::string_view command) {
   static const std::vector<Rule> known = [] {
     std::vector<Rule> rules;
+    rules.reserve(std::size(refused));
     for (const Refused &one : refused)
       rules.push_back({.command = one.command, .action = Action::refuse, .why = one.why});
     return rules;

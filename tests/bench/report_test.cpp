@@ -12,7 +12,6 @@ namespace linstub::bench {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 Run run_of(double dom0, double linstub) {
   Run run{.circumstances = {{"Xen", "4.20"}}, .samples = {}};

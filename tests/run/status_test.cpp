@@ -64,6 +64,7 @@ TEST_F(StatusFiles, TellOfAFailureForAnHour) {
   auto names = [] {
     std::vector<std::string> all;
     const std::vector<Status> found = read_all_status().value();
+    all.reserve(found.size());
     for (const Status &status : found)
       all.push_back(status.guest);
     return all;
