@@ -146,8 +146,7 @@ void Broker::create_when_free(Deadline deadline) {
 Result<> Broker::start_creation() {
   plan::Description description = TRY(describe(upgrades_->image(), plan::Role::first));
   context_.status.memory = description.memory;
-  context_.status.image = upgrades_->image().directory;
-  context_.status.version = upgrades_->image().identity.version;
+  note_image();
   stubdom_.create(description, context_.keeper_pipe(),
                   [this](const Result<xen::DomId> &stub) { created(stub); });
   return {};
@@ -250,8 +249,7 @@ void Broker::take_over() {
   stub_ = next;
   resting_ = false;
   context_.status.memory = next_memory_;
-  context_.status.image = upgrades_->image().directory;
-  context_.status.version = upgrades_->image().identity.version;
+  note_image();
   context_.status.stub_domain = next;
   base::log_info("stub domain {} has taken over, with image {} of Linstub {}", next,
                  context_.status.image, context_.status.version);
@@ -409,37 +407,5 @@ void Broker::cpu_plugged(const std::string &device) {
 }
 
 void Broker::cpu_unplugged(const std::string &id) { plan::unplug_cpu(context_.plan, id); }
-
-// --- For people ----------------------------------------------------------------------------------
-
-void Broker::tell_status(std::string_view phase, const std::string &error) {
-  if (!std::ranges::contains(phases, phase))
-    return base::log_error("the device model is in a phase that there is not");
-  context_.status.phase = phase;
-  context_.status.error = error;
-  write_status();
-}
-
-void Broker::write_status() {
-  base::log_failure(run::write_status(context_.status), base::LogLevel::warning);
-}
-
-// That of the broker's own loop counts too: nobody is served meanwhile by either.
-void Broker::tell_turn(const base::EventLoop::Turn &turn) {
-  const base::EventLoop::Turn &own = context_.loop.longest_turn();
-  const base::EventLoop::Turn longest{.time = std::max(own.time, turn.time),
-                                      .cpu = std::max(own.cpu, turn.cpu)};
-  if (longest == context_.status.longest_turn)
-    return;
-  context_.status.longest_turn = longest;
-  write_status();
-}
-
-void Broker::tell_upgrade(const run::ControlReply &reply) { upgrades_->say(reply); }
-
-void Broker::upgrade_done() {
-  if (stub_)
-    upgrades_->served(*stub_);
-}
 
 } // namespace linstub::broker

@@ -109,6 +109,7 @@ private:
   base::Result<> prepare(manifest::Image image);
   void create_when_free(base::Deadline deadline);
   base::Result<> start_creation();
+  void note_image();
   base::Result<plan::Description> describe(const manifest::Image &image, plan::Role role);
   void created(const base::Result<xen::DomId> &stub);
   void follow(xen::DomId stub);

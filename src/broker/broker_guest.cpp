@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What the broker does to the guest itself: tells libxl that it is served, holds it, resets it.
+// What the broker does to the guest itself: tells libxl that it is served, holds it, resets it. And
+// what it tells people.
 #include "base/log.hpp"
 #include "broker/broker.hpp"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace linstub::broker {
@@ -110,6 +112,45 @@ void Broker::await_shutdown(Deadline deadline,
 void Broker::crash_guest() {
   base::log_error("the guest crashes, since it has no device model any more");
   base::log_failure(context_.control.crash(guest_));
+}
+
+// --- For people ----------------------------------------------------------------------------------
+
+void Broker::tell_status(std::string_view phase, const std::string &error) {
+  if (!std::ranges::contains(phases, phase))
+    return base::log_error("the device model is in a phase that there is not");
+  context_.status.phase = phase;
+  context_.status.error = error;
+  write_status();
+}
+
+void Broker::write_status() {
+  base::log_failure(run::write_status(context_.status), base::LogLevel::warning);
+}
+
+// That of the broker's own loop counts too: nobody is served meanwhile by either.
+void Broker::tell_turn(const base::EventLoop::Turn &turn) {
+  const base::EventLoop::Turn &own = context_.loop.longest_turn();
+  const base::EventLoop::Turn longest{.time = std::max(own.time, turn.time),
+                                      .cpu = std::max(own.cpu, turn.cpu)};
+  if (longest == context_.status.longest_turn)
+    return;
+  context_.status.longest_turn = longest;
+  write_status();
+}
+
+void Broker::tell_upgrade(const run::ControlReply &reply) { upgrades_->say(reply); }
+
+void Broker::upgrade_done() {
+  if (stub_)
+    upgrades_->served(*stub_);
+}
+
+void Broker::note_image() {
+  const manifest::Image &image = upgrades_->image();
+  context_.status.image = image.directory;
+  context_.status.version = image.identity.version;
+  context_.status.ramdisk = image.identity.ramdisk.sha256;
 }
 
 } // namespace linstub::broker

@@ -2,6 +2,7 @@
 // linstub status: which guests have a stub domain, and in what state they are.
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
+#include "manifest/manifest.hpp"
 #include "run/status.hpp"
 
 #include <cstdio>
@@ -35,6 +36,14 @@ std::string stub_of(const run::Status &status) {
                                                      : "-";
 }
 
+// Another image lies where its own was when its stub domain was made.
+bool is_outdated(const run::Status &status) {
+  if (!run::is_alive(status) || status.ramdisk.empty())
+    return false;
+  auto installed = manifest::read_identity(status.image + "/manifest.json");
+  return installed && installed->ramdisk.sha256 != status.ramdisk;
+}
+
 void print_table(const std::vector<run::Status> &all) {
   if (all.empty()) {
     std::puts("No guest has a stub domain.");
@@ -42,15 +51,21 @@ void print_table(const std::vector<run::Status> &all) {
   }
   std::printf("%-20s %6s %6s %-9s %7s %9s %s\n", "GUEST", "DOMID", "STUB", "STATE", "MEMORY",
               "SINCE", "IMAGE");
+  bool any_outdated = false;
   for (const run::Status &status : all) {
-    std::printf("%-20s %6s %6s %-9s %4u MiB %9s %s (%s)\n", status.guest.c_str(),
+    const bool outdated = is_outdated(status);
+    any_outdated = any_outdated || outdated;
+    std::printf("%-20s %6s %6s %-9s %4u MiB %9s %s (%s)%s\n", status.guest.c_str(),
                 base::format("{}", status.domid).c_str(), stub_of(status).c_str(),
                 state_of(status).c_str(), status.memory,
                 duration(std::max<int64_t>(0, ::time(nullptr) - status.since)).c_str(),
-                status.version.c_str(), status.image.c_str());
+                status.version.c_str(), status.image.c_str(), outdated ? ", outdated" : "");
     if (!status.error.empty())
       std::printf("  last error: %s\n", status.error.c_str());
   }
+  if (any_outdated)
+    std::puts(
+        "A newer image is installed than an outdated guest has: linstub upgrade GUEST, or --all");
 }
 
 void print_json(const std::vector<run::Status> &all) {
@@ -59,6 +74,7 @@ void print_json(const std::vector<run::Status> &all) {
   for (const run::Status &status : all) {
     Json entry = Json::parse(run::encode(status));
     entry["state"] = state_of(status);
+    entry["outdated"] = is_outdated(status);
     list.push_back(std::move(entry));
   }
   constexpr int indent = 2;

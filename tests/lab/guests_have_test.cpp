@@ -86,7 +86,8 @@ TEST_F(GuestsHave, ADeviceModelThatLibxlRestricts) {
       "echo 'xen-qemuuser-range-base:x:65536:65536::/nonexistent:/usr/sbin/nologin' >>/etc/passwd");
   GuestRun guest = start(quick("t-have", {"dm_restrict = 1"}));
   EXPECT_TRUE(guest.ask("hello", ask_limit));
-  dom0("xl destroy t-have; sed -i /^xen-qemuuser-range-base:/d /etc/passwd");
+  dom0("xl destroy t-have; sed -i /^xen-qemuuser-range-base:/d /etc/passwd; "
+       "rm -f /run/xen/dm-reaper-lock"); // libxl's own, which it leaves
 }
 
 } // namespace
