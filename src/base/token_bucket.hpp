@@ -27,7 +27,7 @@ private:
   uint64_t burst_;
   uint64_t per_second_;
   uint64_t tokens_;
-  Clock::time_point filled_{}; // up to when tokens have been counted
+  Clock::time_point filled_; // up to when tokens have been counted
 };
 
 } // namespace linstub::base

@@ -45,7 +45,7 @@ public:
     // Connects Listener::on_channel, or on_next_channel, to what the stub domain serves at that
     // path.
     std::function<base::Result<>(Which which, xen::DomId stub, const std::string &path)> connect;
-    pci::HostPciBus pci_bus = {}; // where the host's PCI devices are
+    pci::HostPciBus pci_bus; // where the host's PCI devices are
   };
 
   // All in the context must outlive it, and the listener too. `image` is that of the first stub

@@ -33,7 +33,7 @@ private:
   base::EventLoop &loop_;
   base::Milliseconds interval_;
   std::function<void()> call_;
-  base::Clock::time_point next_{};
+  base::Clock::time_point next_;
   bool asked_ = false;
   base::EventLoop::Handle later_;
 };

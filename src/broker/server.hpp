@@ -32,7 +32,7 @@ public:
     base::Milliseconds beat_interval{5'000};
     // How long it has to have the stub domain removed when it is to end.
     base::Milliseconds end_timeout{10'000};
-    pci::HostPciBus pci_bus = {};
+    pci::HostPciBus pci_bus;
   };
 
   // All in the context must outlive it. It stops the loop when all is over.

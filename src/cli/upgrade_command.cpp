@@ -177,6 +177,7 @@ base::Result<> upgrade_all(const UpgradeSettings &settings) {
   Upgrades upgrades(std::move(guests), request_of(settings), settings.json);
   {
     std::vector<std::jthread> workers;
+    workers.reserve(settings.parallel);
     for (unsigned i = 0; i < settings.parallel; i++)
       workers.emplace_back([&] { upgrades.work(); });
   }
