@@ -227,11 +227,15 @@ void Broker::create_next(std::function<void(Result<xen::DomId> next)> created) {
                    });
 }
 
-// Of the guest's devices, in comparable form: those that are made from the plan. A guest may be
-// renamed meanwhile.
-std::string Broker::what_it_has() {
-  plan::Description description = plan::describe(context_.plan, upgrades_->image(), {},
-                                                 {.state = {}, .role = plan::Role::next});
+// Its names, and the devices that are made from the plan: without what is only for its start.
+plan::Description Broker::describe_settled() const {
+  return plan::describe(context_.plan, upgrades_->image(), {},
+                        {.state = {}, .role = plan::Role::next});
+}
+
+// In comparable form. A guest may be renamed meanwhile.
+std::string Broker::what_it_has() const {
+  plan::Description description = describe_settled();
   description.name.clear();
   return plan::encode(description);
 }
@@ -243,9 +247,7 @@ void Broker::take_over() {
   pci_.reset();
   state_.forget();
   upgrades_->took_over();
-  succession_.take_over(watch_, *stub_,
-                        plan::describe(context_.plan, upgrades_->image(), {},
-                                       {.state = {}, .role = plan::Role::next}));
+  succession_.take_over(watch_, *stub_, describe_settled());
   stub_ = next;
   resting_ = false;
   context_.status.memory = next_memory_;
@@ -263,9 +265,7 @@ void Broker::drop_next() {
   const auto may = state_.kept() ? Succession::May::have_the_state : Succession::May::end_by_itself;
   state_.drop();
   if (stub_)
-    succession_.drop(may, *stub_,
-                     plan::describe(context_.plan, upgrades_->image(), {},
-                                    {.state = {}, .role = plan::Role::next}));
+    succession_.drop(may, {.stub = *stub_, .description = describe_settled()});
 }
 
 // --- Its end -------------------------------------------------------------------------------------

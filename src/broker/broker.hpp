@@ -115,7 +115,8 @@ private:
   void follow(xen::DomId stub);
   base::Result<> connect(Which which, xen::DomId stub);
   void create_next(std::function<void(base::Result<xen::DomId> next)> created);
-  [[nodiscard]] std::string what_it_has();
+  [[nodiscard]] plan::Description describe_settled() const;
+  [[nodiscard]] std::string what_it_has() const;
   base::Result<> next_has_all();
   void remove_if_possible();
   void forget_stub();

@@ -4,7 +4,6 @@
 #include "base/log.hpp"
 #include "xen/shared_vchan.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -12,11 +11,6 @@ namespace linstub::broker {
 namespace {
 
 using base::Result;
-
-// Between one attempt to remove a stub domain and the next: twice as long each time, up to the
-// second.
-constexpr base::Milliseconds first_pause{2'000};
-constexpr base::Milliseconds longest_pause{60'000};
 
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
@@ -255,8 +249,7 @@ void Server::remove_until_gone() {
     if (removed)
       return loop_.stop();
     base::log_failure(removed);
-    pause_ = std::clamp(2 * pause_, first_pause, longest_pause);
-    end_timer_ = loop_.at(base::Deadline::after(pause_), [this] { remove_until_gone(); });
+    end_timer_ = loop_.at(base::Deadline::after(pauses_.next()), [this] { remove_until_gone(); });
   });
 }
 

@@ -6,6 +6,7 @@
 // guest crashes, if it has run, and the stub domain is removed.
 #pragma once
 
+#include "base/backoff.hpp"
 #include "broker/broker.hpp"
 #include "broker/message_socket.hpp"
 #include "broker/permissions.hpp"
@@ -103,10 +104,10 @@ private:
   std::unique_ptr<Broker> broker_;
   std::set<uint32_t> waiting_; // requests without an answer yet
   base::Result<> outcome_;
-  std::optional<End> end_;      // somebody has asked for it, and why
-  bool over_ = false;           // finished, or lost
-  bool removed_ = false;        // after it was lost
-  base::Milliseconds pause_{0}; // before the attempt at a removal that is next
+  std::optional<End> end_; // somebody has asked for it, and why
+  bool over_ = false;      // finished, or lost
+  bool removed_ = false;   // after it was lost
+  base::Backoff pauses_;   // between attempts at a removal
   uint32_t beats_ = 0;
   uint32_t answered_ = 0; // the last of them that it has answered
   base::EventLoop::Handle watch_;

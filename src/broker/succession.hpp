@@ -4,6 +4,7 @@
 // background and is tried again until it is gone.
 #pragma once
 
+#include "base/backoff.hpp"
 #include "base/event_loop.hpp"
 #include "broker/stub_watch.hpp"
 #include "broker/stubdom.hpp"
@@ -11,7 +12,6 @@
 
 #include <functional>
 #include <optional>
-#include <string>
 
 namespace linstub::broker {
 
@@ -26,6 +26,13 @@ public:
   };
   using Created = std::function<void(base::Result<xen::DomId> next)>;
 
+  // How it is to be in the end: the guest has this stub domain, which has the names that the
+  // description has, and no other one.
+  struct Settlement {
+    xen::DomId stub{};
+    plan::Description description;
+  };
+
   // All in the context must outlive it. `next` is told what the next one says, and `idle` when
   // busy() is over.
   Succession(Context context, StubWatch::Owner next, std::function<void()> idle)
@@ -33,7 +40,7 @@ public:
         watch_(context.xenstore, context.control, context.guest, std::move(next)) {}
 
   // It is being made, or the other one is being removed: a removal of all has to wait.
-  [[nodiscard]] bool busy() const { return making_ || settling_; }
+  [[nodiscard]] bool busy() const { return made_ || settling_; }
 
   // The last removal has failed; another attempt follows.
   [[nodiscard]] bool failed() const { return static_cast<bool>(again_); }
@@ -51,42 +58,38 @@ public:
   void look() { watch_.look(); }
   base::Result<> look_whether_it_lives();
 
-  // It is the guest's stub domain from now on: `watch` goes on with what it says. `description` is
-  // as it is to be: the other ones are removed, and then it gets its names. The `former` one has a
-  // moment to end by itself, so that it takes its QEMU's I/O request server away from the guest:
-  // only it can, and Xen would keep the domain for the sake of that.
-  void take_over(StubWatch &watch, xen::DomId former, const plan::Description &description);
+  // It is the guest's stub domain from now on, and `watch` goes on with what it says. The `former`
+  // one is removed. It has a moment to end by itself before, so that it takes its QEMU's I/O
+  // request server away from the guest: only it can, and Xen would keep the domain for the sake of
+  // that.
+  void take_over(StubWatch &watch, xen::DomId former, plan::Description description);
 
-  // It is not, and is removed; `stub` is the one that stays. One that may have the state is paused
-  // at once, so that it does nothing to the guest; another one has its moment, as above.
+  // It is not, and is removed. One that may have the state is paused at once, so that it does
+  // nothing to the guest; another one has its moment, as above.
   enum class May : uint8_t { end_by_itself, have_the_state };
-  void drop(May next, xen::DomId stub, const plan::Description &description);
+  void drop(May next, Settlement settlement);
 
   // All are about to be removed.
   void forget();
 
 private:
   void made(const base::Result<xen::DomId> &next);
-  void settle(xen::DomId stub, const plan::Description &description);
-  void await_end(xen::DomId former, xen::DomId stub, const plan::Description &description);
+  void await_end(xen::DomId former);
   void former_ended();
+  void settle();
 
   Context context_;
   std::function<void()> idle_;
   StubWatch watch_;
-  Created made_;
-  bool making_ = false;
-  bool settling_ = false; // linstub-stubdom is at it
-  std::optional<xen::DomId> next_;
-  std::function<void()> dropped_; // what is due when one that is not wanted any more is there
-  struct Former {
-    xen::DomId domid{};
-    std::function<void()> ended; // what is due then
-  };
-  std::optional<Former> former_;     // is to end by itself
-  base::EventLoop::Handle patience_; // with it
-  base::EventLoop::Handle again_;    // the next attempt at a removal
-  base::Milliseconds pause_{0};      // before it
+  Created made_;                         // who waits for the one that is being made
+  bool dropped_ = false;                 // which is not wanted any more
+  std::optional<xen::DomId> next_;       // the one that there is
+  std::optional<xen::DomId> former_;     // one that is to end by itself
+  base::EventLoop::Handle patience_;     // with it
+  std::optional<Settlement> settlement_; // that is due
+  bool settling_ = false;                // linstub-stubdom is at it
+  base::EventLoop::Handle again_;        // the next attempt at it
+  base::Backoff pauses_;
 };
 
 } // namespace linstub::broker

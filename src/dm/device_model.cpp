@@ -4,7 +4,6 @@
 #include "base/log.hpp"
 #include "qmp/message.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace linstub::dm {
@@ -19,11 +18,6 @@ constexpr Milliseconds start_timeout{48'000};
 
 // Whoever destroys a guest waits for its device model's end.
 constexpr Milliseconds flush_timeout{2'000};
-
-// Between one attempt to remove a stub domain and the next: twice as long each time, up to the
-// second.
-constexpr Milliseconds first_removal_pause{2'000};
-constexpr Milliseconds longest_removal_pause{60'000};
 
 } // namespace
 
@@ -265,17 +259,14 @@ void DeviceModel::flush_disks() {
     base::log_warning("QEMU does not write back in time what it has cached of the disks");
     happened(Event::deadline);
   });
-  auto flushed = [this] { happened(Event::flushed); };
-  if (link_.rests()) {
-    flush_deadline_ = loop_.soon(flushed);
-    return;
-  }
-  auto asked = services_->monitors().ask("stop", "{}", [this, flushed](const qmp::Reply &) {
+  // Not from here: this may be in the middle of a reply, or of what has asked for it.
+  auto flushed = [this] {
     if (life_.phase == Phase::flushing)
-      flush_deadline_ = loop_.soon(flushed);
-  });
-  if (!asked)
-    flush_deadline_ = loop_.soon(flushed);
+      flush_deadline_ = loop_.soon([this] { happened(Event::flushed); });
+  };
+  if (link_.rests() ||
+      !services_->monitors().ask("stop", "{}", [flushed](const qmp::Reply &) { flushed(); }))
+    flushed();
 }
 
 void DeviceModel::take_over() {
@@ -296,15 +287,15 @@ void DeviceModel::remove_stub_domain() {
   host_.remove([this](const Result<> &removed) {
     if (!removed)
       return happened(Event::not_removed, removed.error().message());
-    removal_pause_ = {};
+    removal_pauses_.reset();
     pci_taken_.clear();
     happened(Event::removed);
   });
 }
 
 void DeviceModel::remove_again() {
-  removal_pause_ = std::clamp(2 * removal_pause_, first_removal_pause, longest_removal_pause);
-  next_removal_ = loop_.at(Deadline::after(removal_pause_), [this] { remove_stub_domain(); });
+  next_removal_ =
+      loop_.at(Deadline::after(removal_pauses_.next()), [this] { remove_stub_domain(); });
 }
 
 void DeviceModel::resume_guest() {

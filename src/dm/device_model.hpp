@@ -5,6 +5,7 @@
 // broker::Host: it has none itself.
 #pragma once
 
+#include "base/backoff.hpp"
 #include "base/event_loop.hpp"
 #include "broker/host.hpp"
 #include "dm/changes.hpp"
@@ -97,7 +98,7 @@ private:
   base::EventLoop::Handle start_deadline_;
   base::EventLoop::Handle flush_deadline_;
   base::EventLoop::Handle next_removal_;
-  base::Milliseconds removal_pause_{0}; // before the attempt that is next
+  base::Backoff removal_pauses_;
 };
 
 } // namespace linstub::dm

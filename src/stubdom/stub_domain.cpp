@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "stubdom/stub_domain.hpp"
 
+#include "base/backoff.hpp"
 #include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
@@ -20,8 +21,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 namespace linstub::stubdom {
 namespace {
 
@@ -34,10 +33,6 @@ constexpr Milliseconds other_destruction_timeout{40'000};
 constexpr Milliseconds between_looks{100};
 // The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
 constexpr uint32_t overhead = 4; // MiB
-// Between one attempt of a rescue and the next: twice as long each time, up to the second.
-constexpr Milliseconds first_pause{2'000};
-constexpr Milliseconds longest_pause{60'000};
-
 // Of a stub domain that is to replace another one, as long as that is there.
 std::string first_name(const plan::Description &description) {
   return description.role == plan::Role::next ? description.name + "-next" : description.name;
@@ -248,12 +243,12 @@ void StubDomains::rescue(xen::DomId guest) {
     TRY(domains.destroy_all(guest));
     return crashed;
   };
-  for (Milliseconds pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
+  for (base::Backoff pauses;;) {
     auto done = attempt();
     if (done)
       return;
     base::log_failure(done);
-    sleep_for(pause);
+    sleep_for(pauses.next());
   }
 }
 
