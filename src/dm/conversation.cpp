@@ -18,8 +18,8 @@ constexpr uint64_t per_second = uint64_t{256} << 10;
 
 Conversation::Conversation(base::EventLoop &loop, Owner owner)
     : owner_(std::move(owner)),
-      session_({.on_ready = [this](qmp::Version version) { owner_.on_ready(version); },
-                .on_event = [this](const qmp::Event &event) { owner_.on_event(event); }}),
+      session_({.on_ready = [this](qmp::Version version) { owner_.on_ready(*this, version); },
+                .on_event = [this](const qmp::Event &event) { owner_.on_event(*this, event); }}),
       credit_(loop, burst, per_second) {}
 
 Conversation::~Conversation() {
@@ -53,15 +53,15 @@ void Conversation::on_data(std::span<const std::byte> bytes) {
   auto fed = session_.feed(bytes);
   credit_.consume(bytes.size());
   if (!fed)
-    return owner_.on_broken(base::format("QEMU's monitor: {}", fed.error().message()));
+    return owner_.on_broken(*this, base::format("QEMU's monitor: {}", fed.error().message()));
   flush();
 }
 
 void Conversation::on_close(std::string_view reason) {
   channel_ = nullptr;
   credit_.stop();
-  owner_.on_broken(
-      base::format("QEMU's monitor has closed: {}", base::printable(reason, wire::longest_reason)));
+  owner_.on_broken(*this, base::format("QEMU's monitor has closed: {}",
+                                       base::printable(reason, wire::longest_reason)));
 }
 
 void Conversation::flush() {

@@ -17,9 +17,10 @@ namespace linstub::dm {
 class Conversation final : public Channel::Stream {
 public:
   struct Owner {
-    std::function<void(qmp::Version version)> on_ready; // QEMU has begun to serve
-    std::function<void(const qmp::Event &event)> on_event;
-    std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
+    // QEMU has begun to serve; has an event; breaks the protocol. `from` is the conversation.
+    std::function<void(const Conversation &from, qmp::Version version)> on_ready;
+    std::function<void(const Conversation &from, const qmp::Event &event)> on_event;
+    std::function<void(const Conversation &from, const std::string &why)> on_broken;
   };
 
   // The loop must outlive it.

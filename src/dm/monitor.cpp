@@ -23,27 +23,24 @@ Monitor::open(base::EventLoop &loop, const std::vector<plan::MonitorAddress> &wh
 
 // What the current QEMU says counts, and of the next one that it serves or does not.
 std::unique_ptr<Conversation> Monitor::conversation() {
-  auto self = std::make_shared<Conversation *>();
-  auto one = std::make_unique<Conversation>(
+  return std::make_unique<Conversation>(
       loop_, Conversation::Owner{.on_ready =
-                                     [this, self](qmp::Version version) {
-                                       if (*self == qemu_.get())
+                                     [this](const Conversation &from, qmp::Version version) {
+                                       if (&from == qemu_.get())
                                          return serve(version);
                                        next_.version = version;
                                        next_.ready();
                                      },
                                  .on_event =
-                                     [this, self](const qmp::Event &event) {
-                                       if (*self == qemu_.get())
+                                     [this](const Conversation &from, const qmp::Event &event) {
+                                       if (&from == qemu_.get())
                                          spread(event);
                                      },
                                  .on_broken =
-                                     [this, self](const std::string &why) {
-                                       *self == qemu_.get() ? owner_.on_broken(why)
+                                     [this](const Conversation &from, const std::string &why) {
+                                       &from == qemu_.get() ? owner_.on_broken(why)
                                                             : next_.broken(why);
                                      }});
-  *self = one.get();
-  return one;
 }
 
 // It may be what has called us.
