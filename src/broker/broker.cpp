@@ -2,6 +2,7 @@
 #include "broker/broker.hpp"
 
 #include "base/log.hpp"
+#include "disk/disk_plug.hpp"
 #include "plan/cpu_hotplug.hpp"
 #include "plan/drives.hpp"
 #include "plan/stub_plan.hpp"
@@ -61,14 +62,10 @@ Broker::Broker(Context context, Listener &listener)
                   }),
       state_(context_.xenstore, stubdom_, guest_),
       drives_(context_.xenstore, stubdom_, context_.plan, images_),
-      backends_(context_.xenstore, context_.plan,
-                [this](const std::string &vdev, const Done &unplugged) {
-                  stubdom_.detach(*stub_, vdev, task([this, vdev, unplugged](const Result<> &gone) {
-                    if (gone)
-                      images_.let_go(vdev);
-                    unplugged(gone);
-                  }));
-                }),
+      backends_(context_.loop, context_.xenstore, context_.plan,
+                {.plug = [this](const disk::Disk &disk) { return plug_disk(disk); },
+                 .unplug = [this](const std::string &vdev,
+                                  const Done &done) { unplug_disk(vdev, done); }}),
       looks_(context_.loop, between_looks, [this] { look(); }) {}
 
 Result<std::unique_ptr<Broker>> Broker::open(Context context, manifest::Image image,
@@ -313,16 +310,18 @@ void Broker::rest_stub() {
   auto paused = context_.control.pause(*stub_);
   resting_ = paused.has_value();
   base::log_failure(paused, base::LogLevel::warning);
-  if (resting_)
-    images_.let_all_go(); // to who restores what has been saved
 }
 
 void Broker::wake_stub() {
-  if (!std::exchange(resting_, false) || !stub_)
-    return;
-  if (auto held = images_.hold(plan::disks_of(context_.plan)); !held)
-    return listener_.on_stub_failed(held.error().message());
-  base::log_failure(context_.control.unpause(*stub_));
+  if (std::exchange(resting_, false) && stub_)
+    base::log_failure(context_.control.unpause(*stub_));
+}
+
+void Broker::give_images() { images_.let_all_go(); }
+
+void Broker::take_images(Done taken) {
+  if (!lacks_stub(taken))
+    taken(images_.hold(plan::disks_of(context_.plan)));
 }
 
 // --- The state of its QEMU -----------------------------------------------------------------------
@@ -362,6 +361,24 @@ void Broker::end_insertion(Insertion how, Done unplugged) {
 void Broker::medium_ejected(const std::string &drive, Done unplugged) {
   if (!lacks_stub(unplugged))
     drives_.ejected(*stub_, drive, task(std::move(unplugged)));
+}
+
+// --- Disks of PV drivers -------------------------------------------------------------------------
+
+Result<> Broker::plug_disk(const disk::Disk &disk) {
+  TRY(images_.hold(std::span(&disk, 1)));
+  auto plugged = disk::plug_disk(context_.xenstore, *stub_, disk, LINSTUB_HOTPLUG);
+  if (!plugged)
+    images_.let_go(disk.vdev);
+  return plugged;
+}
+
+void Broker::unplug_disk(const std::string &vdev, const Done &unplugged) {
+  stubdom_.detach(*stub_, vdev, task([this, vdev, unplugged](const Result<> &gone) {
+    if (gone)
+      images_.let_go(vdev);
+    unplugged(gone);
+  }));
 }
 
 // --- PCI devices ---------------------------------------------------------------------------------

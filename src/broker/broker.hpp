@@ -39,7 +39,7 @@ public:
     xen::Xenstore &xenstore;
     plan::Plan &plan;
     run::Status &status;
-    std::string stubdom_program = broker::stubdom_program;
+    std::string stubdom_program; // what is run as linstub-stubdom
     // What linstub-stubdom has to hold open while it makes a stub domain (keeper.hpp).
     std::function<int()> keeper_pipe;
     // Connects Listener::on_channel, or on_next_channel, to what the stub domain serves at that
@@ -61,6 +61,8 @@ public:
   void remove(Done removed) override;
   void rest_stub() override;
   void wake_stub() override;
+  void give_images() override;
+  void take_images(Done taken) override;
   void plug_state(std::function<void(base::Result<base::Fd> file)> plugged) override;
   void unplug_state(Done unplugged) override;
   void keep_state(Done kept) override;
@@ -118,6 +120,8 @@ private:
   [[nodiscard]] plan::Description describe_settled() const;
   [[nodiscard]] std::string what_it_has() const;
   base::Result<> next_has_all();
+  base::Result<> plug_disk(const disk::Disk &disk);
+  void unplug_disk(const std::string &vdev, const Done &unplugged);
   void remove_if_possible();
   void forget_stub();
   base::Result<pci::PciDevices *> pci();

@@ -2,10 +2,10 @@
 #include "broker/drives.hpp"
 
 #include "base/log.hpp"
+#include "broker/stub_watch.hpp"
 #include "disk/disk_image.hpp"
 #include "disk/disk_plug.hpp"
 #include "plan/drives.hpp"
-#include "wire/paths.hpp"
 
 #include <utility>
 
@@ -37,18 +37,10 @@ Result<std::string> Drives::insert(xen::DomId stub, const Medium &medium) {
   return vdev;
 }
 
-Result<bool> Drives::is_there() {
-  auto disks = TRY(xenstore_.read_if_there(
-      base::format("{}/{}", xen::domain_path(insertion_->stub), wire::disks_node),
-      wire::longest_disks));
-  return disks &&
-         base::format(" {} ", *disks).contains(base::format(" {} ", insertion_->disk.vdev));
-}
-
 std::optional<Result<>> Drives::look() {
   if (!insertion_ || insertion_->told)
     return std::nullopt;
-  auto there = is_there();
+  auto there = has_disk(xenstore_, insertion_->stub, insertion_->disk.vdev);
   if (there && !*there)
     return std::nullopt;
   insertion_->told = true;

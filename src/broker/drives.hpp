@@ -48,7 +48,6 @@ private:
     disk::Disk disk;
     bool told = false;
   };
-  base::Result<bool> is_there();
   void forget_disk(const std::string &vdev);
   void take_out(xen::DomId stub, const std::string &vdev, Done unplugged);
 

@@ -99,10 +99,15 @@ Result<std::string> GuestBackends::disk_for(disk::Disk disk) {
     if (!taken && other.path == disk.path && other.format == disk.format && other.mode == disk.mode)
       return other.vdev;
   }
+  plan_.pv_disks.push_back(TRY(named(std::move(disk))));
+  return plan_.pv_disks.back().vdev;
+}
+
+// One of its own.
+Result<disk::Disk> GuestBackends::named(disk::Disk disk) {
   TRY(disk::prepare_disk(disk, plan_.settings.largest_disk));
   disk.vdev = TRY(plan::free_disk_name(plan_, {}));
-  plan_.pv_disks.push_back(disk);
-  return disk.vdev;
+  return disk;
 }
 
 // --- Into a stub domain --------------------------------------------------------------------------
@@ -146,20 +151,23 @@ Result<bool> GuestBackends::is_unmet(const BackendId &id, const Backend &backend
 }
 
 Result<> GuestBackends::make(xen::DomId stub, const BackendId &id, const Backend &backend) {
+  return xenstore_.transaction([&] { return write_nodes(stub, id, backend, false); });
+}
+
+Result<> GuestBackends::write_nodes(xen::DomId stub, const BackendId &id, const Backend &backend,
+                                    bool online) {
   const std::string path = stub_path(stub, id);
   xen::Xenstore::Nodes nodes = backend.move.nodes;
   nodes.insert(nodes.end(), {{"frontend", frontend_path(id)},
                              {"frontend-id", base::format("{}", guest_)},
                              {"state", xen::text(XenbusState::initialising)},
-                             {"online", "0"}});
+                             {"online", online ? "1" : "0"}});
   if (backend.move.disk)
     nodes.emplace_back(
         "params",
         base::format("{}:/dev/{}", disk::format_name(backend.move.disk->format), backend.vdev));
-  return xenstore_.transaction([&]() -> Result<> {
-    TRY(xenstore_.make_directory(path, stub, guest_));
-    return xenstore_.write_all(path, nodes);
-  });
+  TRY(xenstore_.make_directory(path, stub, guest_));
+  return xenstore_.write_all(path, nodes);
 }
 
 // A disk is brought online by linstub-init.
@@ -174,6 +182,8 @@ Result<> GuestBackends::lead_to(xen::DomId stub, const BackendId &id, const Back
 }
 
 void GuestBackends::forget() {
+  for (auto &[id, backend] : backends_)
+    backend.due.reset();
   if (auto stub = std::exchange(stub_, std::nullopt))
     base::log_failure(xenstore_.unwatch(xen::domain_path(*stub) + "/backend", token),
                       base::LogLevel::warning);
@@ -186,13 +196,17 @@ Result<> GuestBackends::can_be_replaced() {
   for (const auto &[id, backend] : backends_) {
     if (!backend.move.disk || backend.mirror.phase == Phase::closed)
       continue;
+    if (backend.due)
+      return base::fail("the guest is just getting {}: try again", backend.name);
     const XenbusState state = TRY(frontend_state(id));
     if (state != XenbusState::unknown && state != XenbusState::initialising &&
         state != XenbusState::closed)
-      return base::fail(
-          "the guest's PV driver has {} from this stub domain, and would lose it with "
-          "it: save and restore the guest, migrate it, or restart it instead",
-          backend.name);
+      return std::unexpected(base::Error(
+          base::format("the guest's PV driver has {} from this stub domain, and would lose it with "
+                       "it: `linstub upgrade --migrate` has the driver connect anew; so do a save "
+                       "and a restore, and a restart",
+                       backend.name),
+          frontend_connected));
   }
   return {};
 }
@@ -281,7 +295,7 @@ void GuestBackends::take_out(const Backend &backend) {
     return;
   if (!std::ranges::contains(plan_.pv_disks, backend.vdev, &disk::Disk::vdev))
     lost_ = backend.name;
-  unplug_(backend.vdev, [this, vdev = backend.vdev](const Result<> &unplugged) {
+  disks_.unplug(backend.vdev, [this, vdev = backend.vdev](const Result<> &unplugged) {
     base::log_failure(unplugged, base::LogLevel::warning);
     if (unplugged)
       std::erase_if(plan_.pv_disks, [&](const disk::Disk &disk) { return disk.vdev == vdev; });
@@ -305,11 +319,13 @@ Result<> GuestBackends::look_at_new(const BackendId &id) {
   auto move = plan_backend(id, nodes);
   if (!move)
     return refuse(id, move.error().message());
+  const std::string name = name_of(id, nodes);
+  if (*move && (*move)->disk)
+    return take_late(id, name, std::move(**move));
   if (*move)
-    return refuse(id, name_of(id, nodes) +
-                          ": it can be served from the guest's start on only: put it into the "
-                          "guest's configuration");
-  backends_.emplace(id, Backend{.name = name_of(id, nodes)});
+    return refuse(id, name + ": it can be served from the guest's start on only: put it into the "
+                             "guest's configuration");
+  backends_.emplace(id, Backend{.name = name});
   return {};
 }
 

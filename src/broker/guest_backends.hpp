@@ -10,11 +10,15 @@
 // A disk's is made with online=0, and QEMU leaves it alone until linstub-init says that it may open
 // the image (stub/backend_gate.hpp): not before the emulated drive that has the same image open has
 // let go of it.
+//
+// A disk that a running guest gets comes in its own way (late_disk.hpp).
 #pragma once
 
+#include "base/event_loop.hpp"
 #include "broker/backend_mirror.hpp"
 #include "broker/backends.hpp"
 #include "broker/host.hpp"
+#include "broker/late_disk.hpp"
 #include "plan/plan.hpp"
 #include "xen/xenstore.hpp"
 
@@ -27,17 +31,24 @@
 
 namespace linstub::broker {
 
+// The code of the error of a frontend that will not look for another backend while its guest runs.
+constexpr int frontend_connected = EISCONN;
+
 class GuestBackends {
 public:
   // The token of its watches: they ask for look().
   static constexpr const char *token = "backends";
 
-  // Takes a disk from the stub domain.
-  using Unplug = std::function<void(const std::string &vdev, Done unplugged)>;
+  // Disks of the stub domain that there is: gives it one, which has a name, or takes it away.
+  struct Disks {
+    std::function<base::Result<>(const disk::Disk &disk)> plug;
+    std::function<void(const std::string &vdev, Done unplugged)> unplug;
+  };
 
   // All must outlive it.
-  GuestBackends(xen::Xenstore &xenstore, plan::Plan &plan, Unplug unplug)
-      : xenstore_(xenstore), plan_(plan), guest_(*plan.guest), unplug_(std::move(unplug)) {}
+  GuestBackends(base::EventLoop &loop, xen::Xenstore &xenstore, plan::Plan &plan, Disks disks)
+      : loop_(loop), xenstore_(xenstore), plan_(plan), guest_(*plan.guest),
+        disks_(std::move(disks)) {}
 
   // Before there is a stub domain: finds them, and gives the plan the disks that no emulated drive
   // has. An error if there is one that cannot be served. Watches them from then on.
@@ -68,13 +79,18 @@ private:
     bool opened = false; // no emulated drive has the disk open
     bool gone = false;   // libxl has removed it
     Mirror mirror;
+    std::optional<LateDisk> late = std::nullopt; // it has come while the guest runs
+    base::EventLoop::Handle due;                 // the next step of that
   };
 
   base::Result<std::vector<BackendId>> listed();
   base::Result<BackendNodes> nodes_of(const BackendId &id);
   base::Result<std::string> disk_for(disk::Disk disk);
+  base::Result<disk::Disk> named(disk::Disk disk);
   base::Result<bool> is_unmet(const BackendId &id, const Backend &backend);
   base::Result<> make(xen::DomId stub, const BackendId &id, const Backend &backend);
+  base::Result<> write_nodes(xen::DomId stub, const BackendId &id, const Backend &backend,
+                             bool online);
   base::Result<> lead_to(xen::DomId stub, const BackendId &id, const Backend &backend);
   base::Result<> look_for_new();
   base::Result<> look_at_new(const BackendId &id);
@@ -83,6 +99,12 @@ private:
   base::Result<std::optional<BackendPair::Stub>> stub_side(const BackendId &id);
   base::Result<bool> tell(const BackendId &id, const BackendPair::Libxl &seen,
                           xen::XenbusState state);
+  base::Result<> take_late(const BackendId &id, const std::string &name, BackendMove move);
+  void step_late(const BackendId &id);
+  base::Result<> follow_late(const BackendId &id, Backend &backend);
+  base::Result<LateFacts> late_facts(const BackendId &id, const Backend &backend);
+  base::Result<> hide(const BackendId &id, Backend &backend);
+  base::Result<> show(const BackendId &id, Backend &backend);
   base::Result<> refuse(const BackendId &id, const std::string &why);
   void take_out(const Backend &backend);
   base::Result<xen::XenbusState> frontend_state(const BackendId &id);
@@ -90,10 +112,11 @@ private:
   [[nodiscard]] std::string stub_path(xen::DomId stub, const BackendId &id) const;
   [[nodiscard]] std::string frontend_path(const BackendId &id) const;
 
+  base::EventLoop &loop_;
   xen::Xenstore &xenstore_;
   plan::Plan &plan_;
   xen::DomId guest_;
-  Unplug unplug_;
+  Disks disks_;
   std::optional<xen::DomId> stub_;
   std::map<BackendId, Backend> backends_;
   std::set<BackendId> refused_; // plugged into the running guest, which libxl has been told

@@ -80,6 +80,10 @@ public:
   // Pauses it, and lets it go on. Both may come in vain.
   virtual void rest_stub() = 0;
   virtual void wake_stub() = 0;
+  // Its guest is suspended and its QEMU has let go of the images: others may have them. And it is
+  // about to go on, with the images for itself again. An error: somebody has one of them.
+  virtual void give_images() = 0;
+  virtual void take_images(Done taken) = 0;
 
   // --- The state of its QEMU ---
 

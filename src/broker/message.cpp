@@ -36,6 +36,8 @@ constexpr std::array table{
     Rule{.type = Type::remove, .sender = model, .answered = true},
     Rule{.type = Type::rest_stub, .sender = model},
     Rule{.type = Type::wake_stub, .sender = model},
+    Rule{.type = Type::give_images, .sender = model},
+    Rule{.type = Type::take_images, .sender = model, .answered = true},
     Rule{.type = Type::plug_state, .sender = model, .answered = true},
     Rule{.type = Type::unplug_state, .sender = model, .answered = true},
     Rule{.type = Type::keep_state, .sender = model, .answered = true},

@@ -37,6 +37,8 @@ enum class Type : uint16_t {
   remove,
   rest_stub,
   wake_stub,
+  give_images,
+  take_images,
   plug_state, // answer: the file
   unplug_state,
   keep_state,

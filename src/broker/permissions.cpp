@@ -31,6 +31,8 @@ constexpr std::array table{
     Row{Type::remove, any & ~bit(Stage::going), Needs::nothing, Verdict::violation},
     Row{Type::rest_stub, there, Needs::run},
     Row{Type::wake_stub, any},
+    Row{Type::give_images, there, Needs::run},
+    Row{Type::take_images, there, Needs::run},
     Row{Type::plug_state, there, Needs::run},
     Row{Type::unplug_state, there, Needs::run},
     Row{Type::keep_state, there, Needs::upgrade},

@@ -57,6 +57,10 @@ void RemoteHost::rest_stub() { send({.type = Type::rest_stub}); }
 
 void RemoteHost::wake_stub() { send({.type = Type::wake_stub}); }
 
+void RemoteHost::give_images() { send({.type = Type::give_images}); }
+
+void RemoteHost::take_images(Done taken) { ask_for({.type = Type::take_images}, std::move(taken)); }
+
 void RemoteHost::plug_state(std::function<void(Result<base::Fd> file)> plugged) {
   ask({.type = Type::plug_state}, [plugged = std::move(plugged)](Result<Message> answer) {
     if (answer && answer->files.empty())

@@ -30,6 +30,8 @@ public:
   void remove(Done removed) override;
   void rest_stub() override;
   void wake_stub() override;
+  void give_images() override;
+  void take_images(Done taken) override;
   void plug_state(std::function<void(base::Result<base::Fd> file)> plugged) override;
   void unplug_state(Done unplugged) override;
   void keep_state(Done kept) override;

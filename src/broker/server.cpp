@@ -130,6 +130,10 @@ void Server::carry_out(Message request) {
     return broker_->rest_stub();
   case Type::wake_stub:
     return broker_->wake_stub();
+  case Type::give_images:
+    return broker_->give_images();
+  case Type::take_images:
+    return broker_->take_images(answerer(number));
   case Type::plug_state:
     return broker_->plug_state([this, number](Result<base::Fd> file) {
       answer(number, std::move(file).transform([](base::Fd fd) {

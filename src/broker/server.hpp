@@ -26,7 +26,7 @@ public:
     xen::Xenstore &xenstore;
     plan::Plan &plan;
     run::Status &status;
-    std::string stubdom_program = broker::stubdom_program;
+    std::string stubdom_program; // what is run as linstub-stubdom
     std::function<int()> keeper_pipe;
     // How often the process is asked whether it is alive. (On a busy host it may take its time:
     // see most_missed.)

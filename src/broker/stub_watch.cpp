@@ -25,6 +25,12 @@ constexpr std::array<std::pair<std::string_view, StubWord>, 5> words{{
 
 } // namespace
 
+Result<bool> has_disk(xen::Xenstore &xenstore, xen::DomId stub, const std::string &vdev) {
+  const auto disks = TRY(xenstore.read_if_there(
+      base::format("{}/{}", xen::domain_path(stub), wire::disks_node), wire::longest_disks));
+  return disks && base::format(" {} ", *disks).contains(base::format(" {} ", vdev));
+}
+
 std::array<StubWatch::Watched, 3> StubWatch::watched(xen::DomId stub, xen::DomId guest) {
   std::string home = xen::domain_path(stub);
   return {{{home + "/data/linstub", words_token},

@@ -15,6 +15,10 @@
 
 namespace linstub::broker {
 
+// Whether the stub domain says that it has a disk of that name, for QEMU to use. It may say
+// anything.
+base::Result<bool> has_disk(xen::Xenstore &xenstore, xen::DomId stub, const std::string &vdev);
+
 class StubWatch {
 public:
   // The tokens of the watches that follow() sets: the first asks for look(), the second for

@@ -24,7 +24,7 @@ public:
   using Created = std::function<void(base::Result<xen::DomId> stub)>;
   using Done = std::function<void(base::Result<> result)>;
 
-  explicit Stubdom(base::EventLoop &loop, std::string program = stubdom_program)
+  explicit Stubdom(base::EventLoop &loop, std::string program)
       : loop_(loop), program_(std::move(program)) {}
 
   // Each starts a task, which has a time limit of its own, and calls `done` once, from the event

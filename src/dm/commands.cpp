@@ -8,12 +8,14 @@ namespace linstub::dm {
 
 using base::Result;
 
-constexpr std::array<Commands::Entry, 7> Commands::table{{
+constexpr std::array<Commands::Entry, 9> Commands::table{{
     {"query-vnc", When::always, &Commands::query_vnc},
     {"query-chardev", When::always, &Commands::query_chardev},
     {"add-fd", When::always, &Commands::add_fd},
     {"remove-fd", When::always, &Commands::remove_fd},
     {"xen-save-devices-state", When::serving, &Commands::save_state},
+    {"cont", When::serving, &Commands::go_on},
+    {"human-monitor-command", When::serving, &Commands::go_on},
     {"eject", When::serving, &Commands::eject},
     {"blockdev-change-medium", When::serving, &Commands::change_medium},
 }};
@@ -63,6 +65,14 @@ void Commands::save_state(Request request) {
   if (!target)
     return request.answer(std::unexpected(std::move(target).error()));
   saver_.save_for_toolstack(request.command, **target, request.answer);
+}
+
+// Of the human monitor's commands only that one gets here. It answers with what is to be printed.
+void Commands::go_on(Request request) {
+  const bool human = request.command.name != "cont";
+  saver_.go_on([human, answer = request.answer](const Result<> &gone_on) {
+    answer(gone_on.transform([human] { return std::string(human ? R"("")" : "{}"); }));
+  });
 }
 
 void Commands::eject(Request request) {

@@ -41,6 +41,7 @@ private:
   void add_fd(Request request);
   void remove_fd(Request request);
   void save_state(Request request);
+  void go_on(Request request);
   void eject(Request request);
   void change_medium(Request request);
 
@@ -51,7 +52,7 @@ private:
     When when{};
     void (Commands::*run)(Request request);
   };
-  static const std::array<Entry, 7> table;
+  static const std::array<Entry, 9> table;
 
   // The file that a command's "filename" names: /dev/fdset/N.
   base::Result<const base::Fd *> named_file(const qmp::Command &command) const;

@@ -64,7 +64,11 @@ void Saver::begin_for_toolstack(SaveFor purpose, Deadline deadline,
   context_.link.wake();
   auto started = mover_.save(
       save_context(), purpose, deadline,
-      [this, answer](const Result<SavedState> &state) { saved_for_toolstack(state, answer); },
+      [this, purpose, answer](const Result<SavedState> &state) {
+        if (state && purpose == SaveFor::elsewhere)
+          context_.host.give_images();
+        saved_for_toolstack(state, answer);
+      },
       disk::StateCopy::Target{.file = std::move(*target), .form = context_.form});
   if (!started)
     answer(std::unexpected(std::move(started).error()));
@@ -90,6 +94,21 @@ void Saver::saved_for_toolstack(const Result<SavedState> &state, const Monitor::
   mover_.detach([this, stub = context_.link.stub()] {
     if (context_.life.phase == Phase::serving && context_.link.stub() == stub)
       context_.link.rest();
+  });
+}
+
+// What QEMU is asked before that does not touch the images that whom the guest migrates to, on this
+// host, may have.
+void Saver::go_on(const broker::Done &done) {
+  context_.link.wake();
+  context_.host.take_images([this, done](const Result<> &taken) {
+    if (!taken)
+      return done(taken);
+    auto sent = context_.monitors.ask("cont", "{}", [done](const qmp::Reply &reply) {
+      done(reply.failed() ? Result<>(base::fail("{}", reply.error)) : Result<>());
+    });
+    if (!sent)
+      done(sent);
   });
 }
 

@@ -30,8 +30,7 @@ public:
   Saver(Context context, std::function<void(const std::string &why)> failed)
       : context_(context), failed_(std::move(failed)), mover_(context.loop, context.host) {}
 
-  // --- Save
-  // ---------------------------------------------------------------------------------------
+  // --- Save ---
 
   // A command on its way to QEMU, which may be the sign of a save: then the disk is plugged, for
   // that takes longer than to move the state. The sign is that QEMU shall log which pages of the
@@ -46,6 +45,10 @@ public:
   void save_for_toolstack(const qmp::Command &command, const base::Fd &target,
                           const Monitor::Answer &answer);
 
+  // QMP's cont: the guest is about to go on where it is. `done` is called once; an error: somebody
+  // has got one of its images meanwhile, or QEMU does not want to.
+  void go_on(const broker::Done &done);
+
   // Calls `ready` when save_for_upgrade() would begin at once, or there is no hope of that.
   void prepare_for_upgrade(std::function<void()> ready);
 
@@ -54,8 +57,7 @@ public:
   using Saved = std::function<void(base::Result<uint64_t> length)>;
   base::Result<> save_for_upgrade(base::Deadline deadline, Saved done);
 
-  // --- Restore
-  // ------------------------------------------------------------------------------------
+  // --- Restore ---
 
   // An upgrade has failed after all: what was saved is nobody's, and what was prepared for it goes.
   void drop();
@@ -68,8 +70,7 @@ public:
   // goes, and the memory that was for restoring.
   void arrived();
 
-  // --- Both
-  // ---------------------------------------------------------------------------------------
+  // --- Both ---
 
   [[nodiscard]] bool busy() const { return mover_.busy(); }
   void when_idle(std::function<void()> then) { mover_.when_idle(std::move(then)); }

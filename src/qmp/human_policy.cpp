@@ -7,9 +7,9 @@
 namespace linstub::qmp {
 namespace {
 
-constexpr std::array<std::string_view, 24> commands{
+constexpr std::array<std::string_view, 22> commands{
     // how it runs
-    "stop", "s", "cont", "c", "system_reset", "system_powerdown", "system_wakeup", "nmi",
+    "stop", "s", "system_reset", "system_powerdown", "system_wakeup", "nmi",
     // keys and mouse
     "sendkey", "mouse_move", "mouse_button", "mouse_set",
     // what is in its memory and behind its ports
@@ -96,7 +96,11 @@ const Rule &human_rule_for(std::string_view line) {
   const bool plain = std::ranges::all_of(line, [](char c) { return c >= ' ' && c <= '~'; });
   if (line.size() > longest_human_command || !plain)
     return strange;
+  // As QMP's cont.
+  static const Rule go_on{.command = "human-monitor-command", .action = Action::answer};
   const std::string_view command = take_word(line);
+  if (command == "cont" || command == "c")
+    return go_on;
   if (!std::ranges::contains(commands, command))
     return refusal(command);
   if (command != "info")

@@ -23,6 +23,7 @@ const std::vector<Rule> &table() {
       {.command = "remove-fd", .action = Action::answer},
       {.command = "xen-save-devices-state", .action = Action::answer},
       {.command = "eject", .action = Action::answer},
+      {.command = "cont", .action = Action::answer},
       {.command = "blockdev-change-medium", .action = Action::answer},
 
       {.command = "query-status",
@@ -66,7 +67,6 @@ const std::vector<Rule> &table() {
        .action = Action::forward,
        .leaves = Leaves::nothing,
        .result = {Kind::list, {}}},
-      {.command = "cont", .action = Action::forward, .leaves = Leaves::nothing},
       {.command = "stop", .action = Action::forward, .leaves = Leaves::nothing},
       {.command = "system_reset", .action = Action::forward, .leaves = Leaves::nothing},
       {.command = "system_powerdown", .action = Action::forward, .leaves = Leaves::nothing},

@@ -95,10 +95,23 @@ protected:
   plan::Plan plan{.guest = guest, .name = "sunny"};
   std::vector<std::string> unplugged;
   Done done;
-  GuestBackends backends{xenstore, plan, [this](const std::string &vdev, Done then) {
-                           unplugged.push_back(vdev);
-                           done = std::move(then);
-                         }};
+  std::vector<disk::Disk> plugged;
+  std::string plug_fails; // why, if it does
+  std::unique_ptr<base::EventLoop> loop = base::EventLoop::create().value();
+  GuestBackends backends{*loop,
+                         xenstore,
+                         plan,
+                         {.plug = [this](const disk::Disk &disk) -> base::Result<> {
+                            if (!plug_fails.empty())
+                              return base::fail("{}", plug_fails);
+                            plugged.push_back(disk);
+                            return {};
+                          },
+                          .unplug =
+                              [this](const std::string &vdev, Done then) {
+                                unplugged.push_back(vdev);
+                                done = std::move(then);
+                              }}};
 };
 
 TEST_F(GuestBackendsTest, AnEmulatedDisksBackendIsMovedAndClosedUntilLinstubInitOpensIt) {
@@ -254,6 +267,7 @@ TEST_F(GuestBackendsTest, AnUpgradeIsRefusedWhileADriverHasADisk) {
     auto can = backends.can_be_replaced();
     ASSERT_FALSE(can);
     EXPECT_THAT(can.error().message(), HasSubstr("the guest's PV driver has disk hda"));
+    EXPECT_EQ(can.error().code(), frontend_connected);
   }
 }
 
@@ -261,7 +275,7 @@ TEST_F(GuestBackendsTest, TheNextStubDomainGetsWhatNoDriverHasMet) {
   start_with_disk();
   add_device("vkbd", "vkbd", "0", {});
   xen::Xenstore other = xen::Xenstore::connect().value();
-  GuestBackends with_keyboard(other, plan, [](const std::string &, const Done &) {});
+  GuestBackends with_keyboard(*loop, other, plan, {});
   ASSERT_TRUE(with_keyboard.find());
   ASSERT_TRUE(with_keyboard.move(stub));
   store.write("/local/domain/5/device/vkbd/0/state", "4");
@@ -273,18 +287,96 @@ TEST_F(GuestBackendsTest, TheNextStubDomainGetsWhatNoDriverHasMet) {
   EXPECT_EQ(text("/local/domain/7/backend/vkbd/5/0"), "none");
 }
 
-TEST_F(GuestBackendsTest, ADiskForARunningGuestIsRefusedWithAReason) {
-  start_with_disk();
-  add_disk(image("b"), "51728", "xvdb");
-  look();
+// --- A disk for a running guest ------------------------------------------------------------------
+
+class LateDiskTest : public GuestBackendsTest {
+protected:
+  void SetUp() override { start_with_disk(); }
+  void attach() {
+    add_disk(image("b"), "51728", "xvdb");
+    look();
+  }
+  // The stub domain says that it has the disk of that name.
+  void stub_has(const std::string &disks) {
+    store.write("/local/domain/6/data/linstub/disks", disks);
+  }
+  bool shown_within(base::Milliseconds limit) {
+    const auto deadline = base::Deadline::after(limit);
+    while (text(front + "/backend-id") != "6" && !deadline.passed())
+      EXPECT_TRUE(loop->run_until(base::Deadline::after(base::Milliseconds(50))));
+    return text(front + "/backend-id") == "6";
+  }
+
   const std::string node = "/local/domain/0/backend/qdisk/5/51728";
+  const std::string in_stub = "/local/domain/6/backend/qdisk/5/51728";
+  const std::string front = "/local/domain/5/device/vbd/51728";
+};
+
+TEST_F(LateDiskTest, IsHiddenFromTheGuestUntilTheStubDomainServesIt) {
+  attach();
+  ASSERT_THAT(plugged, SizeIs(1));
+  EXPECT_EQ(plugged.front().path, directory / "b");
+  EXPECT_EQ(plugged.front().vdev, "xvdb");
+  EXPECT_EQ(text(front + "/state"), "none");
+  EXPECT_FALSE(backends.can_be_replaced());
+  EXPECT_FALSE(shown_within(base::Milliseconds(1'300))) << "the stub domain has not got it yet";
+  stub_has("xvda xvdb");
+  ASSERT_TRUE(shown_within(base::Milliseconds(3'000)));
+  EXPECT_EQ(text(in_stub + "/params"), "raw:/dev/xvdb");
+  EXPECT_EQ(text(in_stub + "/online"), "1");
+  EXPECT_EQ(store.permissions(in_stub), "n6 r5");
+  EXPECT_EQ(text(front + "/backend"), in_stub);
+  EXPECT_EQ(text(front + "/state"), "1");
+  EXPECT_EQ(text(front + "/virtual-device"), "51728");
+  EXPECT_EQ(text(front + "/device-type"), "disk");
+  EXPECT_EQ(store.permissions(front), "n5 r6");
+  EXPECT_THAT(plan.pv_disks, SizeIs(1)) << "the next stub domain has it";
+  store.write(in_stub + "/state", "4");
+  look();
+  EXPECT_EQ(text(node + "/state"), "4") << "as libxl sees it";
+}
+
+TEST_F(LateDiskTest, IsTakenOutOfTheStubDomainWhenItIsDetached) {
+  attach();
+  store.write(node + "/online", "0");
+  store.write(node + "/state", "5");
+  look();
   EXPECT_EQ(text(node + "/state"), "6");
-  EXPECT_THAT(text(node + "/hotplug-error"), HasSubstr("disk xvdb: it can be served from"));
   store.remove(node);
   look();
-  add_disk(image("b"), "51728", "xvdb");
+  EXPECT_THAT(unplugged, ElementsAre("xvdb"));
+  done({});
+  EXPECT_THAT(plan.pv_disks, IsEmpty());
+  stub_has("xvda xvdb");
+  EXPECT_FALSE(shown_within(base::Milliseconds(1'500)));
+}
+
+TEST_F(LateDiskTest, IsRefusedWithAReason) {
+  plug_fails = "somebody has it";
+  attach();
+  EXPECT_EQ(text(node + "/state"), "6");
+  EXPECT_THAT(text(node + "/hotplug-error"), HasSubstr("disk xvdb: somebody has it"));
+  EXPECT_EQ(text(front + "/state"), "1") << "libxl's stays";
+  store.remove(node);
   look();
-  EXPECT_EQ(text(node + "/state"), "6") << "each time anew";
+  plug_fails.clear();
+  store.write(front + "/state", "1");
+  attach();
+  EXPECT_EQ(text(node + "/state"), "1") << "each time anew";
+}
+
+TEST_F(LateDiskTest, IsRefusedIfADriverKnowsItAlready) {
+  add_disk(image("b"), "51728", "xvdb");
+  store.write(front + "/state", "3");
+  look();
+  EXPECT_THAT(text(node + "/hotplug-error"), HasSubstr("a driver of the guest has it"));
+  EXPECT_THAT(plugged, IsEmpty());
+}
+
+TEST_F(LateDiskTest, AnotherDeviceForARunningGuestIsRefused) {
+  add_device("vkbd", "vkbd", "0", {});
+  look();
+  EXPECT_EQ(text("/local/domain/0/backend/vkbd/5/0/state"), "6");
 }
 
 TEST_F(GuestBackendsTest, WhatLibxlHasJustWrittenIsNotOverwritten) {

@@ -39,7 +39,7 @@ TEST(Message, OfEachTypeIsDecodedToWhatItWas) {
 
 TEST(Message, HasTheBytesOfItsHeader) {
   Message message{.type = Type::attach_pci, .number = 2, .value = 0, .first = "nic", .second = "x"};
-  EXPECT_EQ(encode(message), std::string("\x0e\0\3\0\1\0\0\0\2\0\0\0\0\0\0\0nicx", 20));
+  EXPECT_EQ(encode(message), std::string("\x10\0\3\0\1\0\0\0\2\0\0\0\0\0\0\0nicx", 20));
 }
 
 TEST(Message, IsRefusedWithMoreThanItsTypeMayHave) {

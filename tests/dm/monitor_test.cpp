@@ -53,8 +53,8 @@ TEST_F(MonitorTest, AReplyWithoutTheShapeThatThePolicySaysIsRefused) {
                       HasSubstr(R"("id":"libxl-3")")))
         << result;
   }
-  stub.answer("cont", R"({"more":1})");
-  EXPECT_THAT(answer(*one, R"({"execute":"cont"})"), HasSubstr("not fit to be passed on"));
+  stub.answer("stop", R"({"more":1})");
+  EXPECT_THAT(answer(*one, R"({"execute":"stop"})"), HasSubstr("not fit to be passed on"));
 }
 
 TEST_F(MonitorTest, AnErrorOfQemuKeepsItsClass) {

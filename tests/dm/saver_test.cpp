@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dm/saver.hpp"
 #include "dm/surroundings.hpp"
+#include "fake/image_lock.hpp"
 
 #include <filesystem>
 
@@ -27,6 +28,11 @@ protected:
   // libxl's first and last command of a save, for an HVM guest.
   void begin_migration() { saver.before_command("xen-set-global-dirty-log", R"({"enable":true})"); }
   void end_migration() { saver.before_command("xen-set-global-dirty-log", R"({"enable":false})"); }
+  void hold_image() {
+    fake::image_locks().of_others.clear();
+    plan = plan_of("-drive file=/images/guest.img,if=ide,index=0,format=raw");
+    host->take_images([](const base::Result<> &taken) { EXPECT_TRUE(taken); });
+  }
   void await_question() {
     until([this] { return stub.was_asked("xen-save-devices-state"); });
   }
@@ -65,6 +71,53 @@ TEST_F(SaverTest, ASaveForTheToolstackGoesFromTheFirstSignToTheAnswer) {
   EXPECT_THAT(xen.calls, ElementsAre("pause 6")) << "the guest is suspended, and so is this";
   EXPECT_THAT(failures, IsEmpty());
   EXPECT_THAT(fake::loops(), Not(IsEmpty())) << "libxl removes it";
+}
+
+// libxl's last question of a migration comes before the stub domain rests, and keeps it awake.
+TEST_F(SaverTest, WhoASavedGuestMigratesToGetsItsImages) {
+  hold_image();
+  save_for_toolstack();
+  await_question();
+  save_in_stub_domain("state");
+  await_answer();
+  end_migration();
+  link.wake();
+  EXPECT_THAT(fake::image_locks().held(), IsEmpty());
+}
+
+TEST_F(SaverTest, ASnapshotGivesNobodyTheImages) {
+  hold_image();
+  save_for_toolstack(R"({"filename":"/dev/fdset/1","live":false})");
+  await_question();
+  save_in_stub_domain("state");
+  await_answer();
+  await_end();
+  EXPECT_THAT(fake::image_locks().held(), ElementsAre("/images/guest.img"));
+}
+
+TEST_F(SaverTest, AGuestThatGoesOnHasItsImagesFirst) {
+  auto &locks = fake::image_locks();
+  plan = plan_of("-drive file=/images/guest.img,if=ide,index=0,format=raw");
+  std::vector<std::string> said;
+  auto note = [&](const base::Result<> &result) {
+    said.push_back(result ? "goes on" : result.error().message());
+  };
+  locks.of_others = {"/images/guest.img"};
+  saver.go_on(note);
+  EXPECT_THAT(said, ElementsAre(HasSubstr("guest.img")));
+  EXPECT_FALSE(stub.was_asked("cont"));
+
+  locks.of_others.clear();
+  saver.go_on(note);
+  until([&] { return said.size() == 2; });
+  EXPECT_EQ(said.back(), "goes on");
+  EXPECT_THAT(locks.held(), ElementsAre("/images/guest.img"));
+  EXPECT_TRUE(stub.was_asked("cont"));
+
+  stub.refuse("cont", "no");
+  saver.go_on(note);
+  until([&] { return said.size() == 3; });
+  EXPECT_THAT(said.back(), HasSubstr("no"));
 }
 
 TEST_F(SaverTest, ASaveNeedsNoSign) {

@@ -15,6 +15,7 @@ using ::testing::Not;
 constexpr auto ask_limit = seconds(180);
 constexpr auto end_limit = seconds(90);
 constexpr auto state_limit = seconds(300);
+constexpr auto migrate_limit = seconds(400);
 
 // What stock guests do: Linux has the emulated disks unplugged before it looks for devices.
 constexpr const char *stock = "";
@@ -123,6 +124,17 @@ TEST_F(PvDrivers, HaveAQcow2DiskAndTheKeyboardFromTheStubDomain) {
   EXPECT_TRUE(holds_within("! losetup -a | grep -q lab-t-b", end_limit)) << dom0("losetup -a");
   EXPECT_THAT(guest.ask("sh [ -e /dev/xvdf ]", ask_limit).value_or(""), Not(HasSubstr("+ sh 0")));
 
+  // And while the guest runs: its driver meets the stub domain's backend alone.
+  ASSERT_NO_FATAL_FAILURE(make_image("c.qcow2"));
+  succeeds("xl block-attach t-pv " + disk("xvdg", "c.qcow2"), ask_limit);
+  const std::string third = hash(guest, "put xvdg 1 three");
+  EXPECT_EQ(hash(guest, "sum xvdg 1"), third);
+  EXPECT_EQ(frontend("vbd/51808"), "4");
+  EXPECT_EQ(dom0("xenstore-read /local/domain/0/backend/qdisk/$(xl domid t-pv)/51808/state"), "4");
+  succeeds("xl block-detach t-pv xvdg", ask_limit);
+  EXPECT_TRUE(holds_within("! losetup -a | grep -q lab-t-c", end_limit)) << dom0("losetup -a");
+  EXPECT_EQ(read_image("c.qcow2", 0, 1), third);
+
   ASSERT_TRUE(guest.tell("poweroff"));
   EXPECT_TRUE(gone_within(end_limit));
   EXPECT_EQ(read_image("a.qcow2", 4, 2), written);
@@ -163,6 +175,26 @@ TEST_F(PvDrivers, ConnectAgainAfterARestoreAndAReboot) {
   ASSERT_NO_FATAL_FAILURE(reboot(guest, seconds(120), seconds(300)));
   EXPECT_EQ(hash(guest, "sum xvda 2"), written);
   EXPECT_EQ(hash(guest, "sum xvda 2 2"), more);
+  ASSERT_TRUE(guest.tell("poweroff"));
+  EXPECT_TRUE(gone_within(end_limit));
+  EXPECT_EQ(read_image("a.qcow2", 2, 2), more);
+}
+
+// While it runs, its drivers do not look for another backend.
+TEST_F(PvDrivers, AreLedToTheNextStubDomainByAMigrationToThisHost) {
+  ONLY_WHEN_THOROUGH();
+  ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
+  GuestRun guest = start(config(disk("hda", "a.qcow2"), stock));
+  const std::string written = hash(guest, "put xvda 2 one");
+  const std::string before = dom0("xl domid t-pv-dm");
+  EXPECT_THAT(succeeds("linstub upgrade --migrate t-pv", migrate_limit),
+              HasSubstr("is served by a new stub domain"));
+  EXPECT_NE(dom0("xl domid t-pv-dm"), before);
+  EXPECT_THAT(dom0("linstub status"), Not(HasSubstr("t-pv--")));
+  ASSERT_TRUE(guest.follow());
+  EXPECT_EQ(hash(guest, "sum xvda 2"), written);
+  EXPECT_EQ(frontend("vbd/768"), "4");
+  const std::string more = hash(guest, "put xvda 2 two 2");
   ASSERT_TRUE(guest.tell("poweroff"));
   EXPECT_TRUE(gone_within(end_limit));
   EXPECT_EQ(read_image("a.qcow2", 2, 2), more);

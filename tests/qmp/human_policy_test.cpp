@@ -11,10 +11,14 @@ using testing::HasSubstr;
 Action action(std::string_view line) { return human_rule_for(line).action; }
 
 TEST(HumanPolicy, LetsThroughWhatConcernsTheGuestAlone) {
-  for (const char *line :
-       {"info status", "info", "  info  cpus", "stop", "c", "sendkey ctrl-alt-f1", "x /4xb 0x7c00",
-        "xp/1i 0xffff0", "p/x $pc", "nmi", "help info"})
+  for (const char *line : {"info status", "info", "  info  cpus", "stop", "sendkey ctrl-alt-f1",
+                           "x /4xb 0x7c00", "xp/1i 0xffff0", "p/x $pc", "nmi", "help info"})
     EXPECT_EQ(action(line), Action::forward) << line;
+}
+
+TEST(HumanPolicy, AGuestGoesOnAsByQmp) {
+  for (const char *line : {"cont", "c", " cont "})
+    EXPECT_EQ(action(line), Action::answer) << line;
 }
 
 TEST(HumanPolicy, RefusesAllElseWithASentence) {
