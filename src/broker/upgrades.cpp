@@ -2,6 +2,7 @@
 #include "broker/upgrades.hpp"
 
 #include "base/log.hpp"
+#include "broker/guest_backends.hpp"
 #include "disk/copied_file.hpp"
 
 #include <utility>
@@ -22,8 +23,9 @@ Result<std::unique_ptr<Upgrades>> Upgrades::open(base::EventLoop &loop, const pl
 }
 
 void Upgrades::ask(const run::UpgradeRequest &request) {
-  auto refuse = [this](std::string why) {
-    requests_->say({.kind = run::ControlReply::Kind::error, .text = std::move(why)});
+  auto refuse = [this](std::string why, bool migrate = false) {
+    requests_->say(
+        {.kind = run::ControlReply::Kind::error, .text = std::move(why), .migrate = migrate});
   };
   if (request.kind == run::UpgradeRequest::Kind::reset) {
     if (!owner_.can_be_reset())
@@ -35,7 +37,7 @@ void Upgrades::ask(const run::UpgradeRequest &request) {
     return refuse("the device model is busy (upgrading): try again");
   if (auto ready = prepare(request); !ready) {
     next_.reset();
-    return refuse(ready.error().message());
+    return refuse(ready.error().message(), ready.error().code() == frontend_connected);
   }
   under_way_ = true;
   owner_.upgrade();

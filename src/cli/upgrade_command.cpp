@@ -3,6 +3,7 @@
 #include "base/deadline.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
+#include "cli/migration.hpp"
 #include "run/control_socket.hpp"
 #include "run/status.hpp"
 #include "sys/unix_socket.hpp"
@@ -34,8 +35,12 @@ struct UpgradeSettings {
   bool all = false; // guests, so many at a time
   unsigned parallel = 1;
   bool reset = false;
+  bool migrate = false; // those that cannot be upgraded where they are
   bool json = false;
 };
+
+// The code of the error of an upgrade in whose place there can be a migration.
+constexpr int migration_helps = EISCONN;
 
 // Takes what linstub-dm says of a guest, until the end.
 using Hear = std::function<void(const run::ControlReply &reply)>;
@@ -95,34 +100,56 @@ base::Result<> upgrade(xen::DomId guest, const run::UpgradeRequest &request, con
     run::ControlReply reply = TRY(run::decode_reply(line));
     hear(reply);
     if (reply.kind == Kind::error)
-      return base::fail("{}", reply.text);
+      return std::unexpected(base::Error(reply.text, reply.migrate ? migration_helps : 0));
     if (reply.kind == Kind::done)
       return {};
   }
 }
 
+// Where the guest is; or, if its drivers do not have that and the user does, by a migration.
+base::Result<> upgrade_or_migrate(xen::DomId guest, const UpgradeSettings &settings,
+                                  const Hear &hear) {
+  auto upgraded = upgrade(guest, request_of(settings), [&](const run::ControlReply &reply) {
+    if (!reply.migrate || !settings.migrate)
+      hear(reply);
+  });
+  if (upgraded || upgraded.error().code() != migration_helps || !settings.migrate)
+    return upgraded;
+  hear({.text = "its PV drivers have to connect anew: migrating it to this host"});
+  if (auto migrated =
+          migrate_to_this_host(guest, [&](const std::string &line) { hear({.text = line}); });
+      !migrated) {
+    hear({.kind = Kind::error, .text = migrated.error().message()});
+    return migrated;
+  }
+  hear({.kind = Kind::done,
+        .text = "the guest runs, with another domid, and is served by a new stub domain"});
+  return {};
+}
+
 base::Result<> upgrade_one(const UpgradeSettings &settings) {
-  return upgrade(TRY(find_guest(settings.guest)), request_of(settings),
-                 [&](const run::ControlReply &reply) {
-                   if (settings.json)
-                     std::fputs(run::encode(reply).c_str(), stdout);
-                   else if (reply.kind != Kind::error)
-                     std::puts(reply.text.c_str());
-                   std::fflush(stdout);
-                 });
+  return upgrade_or_migrate(TRY(find_guest(settings.guest)), settings,
+                            [&](const run::ControlReply &reply) {
+                              if (settings.json)
+                                std::fputs(run::encode(reply).c_str(), stdout);
+                              else if (reply.kind != Kind::error)
+                                std::puts(reply.text.c_str());
+                              std::fflush(stdout);
+                            });
 }
 
 // Guests that wait for an upgrade, and what has come of the others: for several threads.
 class Upgrades {
 public:
-  Upgrades(std::vector<run::Status> guests, run::UpgradeRequest request, bool json)
-      : guests_(std::move(guests)), request_(std::move(request)), json_(json) {}
+  Upgrades(std::vector<run::Status> guests, const UpgradeSettings &settings)
+      : guests_(std::move(guests)), settings_(settings) {}
 
   // Of one after the other, as long as there are any.
   void work() {
     while (const run::Status *guest = next()) {
-      auto done = upgrade(guest->domid, request_,
-                          [&](const run::ControlReply &reply) { say(guest->guest, reply); });
+      auto done = upgrade_or_migrate(guest->domid, settings_, [&](const run::ControlReply &reply) {
+        say(guest->guest, reply);
+      });
       end(guest->guest, done);
     }
   }
@@ -131,7 +158,7 @@ public:
     if (!failed_.empty())
       return base::fail("{} of {} guests were not upgraded: {}; they run on", failed_.size(),
                         guests_.size(), base::join(failed_, ", "));
-    if (!json_)
+    if (!settings_.json)
       std::printf("%zu guests were upgraded\n", guests_.size());
     return {};
   }
@@ -143,7 +170,7 @@ private:
   }
   void say(const std::string &guest, const run::ControlReply &reply) {
     const std::scoped_lock lock(mutex_);
-    if (json_) {
+    if (settings_.json) {
       auto line = nlohmann::json::parse(run::encode(reply));
       line["guest"] = guest;
       std::puts(line.dump().c_str());
@@ -161,8 +188,7 @@ private:
   }
 
   const std::vector<run::Status> guests_;
-  const run::UpgradeRequest request_;
-  const bool json_;
+  const UpgradeSettings &settings_;
   std::mutex mutex_; // of all below
   size_t next_ = 0;
   size_t ended_ = 0;
@@ -174,7 +200,7 @@ base::Result<> upgrade_all(const UpgradeSettings &settings) {
   std::erase_if(guests, [](const run::Status &status) {
     return status.phase == "failed" || !run::is_alive(status);
   });
-  Upgrades upgrades(std::move(guests), request_of(settings), settings.json);
+  Upgrades upgrades(std::move(guests), settings);
   {
     std::vector<std::jthread> workers;
     workers.reserve(settings.parallel);
@@ -203,16 +229,25 @@ void add_upgrade_command(CLI::App &program) {
   auto *image =
       command->add_option("--image", settings->image,
                           "Directory of the new image; the one in the guest's settings otherwise");
+  auto *migrate = command->add_flag(
+      "--migrate", settings->migrate,
+      "A guest whose PV drivers have disks from its stub domain is migrated to this host itself");
+  migrate->excludes(image);
   command
       ->add_flag("--reset", settings->reset,
                  "Carry no state over: the guest is reset, and starts with a new stub domain")
       ->excludes(image)
+      ->excludes(migrate)
       ->excludes(all);
   command->add_flag("--json", settings->json, "Each line as JSON, for programs");
   command->footer(
       "The next stub domain is made while the guest runs, which is paused only while its "
       "device model's\nstate moves, and notices nothing else. If the next stub domain "
       "does not come up, the guest runs on\nwith the one that it has.\n\n"
+      "PV drivers that have a qcow2 disk from the stub domain do not look for another one while "
+      "their guest\nruns: it is refused, or, with --migrate, handed to `xl migrate`. The host has "
+      "the guest's memory\ntwice meanwhile, the guest gets another domid, and is away for as long "
+      "as its stub domain takes to\nboot.\n\n"
       "The state that moves is the former QEMU's word: if the guest may have taken that "
       "over, use --reset.\nThen the guest shuts down for a reboot, nothing is asked of "
       "its stub domain, and on_reboot in its\nconfiguration decides whether it starts "

@@ -54,8 +54,12 @@ base::Result<UpgradeRequest> decode_request(std::string_view line) {
 
 std::string encode(const ControlReply &reply) {
   for (const auto &[kind, name] : kinds) {
-    if (kind == reply.kind)
-      return line_of({{name, reply.text}});
+    if (kind != reply.kind)
+      continue;
+    Json line = {{name, reply.text}};
+    if (reply.migrate)
+      line["migrate"] = true;
+    return line_of(line);
   }
   return {};
 }
@@ -64,7 +68,9 @@ base::Result<ControlReply> decode_reply(std::string_view line) {
   Json json = TRY(parse_line(line));
   for (const auto &[kind, name] : kinds) {
     if (auto text = json.find(name); text != json.end() && text->is_string())
-      return ControlReply{.kind = kind, .text = text->get<std::string>()};
+      return ControlReply{.kind = kind,
+                          .text = text->get<std::string>(),
+                          .migrate = json.value("migrate", Json(false)) == Json(true)};
   }
   return base::fail("it is no reply of linstub-dm");
 }

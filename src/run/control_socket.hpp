@@ -6,6 +6,7 @@
 //                   {"command": "reset"}
 //     linstub-dm:   {"progress": "sentence"}                    any number
 //                   {"done": "sentence"} or {"error": "sentence"}
+//                   {"error": "sentence", "migrate": true}      a migration would do instead
 #pragma once
 
 #include "base/event_loop.hpp"
@@ -33,6 +34,8 @@ base::Result<UpgradeRequest> decode_request(std::string_view line);
 struct ControlReply {
   enum class Kind : uint8_t { progress, done, error } kind = Kind::progress;
   std::string text;
+  // Of an error: it is about drivers of the guest's, which a migration has connect anew.
+  bool migrate = false;
 };
 std::string encode(const ControlReply &reply);
 base::Result<ControlReply> decode_reply(std::string_view line);

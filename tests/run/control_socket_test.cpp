@@ -27,7 +27,11 @@ TEST(ControlSocketLines, ComeBackAsTheyWere) {
     ASSERT_TRUE(reply);
     EXPECT_EQ(reply->kind, kind);
     EXPECT_EQ(reply->text, "so it is");
+    EXPECT_FALSE(reply->migrate);
   }
+  auto reply = decode_reply(encode({.kind = Kind::error, .text = "no", .migrate = true}));
+  ASSERT_TRUE(reply);
+  EXPECT_TRUE(reply->migrate);
 }
 
 TEST(ControlSocketLines, AreRefusedIfTheyAreAnythingElse) {
