@@ -15,8 +15,7 @@ losetup -a | sed 's/^[^(]*(\(.*\))$/loop \1/'
 awk '{ print "mount " $2 }' /proc/mounts | grep -E '^mount (/run/|/var/lib/xen)' | grep -Ev '^mount /run/(user|credentials)/'
 ls /sys/class/net | grep -E '^(vif|tap)' | sed 's/^/interface /'
 for d in /local/domain /vm /libxl /local/domain/0/device-model \
-         /local/domain/0/backend/vbd /local/domain/0/backend/vif /local/domain/0/backend/console \
-         /local/domain/0/backend/vfb /local/domain/0/backend/vkbd /local/domain/0/backend/pci; do
+         $(xenstore-list /local/domain/0/backend 2>/dev/null | sed 's,^,/local/domain/0/backend/,'); do
   xenstore-list $d 2>/dev/null | sed "s,^,xenstore $d/,"
 done
 ps -eo comm,args --no-headers | awk -v names="$device_models" '$1 ~ names || ($1 == "xl" && $3 != "list") { print "process " $0 }'

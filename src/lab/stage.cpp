@@ -66,6 +66,14 @@ base::Result<> Stage::add_pv_guest() {
   return {};
 }
 
+base::Result<Stage> Stage::another() const {
+  if (!options_.host.empty())
+    return base::fail("there is no second real host");
+  StageOptions options = options_;
+  options.lab += "-other";
+  return prepare(options);
+}
+
 base::Result<> Stage::down() {
   if (!options_.host.empty())
     return {};

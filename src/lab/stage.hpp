@@ -34,6 +34,9 @@ public:
   // error.
   base::Result<> add_pv_guest();
 
+  // A second host of the same kind, with the same in place. An error on a real host.
+  [[nodiscard]] base::Result<Stage> another() const;
+
   // Takes the lab down and prepares a fresh one. An error on a real host.
   base::Result<> renew();
   base::Result<> down();

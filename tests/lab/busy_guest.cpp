@@ -19,9 +19,9 @@ constexpr int echo_port = 7007;
 
 } // namespace
 
-BusyGuest::BusyGuest(Scenario &scenario, const std::string &name, DeviceModel device_model)
-    : scenario_(scenario),
-      config_{.name = name, .device_model = device_model, .direct_boot = true} {
+BusyGuest::BusyGuest(Scenario &scenario, GuestConfig config)
+    : scenario_(scenario), host_(scenario.host()), config_(std::move(config)) {
+  config_.direct_boot = true;
   guest_.emplace(scenario_.start(config_));
   if (!::testing::Test::HasFailure())
     go_to_work();
@@ -76,8 +76,7 @@ uint64_t BusyGuest::count() {
 
 std::string BusyGuest::picture() {
   std::string file = ::testing::TempDir() + config_.name + ".png";
-  auto taken =
-      take_screenshot(scenario_.host(), config_.name, file, base::Deadline::after(seconds(90)));
+  auto taken = take_screenshot(host_, config_.name, file, base::Deadline::after(seconds(90)));
   EXPECT_TRUE(taken) << why(taken);
   EXPECT_GT(taken.value_or(Picture{}).lit, 0.0) << "the screen is black";
   EXPECT_LE(taken.value_or(Picture{}).colours, 16U) << "not a screen of text";
@@ -88,6 +87,13 @@ std::string BusyGuest::picture() {
 void BusyGuest::found_again() {
   auto followed = guest_->follow();
   EXPECT_TRUE(followed) << why(followed);
+}
+
+void BusyGuest::found_on(const Host &host) {
+  host_ = host;
+  auto met = GuestRun::meet(host, config_.name);
+  ASSERT_TRUE(met) << why(met);
+  *guest_ = std::move(*met);
 }
 
 void BusyGuest::expect_all_well(const std::string &when) {

@@ -9,11 +9,17 @@ namespace linstub::lab {
 
 class BusyGuest {
 public:
-  // Starts it; the test fails if it does not get to work. The scenario must outlive it.
-  BusyGuest(Scenario &scenario, const std::string &name, DeviceModel device_model);
+  // Starts it, by a direct boot; the test fails if it does not get to work. The scenario must
+  // outlive it.
+  BusyGuest(Scenario &scenario, GuestConfig config);
+  BusyGuest(Scenario &scenario, const std::string &name, DeviceModel device_model)
+      : BusyGuest(scenario, GuestConfig{.name = name, .device_model = device_model}) {}
 
   // After a restore: it has another domid and another terminal.
   void found_again();
+
+  // After a migration: on that host.
+  void found_on(const Host &host);
 
   // It has lost nothing: no line of the TCP connection, no byte of the disk, no pixel; and it goes
   // on.
@@ -36,6 +42,7 @@ private:
   uint64_t count();
 
   Scenario &scenario_;
+  Host host_; // where it is
   GuestConfig config_;
   std::optional<GuestRun> guest_;
   std::string address_;
