@@ -7,6 +7,7 @@
 #include "dm/bounded_log.hpp"
 #include "dm/model_process.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 
 namespace linstub::dm {
@@ -30,13 +31,17 @@ Result<> serve(base::EventLoop &loop, KeptKeeper &keeper, plan::Plan &plan, mani
   BoundedLog bounded;
   status.model_pid = model.pid();
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
-  auto server = TRY(broker::Server::open({.loop = loop,
-                                          .control = control,
-                                          .xenstore = xenstore,
-                                          .plan = plan,
-                                          .status = status,
-                                          .keeper_pipe = [&] { return keeper.pipe(); }},
-                                         std::move(image), std::move(ours)));
+  // The one of this version: an upgrade of the package may put another one in its place.
+  const base::Fd stubdom = TRY(base::open_file(broker::stubdom_program, O_PATH));
+  auto server =
+      TRY(broker::Server::open({.loop = loop,
+                                .control = control,
+                                .xenstore = xenstore,
+                                .plan = plan,
+                                .status = status,
+                                .stubdom_program = base::format("/proc/self/fd/{}", stubdom.get()),
+                                .keeper_pipe = [&] { return keeper.pipe(); }},
+                               std::move(image), std::move(ours)));
   auto signals = TRY(loop.on_signals({SIGTERM, SIGHUP, SIGINT}, [&](int signal) {
     base::log_info("asked to end by signal {}", signal);
     server->end_asked();

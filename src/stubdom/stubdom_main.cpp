@@ -14,12 +14,16 @@
 //     linstub-stubdom rescue GUEST    as destroy, until it is done, and crashes the guest: its
 //                                     linstub-dm has died
 //
+// linstub-dm runs the program of its own version; the keeper runs the one that is installed by
+// then: rescue stays as it is from version to version.
+//
 // On failure the last line of standard error says what and why.
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "stubdom/stub_domain.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -131,6 +135,7 @@ base::Result<> run(Arguments arguments) {
 
 int main(int argc, char **argv) {
   base::set_log("linstub-stubdom", base::LogLevel::info);
+  ::prctl(PR_SET_NAME, "linstub-stubdom"); // it is run by a number: /proc/self/fd/N, /proc/self/exe
   // Descriptors that linstub-dm left open for this process (the keeper's pipe) end with it, not
   // with a hotplug script that lingers.
   for (int fd = 3; fd < 64; fd++)
