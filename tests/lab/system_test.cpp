@@ -164,9 +164,9 @@ protected:
         "set -e; {}"
         "e2fsck -fn '{}?offset=1048576' >/run/lab-t-fsck 2>&1 || {{ cat /run/lab-t-fsck; exit 1; }}; "
         "debugfs -R 'cat /var/lib/stored' '{}?offset=1048576' 2>/dev/null | sha256sum | cut -c1-64",
-        here ? base::format("mkdir -p /run; qemu-img check -q {0}.qcow2; "
-                            "qemu-img convert -O raw {0}.qcow2 {0}.img; ",
-                            local)
+        here ? base::format("mkdir -p /run; qemu-img check -q {}.qcow2; "
+                            "qemu-img convert -O raw {}.qcow2 {}; ",
+                            local, local, disk)
              : "",
         disk, disk);
     std::string said;
