@@ -40,8 +40,7 @@ struct Site {
 };
 
 base::Result<> unpack_packages(const Site &site) {
-  std::vector<std::string> names =
-      list_items(TRY(read_config(site.config / "packages/dom0.list")));
+  std::vector<std::string> names = list_items(TRY(read_config(site.config / "packages/dom0.list")));
   if (!site.addition.empty())
     std::ranges::move(list_items(TRY(read_config(site.addition / "packages.list"))),
                       std::back_inserter(names));

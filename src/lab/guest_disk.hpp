@@ -31,8 +31,8 @@ base::Result<> write_boot_disk(const Boot &boot, uint32_t mebibytes,
 base::Result<> write_boot_cd(const Boot &boot, const std::filesystem::path &image,
                              const std::filesystem::path &work);
 
-// A disk with GRUB and one ext4 partition, labelled "system", that has what is in `tree`. GRUB reads
-// /boot/grub/grub.cfg there.
+// A disk with GRUB and one ext4 partition, labelled "system", that has what is in `tree`. GRUB
+// reads /boot/grub/grub.cfg there.
 base::Result<> write_system_disk(const std::filesystem::path &tree, uint32_t mebibytes,
                                  const std::filesystem::path &image,
                                  const std::filesystem::path &work);

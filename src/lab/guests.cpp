@@ -115,8 +115,8 @@ base::Result<> copy_to(const fs::path &from, const fs::path &to) {
 base::Result<> add_common(cache::Key &key, const fs::path &config) {
   key.add("recipe", recipe_version).add("command line", command_line);
   TRY(key.add_file("busybox", shell));
-  for (const char *name : {"init", "commands", "lease", "freestanding.hpp", "measure.cpp",
-                           "portwrite.cpp"})
+  for (const char *name :
+       {"init", "commands", "lease", "freestanding.hpp", "measure.cpp", "portwrite.cpp"})
     TRY(key.add_file(name, config / "guests" / name));
   return {};
 }

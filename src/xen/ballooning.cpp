@@ -18,8 +18,8 @@ struct Destroy {
 // As it stands in xl (auto_autoballoon() in xl.c) and in libvirt's driver.
 bool dom0_has_its_own(std::string_view hypervisor_options) {
   const std::regex amount("(^| )dom0_mem=((|min:|max:)(-?[0-9]+[bBkKmMgGtT]?|(-?[0-9]+"
-                                 "[bBkKmMgGtT]?\\+)?[0-9]{1,2}%),?)+($| )",
-                                 std::regex::extended);
+                          "[bBkKmMgGtT]?\\+)?[0-9]{1,2}%),?)+($| )",
+                          std::regex::extended);
   return std::regex_search(hypervisor_options.begin(), hypervisor_options.end(), amount);
 }
 

@@ -227,8 +227,8 @@ bool Toolstack::may_take_dom0s_memory() {
   std::vector<std::optional<std::string>> settings;
   std::ranges::transform(autoballoon_files(), std::back_inserter(settings), autoballoon_setting);
   const libxl_version_info *host = libxl_get_version_info(context_.get());
-  return may_balloon(settings, host != nullptr && host->commandline != nullptr ? host->commandline
-                                                                              : "");
+  return may_balloon(settings,
+                     host != nullptr && host->commandline != nullptr ? host->commandline : "");
 }
 
 bool Toolstack::take_from_dom0(uint64_t missing, uint64_t want) {

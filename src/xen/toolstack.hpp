@@ -80,8 +80,8 @@ public:
   // domain without such a record. Neither libxl nor xl then add devices to it.
   base::Result<> unlist(DomId domid);
 
-  // Sees to it that the host has `need` MiB of free memory: takes from dom0 what is missing, if that
-  // may be (ballooning.hpp).
+  // Sees to it that the host has `need` MiB of free memory: takes from dom0 what is missing, if
+  // that may be (ballooning.hpp).
   base::Result<> make_room(uint32_t need);
 
 private:

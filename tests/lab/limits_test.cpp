@@ -17,7 +17,8 @@ constexpr auto end_limit = seconds(120);
 // keeper.hpp: 45 s of silence, and what the lab adds.
 constexpr auto silence_limit = seconds(120);
 
-// libxl's record of the stub domain's configuration, which is put aside (xen/toolstack.hpp, unlist()).
+// libxl's record of the stub domain's configuration, which is put aside (xen/toolstack.hpp,
+// unlist()).
 constexpr const char *record =
     "cat /var/lib/xen/userdata-d.$(xl domid t-limits-dm).*.linstub-json | tr -d ' \\n'";
 

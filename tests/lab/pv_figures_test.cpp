@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How fast a PV driver's qcow2 disk is that QEMU serves in the stub domain, beside one that it serves
-// in dom0: one run, two guests, in turn.
+// How fast a PV driver's qcow2 disk is that QEMU serves in the stub domain, beside one that it
+// serves in dom0: one run, two guests, in turn.
 #include "bench/statistics.hpp"
 #include "scenario.hpp"
 
@@ -34,9 +34,9 @@ class PvFigures : public Scenario {
 protected:
   GuestRun with_qcow2(const std::string &name, DeviceModel device_model) {
     const std::string local = ::testing::TempDir() + name + ".qcow2";
-    auto made = base::run_checked(
-        {.argv = {"qemu-img", "create", "-q", "-f", "qcow2", local, "64M"}},
-        base::Deadline::after(seconds(60)));
+    auto made =
+        base::run_checked({.argv = {"qemu-img", "create", "-q", "-f", "qcow2", local, "64M"}},
+                          base::Deadline::after(seconds(60)));
     EXPECT_TRUE(made) << why(made);
     const std::string image = base::format("/run/lab-{}.qcow2", name);
     auto put = host().put(local, image, ask_limit);
@@ -85,10 +85,11 @@ TEST_F(PvFigures, OfAQcow2DiskBesideQemuInDom0) {
   for (const Work &work : works) {
     const auto &[stub, reference] = times[&work];
     const bench::Ratio ratio = bench::ratio(stub, reference);
-    std::printf("PV disk of a qcow2 image, %s: %.2f ms in a stub domain, %.2f ms with QEMU in dom0, "
-                "ratio %.2f (%.2f to %.2f)\n",
-                work.what, 1e-6 * bench::median(stub), 1e-6 * bench::median(reference), ratio.value,
-                ratio.low, ratio.high);
+    std::printf(
+        "PV disk of a qcow2 image, %s: %.2f ms in a stub domain, %.2f ms with QEMU in dom0, "
+        "ratio %.2f (%.2f to %.2f)\n",
+        work.what, 1e-6 * bench::median(stub), 1e-6 * bench::median(reference), ratio.value,
+        ratio.low, ratio.high);
     EXPECT_GT(bench::median(stub), 0);
     EXPECT_LT(ratio.value, slowest) << work.what;
   }

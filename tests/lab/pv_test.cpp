@@ -22,8 +22,7 @@ constexpr const char *stock = "";
 // Beside emulated disks blkfront takes those alone that are called xvd*; libxl emulates these, too.
 // The driver is loaded after the unplug, as a stock guest has it: one that connects while the
 // emulated disk is there says that it does not use that, and is let to it.
-constexpr const char *unplug_by_command =
-    "xen_emul_unplug=unnecessary linstub.late=xen-blkfront";
+constexpr const char *unplug_by_command = "xen_emul_unplug=unnecessary linstub.late=xen-blkfront";
 
 class PvDrivers : public Scenario {
 protected:

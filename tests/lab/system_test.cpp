@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The guest "system": Debian with its stock kernel, an initramfs, systemd and PV drivers, from a disk
-// with GRUB. It counts on its disk all the while, and keeps a file by its hash.
+// The guest "system": Debian with its stock kernel, an initramfs, systemd and PV drivers, from a
+// disk with GRUB. It counts on its disk all the while, and keeps a file by its hash.
 #include "scenario.hpp"
 
 #include <chrono>
@@ -77,7 +77,8 @@ protected:
   void TearDown() override {
     if (!thorough())
       return;
-    host().run("xl destroy t-system; sleep 3; rm -f /var/tmp/t-system.save", ask_limit)
+    host()
+        .run("xl destroy t-system; sleep 3; rm -f /var/tmp/t-system.save", ask_limit)
         .value_or(base::Output{});
     host().run(place().remove, ask_limit).value_or(base::Output{});
     Scenario::TearDown();
@@ -162,7 +163,8 @@ protected:
     }
     const std::string look = base::format(
         "set -e; {}"
-        "e2fsck -fn '{}?offset=1048576' >/run/lab-t-fsck 2>&1 || {{ cat /run/lab-t-fsck; exit 1; }}; "
+        "e2fsck -fn '{}?offset=1048576' >/run/lab-t-fsck 2>&1 || {{ cat /run/lab-t-fsck; exit 1; "
+        "}}; "
         "debugfs -R 'cat /var/lib/stored' '{}?offset=1048576' 2>/dev/null | sha256sum | cut -c1-64",
         here ? base::format("mkdir -p /run; qemu-img check -q {}.qcow2; "
                             "qemu-img convert -O raw {}.qcow2 {}; ",
@@ -171,7 +173,8 @@ protected:
         disk, disk);
     std::string said;
     if (here) {
-      auto output = base::run({.argv = {"sh", "-c", look + " 2>&1"}}, base::Deadline::after(copy_limit));
+      auto output =
+          base::run({.argv = {"sh", "-c", look + " 2>&1"}}, base::Deadline::after(copy_limit));
       ASSERT_TRUE(output) << why(output);
       EXPECT_TRUE(output->status.success()) << output->out;
       said = output->out;
@@ -219,8 +222,7 @@ TEST_P(System, StaysAtWorkThroughAllThatIsDoneToIt) {
     expect_all_well("with a second CPU", cpus);
   }
 
-  ASSERT_NO_FATAL_FAILURE(
-      reboots("its own reboot", [&] { ASSERT_TRUE(guest_->tell("reboot")); }));
+  ASSERT_NO_FATAL_FAILURE(reboots("its own reboot", [&] { ASSERT_TRUE(guest_->tell("reboot")); }));
   cpus = GetParam().cpus;
   expect_all_well("after its own reboot", cpus);
   ASSERT_NO_FATAL_FAILURE(reboots("xl reboot", [&] { succeeds("xl reboot t-system", ask_limit); }));
@@ -231,14 +233,15 @@ TEST_P(System, StaysAtWorkThroughAllThatIsDoneToIt) {
   expect_whole_disk(hash);
 }
 
-INSTANTIATE_TEST_SUITE_P(OnDisk, System,
-                         ::testing::Values(Row{.name = "Raw", .kind = Kind::raw, .cpus = 1},
-                                           Row{.name = "RawTwoCpus", .kind = Kind::raw, .cpus = 2},
-                                           Row{.name = "Lvm", .kind = Kind::lvm, .cpus = 1},
-                                           Row{.name = "LvmTwoCpus", .kind = Kind::lvm, .cpus = 2},
-                                           Row{.name = "Qcow2", .kind = Kind::qcow2, .cpus = 1},
-                                           Row{.name = "Qcow2TwoCpus", .kind = Kind::qcow2, .cpus = 2}),
-                         [](const auto &test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    OnDisk, System,
+    ::testing::Values(Row{.name = "Raw", .kind = Kind::raw, .cpus = 1},
+                      Row{.name = "RawTwoCpus", .kind = Kind::raw, .cpus = 2},
+                      Row{.name = "Lvm", .kind = Kind::lvm, .cpus = 1},
+                      Row{.name = "LvmTwoCpus", .kind = Kind::lvm, .cpus = 2},
+                      Row{.name = "Qcow2", .kind = Kind::qcow2, .cpus = 1},
+                      Row{.name = "Qcow2TwoCpus", .kind = Kind::qcow2, .cpus = 2}),
+    [](const auto &test) { return test.param.name; });
 
 } // namespace
 } // namespace linstub::lab

@@ -18,8 +18,7 @@ TEST(BootSector, HasTheCodeOneActiveFatPartitionAndTheSignature) {
 }
 
 TEST(BootSector, CanHaveAPartitionOfLinux) {
-  const std::string sector =
-      boot_sector("", 2048, 32768, PartitionType::linux_native);
+  const std::string sector = boot_sector("", 2048, 32768, PartitionType::linux_native);
   EXPECT_EQ(sector[450], '\x83');
 }
 

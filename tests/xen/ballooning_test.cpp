@@ -15,8 +15,8 @@ TEST(Ballooning, IsLeftToTheHypervisorsCommandLine) {
   const std::vector<std::optional<std::string>> nothing{std::nullopt, "auto", "what"};
   EXPECT_TRUE(may_balloon(nothing, free_dom0));
   EXPECT_FALSE(may_balloon(nothing, fixed));
-  for (const char *options : {"dom0_mem=1024M", "a dom0_mem=max:10%", "dom0_mem=512M+5% b",
-                              "dom0_mem=min:256M,max:1G"})
+  for (const char *options :
+       {"dom0_mem=1024M", "a dom0_mem=max:10%", "dom0_mem=512M+5% b", "dom0_mem=min:256M,max:1G"})
     EXPECT_FALSE(may_balloon({}, options)) << options;
   for (const char *options : {"", "dom0_mem=", "dom0_memory=2G", "xdom0_mem=2G", "dom0_mem=lots"})
     EXPECT_TRUE(may_balloon({}, options)) << options;
