@@ -3,9 +3,8 @@
 
 #include "base/fd.hpp"
 #include "base/process.hpp"
-#include "image/apt.hpp"
-#include "image/command_step.hpp"
 #include "image/newc.hpp"
+#include "lab/debian_tree.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -31,14 +30,6 @@ base::Result<std::string> run(std::vector<std::string> argv, base::Milliseconds 
   return base::run_checked({.argv = std::move(argv)}, Deadline::after(limit));
 }
 
-// The archives that apt knows here, at the suite.
-base::Result<> write_sources(const std::string &suite, const fs::path &path, const fs::path &log) {
-  std::string lines = TRY(image::sources_of_this_machine(suite, log));
-  for (size_t at = 0; (at = lines.find("deb-src ", at)) != std::string::npos;)
-    lines.replace(at, 8, "deb ");
-  return base::replace_file(path, lines);
-}
-
 // Where dom0 is made from, and where it is made.
 struct Site {
   fs::path config;
@@ -49,41 +40,16 @@ struct Site {
 };
 
 base::Result<> unpack_packages(const Site &site) {
-  const auto &[config, addition, tree, work, output] = site;
-  std::string suite = list_items(TRY(read_config(config / "suite"))).at(0);
-  std::vector<std::string> names = list_items(TRY(read_config(config / "packages/dom0.list")));
-  if (!addition.empty())
-    std::ranges::move(list_items(TRY(read_config(addition / "packages.list"))),
+  std::vector<std::string> names = list_items(TRY(read_config(site.config / "packages/dom0.list")));
+  if (!site.addition.empty())
+    std::ranges::move(list_items(TRY(read_config(site.addition / "packages.list"))),
                       std::back_inserter(names));
-  std::string packages = base::join(names, ",");
-  TRY(write_sources(suite, work / "sources.list", work / "apt.log"));
-  // In a mount namespace of its own: if it is killed, its mounts of /proc and /sys go with it.
-  std::vector<std::string> argv{"unshare",           "--mount",
-                                "--propagation",     "unchanged",
-                                "mmdebstrap",        "--variant=minbase",
-                                "--skip=check/qemu", "--aptopt=APT::Install-Recommends \"false\""};
-  // How this machine reaches its archives (a proxy, say) holds here too.
-  std::string settings = TRY(run({"apt-config", "dump"}, seconds(60)));
-  for (std::string_view line :
-       {std::string_view("Acquire::http"), std::string_view("Acquire::Check"),
-        std::string_view("Acquire::Retries")}) {
-    for (size_t at = 0; (at = settings.find(line, at)) != std::string::npos;) {
-      size_t end = std::min(settings.find('\n', at), settings.size());
-      if (at == 0 || settings[at - 1] == '\n')
-        argv.push_back("--aptopt=" + settings.substr(at, end - at));
-      at = end;
-    }
-  }
-  // A tree that a crash has torn is made again: nobody waits for the disk.
-  argv.emplace_back("--dpkgopt=force-unsafe-io");
-  for (const char *path : {"locale", "doc", "man"})
-    argv.push_back(base::format("--dpkgopt=path-exclude=/usr/share/{}/*", path));
-  argv.insert(argv.end(),
-              {"--include=" + packages, suite, tree.string(), (work / "sources.list").string()});
-  return image::run_step({.what = "unpack dom0's packages (about 2 minutes)",
-                          .command = {.argv = std::move(argv)},
-                          .log = work.parent_path() / "dom0.log",
-                          .limit = minutes(30)});
+  return unpack_debian({.what = "dom0",
+                        .suite = list_items(TRY(read_config(site.config / "suite"))).at(0),
+                        .packages = std::move(names),
+                        .tree = site.tree,
+                        .work = site.work,
+                        .log = site.work.parent_path() / "dom0.log"});
 }
 
 base::Result<> replace_in(const fs::path &path, std::string_view what, std::string_view with) {
@@ -103,14 +69,6 @@ base::Result<> link(const fs::path &target, const fs::path &path) {
   fs::create_symlink(target, path, error);
   if (error)
     return base::fail("link {} to {}: {}", path.string(), target.string(), error.message());
-  return {};
-}
-
-base::Result<> copy_over(const fs::path &files, const fs::path &tree) {
-  std::error_code error;
-  fs::copy(files, tree, fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
-  if (error)
-    return base::fail("copy {}: {}", files.string(), error.message());
   return {};
 }
 
@@ -231,10 +189,7 @@ base::Result<> take_boot_files(const fs::path &tree, const fs::path &output) {
 
 base::Result<> add(const fs::path &addition, const fs::path &tree) {
   TRY(copy_over(addition / "dom0", tree));
-  base::Command command{
-      .argv = {"chroot", tree.string(), "sh", "-e", "-c", TRY(read_config(addition / "setup"))}};
-  TRY(base::run_checked(std::move(command), Deadline::after(minutes(2))));
-  return {};
+  return run_in_tree(tree, TRY(read_config(addition / "setup")), minutes(2));
 }
 
 base::Result<> build(const Site &site) {
@@ -251,20 +206,6 @@ base::Result<> build(const Site &site) {
 }
 
 } // namespace
-
-std::vector<std::string> list_items(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, std::min(end, text.substr(0, end).find('#')));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    while (!line.empty() && line.back() == ' ')
-      line.remove_suffix(1);
-    if (!line.empty())
-      items.emplace_back(line);
-  }
-  return items;
-}
 
 base::Result<Dom0> get_dom0(cache::Cache &cache, const fs::path &config,
                             std::string_view addition) {

@@ -35,7 +35,4 @@ struct Dom0 {
 base::Result<Dom0> get_dom0(cache::Cache &cache, const std::filesystem::path &config,
                             std::string_view addition = "");
 
-// The items of a list file, one a line; comments and empty lines are left out.
-std::vector<std::string> list_items(std::string_view text);
-
 } // namespace linstub::lab

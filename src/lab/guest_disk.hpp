@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Disks and CDs of guests, made without mounts and loop devices. A disk has an MBR and one FAT
-// partition. What a PC's BIOS boots from has SYSLINUX (on a CD, ISOLINUX), a kernel and an initrd.
+// Disks and CDs of guests, made without mounts and loop devices. A disk has an MBR and one
+// partition. What a PC's BIOS boots from has SYSLINUX (on a CD, ISOLINUX), a kernel and an initrd;
+// or GRUB, and a whole Debian.
 #pragma once
 
 #include "base/result.hpp"
@@ -30,8 +31,18 @@ base::Result<> write_boot_disk(const Boot &boot, uint32_t mebibytes,
 base::Result<> write_boot_cd(const Boot &boot, const std::filesystem::path &image,
                              const std::filesystem::path &work);
 
-// The boot sector: SYSLINUX's code and one active FAT partition from `first` to the disk's end
+// A disk with GRUB and one ext4 partition, labelled "system", that has what is in `tree`. GRUB
+// reads /boot/grub/grub.cfg there.
+base::Result<> write_system_disk(const std::filesystem::path &tree, uint32_t mebibytes,
+                                 const std::filesystem::path &image,
+                                 const std::filesystem::path &work);
+
+// As an MBR has it.
+enum class PartitionType : uint8_t { fat = 0x0c, linux_native = 0x83 };
+
+// The boot sector: a boot loader's code and one active partition from `first` to the disk's end
 // (both in sectors).
-std::string boot_sector(std::string_view code, uint32_t first, uint32_t sectors);
+std::string boot_sector(std::string_view code, uint32_t first, uint32_t sectors,
+                        PartitionType type = PartitionType::fat);
 
 } // namespace linstub::lab

@@ -6,6 +6,7 @@
 #include "image/newc.hpp"
 #include "image/recipe.hpp"
 #include "image/zstd.hpp"
+#include "lab/debian_tree.hpp"
 #include "lab/guest_disk.hpp"
 #include "lab/kernel_modules.hpp"
 
@@ -86,6 +87,8 @@ base::Result<std::string> make_initrd(const fs::path &config, const fs::path &wo
     program("/bin/" + name, TRY(compile(name, config, work)));
   program("/bin/lease", TRY(base::read_file(config / "guests/lease", largest_program)));
   program("/init", TRY(base::read_file(config / "guests/init", largest_program)));
+  entries.push_back({.path = "/commands",
+                     .data = TRY(base::read_file(config / "guests/commands", largest_program))});
   if (!modules.empty()) {
     entries.push_back({.path = "/modules", .kind = Kind::directory, .permissions = 0755});
     std::string order;
@@ -112,7 +115,8 @@ base::Result<> copy_to(const fs::path &from, const fs::path &to) {
 base::Result<> add_common(cache::Key &key, const fs::path &config) {
   key.add("recipe", recipe_version).add("command line", command_line);
   TRY(key.add_file("busybox", shell));
-  for (const char *name : {"init", "lease", "freestanding.hpp", "measure.cpp", "portwrite.cpp"})
+  for (const char *name :
+       {"init", "commands", "lease", "freestanding.hpp", "measure.cpp", "portwrite.cpp"})
     TRY(key.add_file(name, config / "guests" / name));
   return {};
 }

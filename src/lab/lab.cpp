@@ -228,7 +228,9 @@ base::Result<fs::path> Labs::get_snapshot(Shape shape, const Dom0 &dom0) {
     std::printf("boot the lab for its snapshot (about 2 minutes)\n");
     std::fflush(stdout);
     base::Clock::time_point begin = base::Clock::now();
-    LabOptions options{.name = kind, .shape = shape, .life = minutes(30)};
+    // A name of its own: another checkout may be making another one.
+    LabOptions options{
+        .name = base::format("{}-{}", key.text(), kind), .shape = shape, .life = minutes(30)};
     LabState state = TRY(start(options, dom0, {}));
     if (!more.empty())
       TRY(state.host().check(more, boot_limit));
@@ -243,6 +245,7 @@ base::Result<fs::path> Labs::get_snapshot(Shape shape, const Dom0 &dom0) {
     fs::rename(state.directory / "disk.qcow2", output / "disk.qcow2", error);
     if (error)
       return base::fail("keep the snapshot's disk: {}", error.message());
+    fs::remove_all(state.directory, error);
     auto took = std::chrono::duration_cast<seconds>(base::Clock::now() - begin);
     std::printf("snapshot of the booted lab: done in %lld s\n",
                 static_cast<long long>(took.count()));

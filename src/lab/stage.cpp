@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lab/stage.hpp"
 
+#include "lab/system_guest.hpp"
+
 #include <algorithm>
 #include <cstdio>
 
@@ -72,6 +74,20 @@ base::Result<Stage> Stage::another() const {
   StageOptions options = options_;
   options.lab += "-other";
   return prepare(options);
+}
+
+base::Result<> Stage::add_system_disk(SystemDisk format) {
+  if (system_disks_.contains(format))
+    return {};
+  auto labs = TRY(Labs::open(options_.config));
+  const SystemGuest guest = TRY(get_system_guest(labs.cache(), options_.config));
+  constexpr auto put_limit = seconds(600);
+  if (format == SystemDisk::raw)
+    TRY(host_.put(guest.raw(), "/lab/system.img", put_limit));
+  else
+    TRY(host_.put(guest.qcow2(), "/lab/system.qcow2", put_limit));
+  system_disks_.insert(format);
+  return {};
 }
 
 base::Result<> Stage::down() {

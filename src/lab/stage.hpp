@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace linstub::lab {
@@ -23,6 +24,8 @@ struct StageOptions {
   bool debian = false;           // Debian's guest: 30 MB to copy
 };
 
+enum class SystemDisk : uint8_t { raw, qcow2 };
+
 class Stage {
 public:
   // Brings up the lab (or reaches the host), installs, copies the guests' files to /lab.
@@ -36,6 +39,9 @@ public:
 
   // A second host of the same kind, with the same in place. An error on a real host.
   [[nodiscard]] base::Result<Stage> another() const;
+
+  // A disk of the guest "system", as /lab/system.img or /lab/system.qcow2. Again is no error.
+  base::Result<> add_system_disk(SystemDisk format);
 
   // Takes the lab down and prepares a fresh one. An error on a real host.
   base::Result<> renew();
@@ -51,6 +57,7 @@ private:
   StageOptions options_;
   Host host_;
   bool has_pv_guest_ = false;
+  std::set<SystemDisk> system_disks_; // that it has
   std::filesystem::path console_;
   size_t console_read_ = 0;
 };

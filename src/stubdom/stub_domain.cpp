@@ -88,6 +88,7 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
     if (control_.can_have_pci(description.guest))
       TRY(pci::PciBackend(xenstore_, domid).open());
     TRY(attach(domid, description, hotplug));
+    TRY(toolstack_.unlist(domid));
     return toolstack_.unpause(domid);
   };
   if (auto done = finish(); !done) {

@@ -18,5 +18,6 @@
 extern "C" {
 #include <libxl.h>
 #include <libxl_utils.h>
+#include <libxlutil.h>
 }
 // NOLINTEND

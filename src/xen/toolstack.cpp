@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "xen/toolstack.hpp"
 
+#include "xen/ballooning.hpp"
 #include "xen/libxl_headers.hpp"
+
+#include <algorithm>
+#include <iterator>
 
 namespace linstub::xen {
 namespace {
@@ -36,6 +40,15 @@ char **copy(const std::vector<std::pair<std::string, std::string>> &pairs) {
   }
   return list;
 }
+
+// libxl keeps "userdata" of a domain by names, in files that it removes with the domain. Its own
+// record of the configuration has this name; put aside it has the other one.
+constexpr const char *record = "libxl-json";
+constexpr const char *record_aside = "linstub-json";
+
+struct Free {
+  void operator()(uint8_t *data) const { ::free(data); }
+};
 
 // libxl has said on standard error what went wrong; here is only that it did.
 std::unexpected<base::Error> failed(int code, std::string_view what) {
@@ -138,11 +151,35 @@ base::Result<> Toolstack::unpause(DomId domid) {
   return {};
 }
 
+// That there is none under the first name is no error.
+base::Result<> Toolstack::move_record(DomId domid, const char *from, const char *to) {
+  const uint32_t id = number(domid);
+  uint8_t *bytes = nullptr;
+  int length = 0;
+  int code = libxl_userdata_retrieve(context_.get(), id, from, &bytes, &length);
+  const std::unique_ptr<uint8_t, Free> data(bytes);
+  if (code == 0 && length == 0)
+    return {};
+  if (code == 0)
+    code = libxl_userdata_store(context_.get(), id, to, data.get(), length);
+  if (code == 0)
+    code = libxl_userdata_unlink(context_.get(), id, from);
+  if (code != 0)
+    return failed(code, base::format("keep libxl's record of domain {} as {}", domid, to));
+  return {};
+}
+
+base::Result<> Toolstack::unlist(DomId domid) { return move_record(domid, record, record_aside); }
+
 base::Result<> Toolstack::shrink(DomId domid, uint32_t memory) {
   constexpr int absolute = 0;
   constexpr int enforce = 1;
-  if (int code = libxl_set_memory_target(context_.get(), number(domid), int64_t{memory} << 10,
-                                         absolute, enforce))
+  // libxl wants to read it.
+  TRY(move_record(domid, record_aside, record));
+  const int code = libxl_set_memory_target(context_.get(), number(domid), int64_t{memory} << 10,
+                                           absolute, enforce);
+  TRY(unlist(domid));
+  if (code != 0)
     return failed(code, base::format("give domain {} {} MiB", domid, memory));
   return {};
 }
@@ -176,17 +213,31 @@ base::Result<> Toolstack::make_room(uint32_t need) {
     return failed(code, "ask for free memory");
   if (free >= want)
     return {};
+  const bool may_take = may_take_dom0s_memory();
+  if (may_take && take_from_dom0(want - free, want))
+    return {};
+  return base::fail("the host has {} MiB of free memory, and the stub domain needs {}{}: end a "
+                    "domain, or give the stub domain less (device_model_args_hvm = [\"-linstub\", "
+                    "\"memory=...\"])",
+                    free >> 10, need,
+                    may_take ? "" : "; none is taken from dom0 (autoballoon, see xl.conf(5))");
+}
+
+bool Toolstack::may_take_dom0s_memory() {
+  std::vector<std::optional<std::string>> settings;
+  std::ranges::transform(autoballoon_files(), std::back_inserter(settings), autoballoon_setting);
+  const libxl_version_info *host = libxl_get_version_info(context_.get());
+  return may_balloon(settings,
+                     host != nullptr && host->commandline != nullptr ? host->commandline : "");
+}
+
+bool Toolstack::take_from_dom0(uint64_t missing, uint64_t want) {
   constexpr int relative = 1;
   constexpr int enforce = 0;
   constexpr int seconds = 10;
-  auto less = -static_cast<int64_t>(want - free);
-  if (libxl_set_memory_target(context_.get(), 0, less, relative, enforce) == 0 &&
-      libxl_wait_for_free_memory(context_.get(), 0, want, seconds) == 0)
-    return {};
-  return base::fail("the host has {} MiB of free memory, and the stub domain needs {}: end a "
-                    "domain, or give the stub domain less (device_model_args_hvm = [\"-linstub\", "
-                    "\"memory=...\"])",
-                    free >> 10, need);
+  return libxl_set_memory_target(context_.get(), 0, -static_cast<int64_t>(missing), relative,
+                                 enforce) == 0 &&
+         libxl_wait_for_free_memory(context_.get(), 0, want, seconds) == 0;
 }
 
 } // namespace linstub::xen

@@ -63,7 +63,8 @@ public:
 
   base::Result<> unpause(DomId domid);
 
-  // Has the domain's balloon driver give back what is above `memory` MiB. Does not wait for it.
+  // Has the domain's balloon driver give back what is above `memory` MiB. Does not wait for it. The
+  // domain may be unlisted.
   base::Result<> shrink(DomId domid, uint32_t memory);
 
   // Ends a domain at once and removes its devices and nodes.
@@ -73,10 +74,20 @@ public:
 
   base::Result<std::optional<DomId>> find(const std::string &name);
 
-  // Sees to it that the host has `need` MiB of free memory: takes from dom0 what is missing.
+  // Has `xl list -l` pass the domain by, as it does the stub domains that libxl makes itself: by
+  // libxl's record of its configuration, which is put aside. By that list Debian's and Xen's own
+  // xendomains find what they have to save or shut down; and `xl save` and `xl migrate` refuse a
+  // domain without such a record. Neither libxl nor xl then add devices to it.
+  base::Result<> unlist(DomId domid);
+
+  // Sees to it that the host has `need` MiB of free memory: takes from dom0 what is missing, if
+  // that may be (ballooning.hpp).
   base::Result<> make_room(uint32_t need);
 
 private:
+  base::Result<> move_record(DomId domid, const char *from, const char *to);
+  bool may_take_dom0s_memory();
+  bool take_from_dom0(uint64_t missing, uint64_t want); // KiB
   struct Close {
     void operator()(libxl__ctx *context) const;
     void operator()(xentoollog_logger *logger) const;

@@ -93,6 +93,11 @@ void Scenario::as_soon_as(const std::string &condition, const std::string &comma
 void Scenario::reboot(GuestRun &guest, Milliseconds gone_limit, Milliseconds ready_limit) {
   const std::string before = dom0("xl domid " + guest.name());
   ASSERT_TRUE(guest.tell("reboot"));
+  come_back(guest, before, gone_limit, ready_limit);
+}
+
+void Scenario::come_back(GuestRun &guest, const std::string &before, Milliseconds gone_limit,
+                         Milliseconds ready_limit) {
   ASSERT_TRUE(holds_within(base::format("d=$(xl domid {} 2>/dev/null) && [ -n \"$d\" ] && "
                                         "[ $d != {} ] && "
                                         "xenstore-exists /local/domain/$d/serial/0/tty",

@@ -67,6 +67,11 @@ public:
   // To be asserted: ASSERT_NO_FATAL_FAILURE.
   void reboot(GuestRun &guest, base::Milliseconds gone_limit, base::Milliseconds ready_limit);
 
+  // Waits until the guest, that is about to reboot, has come back as another domain than `before`,
+  // to its prompt. To be asserted.
+  void come_back(GuestRun &guest, const std::string &before, base::Milliseconds gone_limit,
+                 base::Milliseconds ready_limit);
+
   // How many QEMUs run in dom0.
   std::string qemus() { return dom0("ps -eo comm | grep -c qemu || true"); }
 

@@ -17,6 +17,11 @@ TEST(BootSector, HasTheCodeOneActiveFatPartitionAndTheSignature) {
   EXPECT_EQ(sector.substr(510), "\x55\xaa");
 }
 
+TEST(BootSector, CanHaveAPartitionOfLinux) {
+  const std::string sector = boot_sector("", 2048, 32768, PartitionType::linux_native);
+  EXPECT_EQ(sector[450], '\x83');
+}
+
 TEST(BootSector, CutsCodeThatWouldRunIntoTheTable) {
   EXPECT_EQ(boot_sector(std::string(512, '\xaa'), 2048, 4096)[440], '\0');
 }

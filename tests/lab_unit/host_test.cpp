@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/dom0_disk.hpp"
+#include "lab/debian_tree.hpp"
 #include "lab/guest_run.hpp"
 #include "lab/host.hpp"
 #include "lab/inventory.hpp"
