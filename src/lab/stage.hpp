@@ -34,6 +34,9 @@ public:
   // error.
   base::Result<> add_pv_guest();
 
+  // The tiny guest's CD, to boot from where a kernel cannot be passed: /lab/tiny.iso.
+  base::Result<> add_tiny_cd();
+
   // Takes the lab down and prepares a fresh one. An error on a real host.
   base::Result<> renew();
   base::Result<> down();
