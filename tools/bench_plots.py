@@ -58,7 +58,10 @@ def draw_start(figures, directory):
     axes.set_yticks(range(len(starts)), [what(figures, one["contender"]) for one in starts])
     axes.invert_yaxis()
     axes.set_xlabel("s since xl create began, medians")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.35), ncols=3, frameon=False)
+    handles, labels = axes.get_legend_handles_labels()
+    in_order = sorted(zip(labels, handles), key=lambda pair: stages.index(pair[0]))
+    axes.legend([pair[1] for pair in in_order], [pair[0] for pair in in_order], ncols=3,
+                loc="upper center", bbox_to_anchor=(0.5, -0.3), frameon=False)
     save(figure, directory, "start")
 
 
@@ -114,7 +117,7 @@ def draw_ratios(figures, directory):
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: "%g" % x))
     axes.set_yticks(range(len(metrics)), [one["what"].replace("`", "") for one in metrics])
-    axes.invert_yaxis()
+    axes.set_ylim(len(metrics) - 0.5, -0.6)
     axes.set_xlabel("times QEMU in dom0: less is better; the interval of 95 of 100 draws")
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2, frameon=False)
     save(figure, directory, "ratios")
@@ -164,8 +167,9 @@ def main():
         if metric["group"] not in groups:
             groups.append(metric["group"])
     for group in groups:
-        # The stages of a start have a picture of their own, "start".
-        draw_group(figures, directory, group) if group != "start" else None
+        # The stages of a start have a picture of their own.
+        if group != "start":
+            draw_group(figures, directory, group)
     draw_ratios(figures, directory)
     draw_densities(figures, directory)
 

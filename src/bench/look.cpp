@@ -146,6 +146,18 @@ Result<Look> look_at_idle_cpus(const lab::Host &host, std::string_view guest, in
   return after;
 }
 
+Result<double> time_on(const lab::Host &host, const std::string &command,
+                       base::Milliseconds limit) {
+  const std::string said =
+      TRY(host.check(base::format("a=$(date +%s.%N); {{ {}; }} >/run/lab-bench-said 2>&1 || {{ cat "
+                                  "/run/lab-bench-said >&2; exit 1; }}; b=$(date +%s.%N); rm -f "
+                                  "/run/lab-bench-said; echo begin $a; echo end $b",
+                                  command),
+                     limit));
+  const Look look = TRY(parse_look(said));
+  return TRY(get(look, "end")) - TRY(get(look, "begin"));
+}
+
 Result<StartWatch> StartWatch::begin(const lab::Host &host, std::string_view guest) {
   TRY(host.check(with_name(guest, watch_start), command_limit));
   return StartWatch(host);

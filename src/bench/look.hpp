@@ -40,6 +40,10 @@ base::Result<Look> look_at_cpus(const lab::Host &host, std::string_view guest);
 // How much of it a second, while dom0 does nothing for that long.
 base::Result<Look> look_at_idle_cpus(const lab::Host &host, std::string_view guest, int seconds);
 
+// How long a command takes there, by the host's clock, in s.
+base::Result<double> time_on(const lab::Host &host, const std::string &command,
+                             base::Milliseconds limit);
+
 // The stages of a start, in s since `xl create` began, by the name of their metric.
 class StartWatch {
 public:

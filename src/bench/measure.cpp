@@ -28,10 +28,6 @@ constexpr auto command_limit = seconds(90);
 constexpr int quick_idle = 3; // s
 constexpr int full_idle = 15;
 
-double seconds_since(base::Clock::time_point begin) {
-  return std::chrono::duration<double>(base::Clock::now() - begin).count();
-}
-
 // dom0's address on the guests' bridge, for as long as it is needed, unless it is there anyway.
 constexpr const char *add_address =
     "ip -4 addr show dev {0} | grep -q {1}/ || {{ ip addr add {1}/24 dev {0} && : > "
@@ -80,9 +76,8 @@ public:
     if (wants(Group::state) && (contender_.has & has::save) != 0)
       std::ranges::move(TRY(measure_state(host_, contender_, guest_name)),
                         std::back_inserter(values_));
-    const auto from = base::Clock::now();
-    TRY(host_.check(base::format("xl destroy {}", guest_name), command_limit));
-    add("start.destroyed", seconds_since(from));
+    add("start.destroyed",
+        TRY(time_on(host_, base::format("xl destroy {}", guest_name), command_limit)));
     return {};
   }
 

@@ -19,7 +19,7 @@ class Runner {
 public:
   Runner(const lab::Host &host, const RunOptions &options) : host_(host), options_(options) {}
 
-  Result<Run> run() {
+  Result<Outcome> run() {
     run_.circumstances = options_.circumstances;
     std::ranges::move(TRY(describe(host_)), std::back_inserter(run_.circumstances));
     TRY(write(to_json(run_.circumstances)));
@@ -31,7 +31,7 @@ public:
     if (excused_ != 0)
       tell(std::format("the host failed {} times, and what it failed in was measured again",
                        excused_));
-    return std::move(run_);
+    return Outcome{.run = std::move(run_), .failures = std::move(failures_)};
   }
 
 private:
@@ -53,8 +53,11 @@ private:
         break;
       run_.samples.resize(before);
       const auto excuse = options_.excuse ? options_.excuse() : std::nullopt;
-      if (!excuse || excuses == most_excuses)
-        return done;
+      if (!excuse || excuses == most_excuses) {
+        failures_.push_back(std::format("round {}: {}", round, done.error().message()));
+        tell(failures_.back());
+        break;
+      }
       tell(std::format("the host failed: {}", *excuse));
       excused_++;
     }
@@ -101,6 +104,7 @@ private:
   const lab::Host &host_;
   const RunOptions &options_;
   Run run_;
+  std::vector<std::string> failures_;
   size_t done_ = 0;
   int excused_ = 0;
   base::Clock::time_point begin_ = base::Clock::now();
@@ -108,7 +112,7 @@ private:
 
 } // namespace
 
-Result<Run> run(const lab::Host &host, const RunOptions &options) {
+Result<Outcome> run(const lab::Host &host, const RunOptions &options) {
   return Runner(host, options).run();
 }
 

@@ -31,7 +31,12 @@ struct RunOptions {
   std::function<std::optional<std::string>()> excuse;
 };
 
-// The error is the first of any contender; what was measured before has been written.
-base::Result<Run> run(const lab::Host &host, const RunOptions &options);
+// A contender that fails has no samples in that round; the others go on. What has failed is told at
+// once, and is `failures`. The error is one of writing, or of the host before anything is measured.
+struct Outcome {
+  Run run;
+  std::vector<std::string> failures;
+};
+base::Result<Outcome> run(const lab::Host &host, const RunOptions &options);
 
 } // namespace linstub::bench

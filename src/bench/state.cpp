@@ -150,18 +150,11 @@ private:
     return std::format("rm -f {1}; xl save {2} {0} {1}", lab::quote(guest_), saved, options);
   }
 
-  // The time is dom0's own; without a metric it is not kept.
+  // Without a metric the time is not kept.
   Result<> timed(const std::string &command, std::string_view metric) {
-    const std::string said = TRY(
-        host_.check(base::format("a=$(date +%s.%N); {{ {}; }} >/run/lab-bench-said 2>&1 || {{ cat "
-                                 "/run/lab-bench-said >&2; exit 1; }}; b=$(date +%s.%N); rm -f "
-                                 "/run/lab-bench-said; echo begin $a; echo end $b",
-                                 command),
-                    restore_limit));
-    if (metric.empty())
-      return {};
-    const Look look = TRY(parse_look(said));
-    values_.emplace_back(metric, TRY(get(look, "end")) - TRY(get(look, "begin")));
+    const double time = TRY(time_on(host_, command, restore_limit));
+    if (!metric.empty())
+      values_.emplace_back(metric, time);
     return {};
   }
 

@@ -118,9 +118,11 @@ base::Result<> run(RunSettings settings) {
   if (has_minios(options.contenders))
     base::log_failure(bench::remove_minios(stage.host()));
   auto down = settings.stage.host.empty() ? stage.down() : base::Result<>();
-  const bench::Run run = TRY(std::move(measured));
+  const auto [run, failures] = TRY(std::move(measured));
   std::printf("\n%s\nthe samples are in %s; `linstub bench report %s` says more of them\n",
               bench::table(run).c_str(), settings.output.c_str(), settings.output.c_str());
+  if (!failures.empty())
+    return base::fail("some could not be measured: {}", base::join(failures, "; "));
   return down;
 }
 

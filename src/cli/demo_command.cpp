@@ -81,7 +81,10 @@ base::Result<std::string> compare(const lab::Host &host) {
                             .excuse = {}};
   options.measure.thoroughness = bench::Thoroughness::quick;
   options.measure.groups = {start, exit, disk, resources};
-  return bench::run(host, options).transform(bench::table);
+  const auto [run, failures] = TRY(bench::run(host, options));
+  if (!failures.empty())
+    return base::fail("{}", base::join(failures, "; "));
+  return bench::table(run);
 }
 
 // In a lab of its own, which has the machine's other core.

@@ -24,7 +24,7 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr auto boot_limit = minutes(10);
+constexpr auto boot_limit = minutes(15);
 constexpr auto load_limit = minutes(2);
 constexpr auto save_limit = minutes(3);
 constexpr auto try_limit = seconds(20);
@@ -144,7 +144,8 @@ Host LabState::host() const {
                .host = "127.0.0.1",
                .port = ssh_port,
                .identity = identity,
-               .control_directory = directory});
+               .control_directory = directory,
+               .slower = facts_of(shape).slower});
 }
 
 base::Result<Labs> Labs::open(const fs::path &config) {

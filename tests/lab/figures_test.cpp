@@ -29,8 +29,10 @@ TEST_F(FiguresTest, BesideQemuInDom0) {
                      .groups = groups()};
   if (options.measure.boot == bench::Boot::cd)
     ASSERT_TRUE(stage().add_tiny_cd());
-  auto run = bench::run(host(), options);
-  ASSERT_TRUE(run) << why(run);
+  auto outcome = bench::run(host(), options);
+  ASSERT_TRUE(outcome) << why(outcome);
+  EXPECT_THAT(outcome->failures, ::testing::IsEmpty());
+  const bench::Run *run = &outcome->run;
   std::printf("%s", bench::table(*run).c_str());
   for (const bench::Contender &contender : *contenders) {
     for (const bench::Metric &metric : bench::metrics()) {
@@ -49,13 +51,15 @@ TEST_F(FiguresTest, OfManyGuests) {
   auto contenders = bench::parse_contenders("linstub,dom0");
   ASSERT_TRUE(contenders) << why(contenders);
   constexpr unsigned guests = 3;
-  auto run = bench::run(host(), {.contenders = *contenders,
+  auto outcome = bench::run(host(), {.contenders = *contenders,
                                  .guests = guests,
                                  .circumstances = {},
                                  .write = {},
                                  .tell = {},
                                  .excuse = {}});
-  ASSERT_TRUE(run) << why(run);
+  ASSERT_TRUE(outcome) << why(outcome);
+  EXPECT_THAT(outcome->failures, ::testing::IsEmpty());
+  const bench::Run *run = &outcome->run;
   for (const bench::Contender &contender : *contenders) {
     for (const bench::Metric &metric : bench::density_metrics()) {
       if (bench::expects(contender, metric, {metric.group}))

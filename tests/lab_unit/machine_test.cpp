@@ -6,6 +6,7 @@
 namespace linstub::lab {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -50,7 +51,7 @@ TEST(Machine, ShapesHaveNames) {
   EXPECT_FALSE(parse_shape("cold", shape));
   EXPECT_TRUE(parse_shape("libvirt", shape));
   EXPECT_EQ(shape, Shape::libvirt);
-  EXPECT_EQ(shape_names(), "warm, iommu, libvirt, smp");
+  EXPECT_EQ(shape_names(), "warm, iommu, libvirt, smp, icount");
 }
 
 TEST(Machine, ShapesDifferInTheirMachineAndInWhatDom0Has) {
@@ -59,7 +60,8 @@ TEST(Machine, ShapesDifferInTheirMachineAndInWhatDom0Has) {
   auto smp = command_line(machine(Shape::smp, Begin::boot));
   EXPECT_THAT(smp, Contains(HasSubstr("thread=multi")));
   EXPECT_THAT(smp, Contains(HasSubstr("dom0_vcpus_pin")));
-  EXPECT_THAT(machine_signature(Shape::warm), Not(HasSubstr("multi")));
+  EXPECT_THAT(command_line(machine(Shape::icount, Begin::boot)), Contains("-icount"));
+  EXPECT_THAT(machine_signature(Shape::warm), Not(AnyOf(HasSubstr("multi"), HasSubstr("icount"))));
   EXPECT_EQ(facts_of(Shape::warm).addition, "");
   EXPECT_NE(facts_of(Shape::libvirt).addition, "");
   EXPECT_EQ(facts_of(Shape::iommu).begin, Begin::boot);
