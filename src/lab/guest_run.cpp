@@ -171,7 +171,7 @@ std::string GuestRun::log() const {
 }
 
 base::Result<std::string> GuestRun::wait_for(std::string_view prefix, Milliseconds limit) {
-  Deadline deadline = Deadline::after(host_.ours(limit));
+  Deadline deadline = Deadline::after(limit);
   for (std::string text;;) {
     text = TRY(said_beyond(text.size(), deadline.left()));
     for (size_t at = seen_; at < text.size();) {

@@ -103,7 +103,7 @@ base::Result<base::Output> Host::run(const std::string &command, Milliseconds li
   auto remote_seconds = std::chrono::ceil<seconds>(limit).count();
   base::Command ssh =
       interactive(base::format("exec timeout -k 5 {} sh -c {}", remote_seconds, quote(command)));
-  auto output = base::run(std::move(ssh), Deadline::after(ours(limit) + seconds(20)), input);
+  auto output = base::run(std::move(ssh), Deadline::after(limit + seconds(20)), input);
   if (!output)
     return std::unexpected(
         mark_unreachable(std::move(output).error()).in(base::format("on {}", address_.host)));
@@ -132,7 +132,7 @@ base::Result<> Host::put(const std::filesystem::path &from, const std::string &t
   for (std::string &option : options())
     scp.argv.push_back(std::move(option));
   scp.argv.insert(scp.argv.end(), {from.string(), target() + ":" + to});
-  TRY(base::run_checked(std::move(scp), Deadline::after(ours(limit))).transform_error(mark_unreachable));
+  TRY(base::run_checked(std::move(scp), Deadline::after(limit)).transform_error(mark_unreachable));
   return {};
 }
 
@@ -142,7 +142,7 @@ base::Result<> Host::get(const std::string &from, const std::filesystem::path &t
   for (std::string &option : options())
     scp.argv.push_back(std::move(option));
   scp.argv.insert(scp.argv.end(), {target() + ":" + from, to.string()});
-  TRY(base::run_checked(std::move(scp), Deadline::after(ours(limit))).transform_error(mark_unreachable));
+  TRY(base::run_checked(std::move(scp), Deadline::after(limit)).transform_error(mark_unreachable));
   return {};
 }
 

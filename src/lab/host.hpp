@@ -3,7 +3,7 @@
 //
 // One connection is shared by all commands (ssh's ControlMaster), because a new one costs seconds
 // under emulation. Every command has a deadline, on both sides: one that passes leaves nothing
-// running there. Limits are in the host's time.
+// running there.
 #pragma once
 
 #include "base/deadline.hpp"
@@ -25,7 +25,6 @@ struct Address {
   uint16_t port = 22;
   std::filesystem::path identity;          // private key; ssh's own choice if empty
   std::filesystem::path control_directory; // where the shared connection's socket lives
-  unsigned slower = 1; // how many seconds of ours one second of the host's clock takes, at most
 };
 
 // "user@host", "user@host:port".
@@ -36,11 +35,6 @@ public:
   explicit Host(Address address) : address_(std::move(address)) {}
 
   [[nodiscard]] const Address &address() const { return address_; }
-
-  // What a limit in the host's time is in ours.
-  [[nodiscard]] base::Milliseconds ours(base::Milliseconds limit) const {
-    return limit * address_.slower;
-  }
 
   // Runs a shell command. An exit status other than 0 is no error; code `unreachable` when ssh
   // fails, ETIMEDOUT when the deadline passes.

@@ -24,7 +24,7 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr auto boot_limit = minutes(15);
+constexpr auto boot_limit = minutes(10);
 constexpr auto load_limit = minutes(2);
 constexpr auto save_limit = minutes(3);
 constexpr auto try_limit = seconds(20);
@@ -157,8 +157,7 @@ Host LabState::host() const {
                .host = "127.0.0.1",
                .port = ssh_port,
                .identity = identity,
-               .control_directory = directory,
-               .slower = facts_of(shape).slower});
+               .control_directory = directory});
 }
 
 base::Result<Labs> Labs::open(const fs::path &config) {

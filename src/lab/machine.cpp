@@ -30,10 +30,6 @@ constexpr std::array shapes{
                .cpus = "2",
                .threads = "multi",
                .xen_options = " dom0_max_vcpus=1 dom0_vcpus_pin"},
-    // For benchmarks too. Its clock counts instructions, two nanoseconds each, as long as the CPU has
-    // any to execute; so what takes CPU time takes the same on a machine that is busy with other
-    // things. It is another clock than that of the other shapes.
-    ShapeFacts{.shape = Shape::icount, .name = "icount", .count = "shift=1", .slower = 20},
 };
 
 constexpr const char *nic_address = "52:54:00:6c:61:62"; // config/lab/dom0: 10-lan.network
@@ -107,8 +103,6 @@ std::vector<std::string> command_line(const Machine &machine) {
   line.insert(line.end(), {"-M", "q35", "-cpu", cpu, "-m", "5G"});
   const ShapeFacts &facts = facts_of(machine.shape);
   line.insert(line.end(), {"-accel", accelerator(facts), "-smp", std::string(facts.cpus)});
-  if (!facts.count.empty())
-    line.insert(line.end(), {"-icount", std::string(facts.count)});
   std::string xen = xen_options;
   xen += facts.xen_options;
   if (machine.shape == Shape::iommu) {

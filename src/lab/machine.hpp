@@ -18,7 +18,6 @@ enum class Shape : uint8_t {
   iommu,   // booted cold, with an emulated IOMMU and spare PCI devices: passthrough
   libvirt, // as warm, with libvirt and AppArmor in dom0
   smp,     // as warm, with two CPUs: a guest in it dies sooner or later (machine.cpp)
-  icount,  // as warm, with a clock that counts instructions
 };
 
 enum class Begin : uint8_t { boot, snapshot };
@@ -32,8 +31,6 @@ struct ShapeFacts {
   std::string_view addition;
   std::string_view cpus = "1";         // of the machine, as -smp has it
   std::string_view threads = "single"; // of the emulator: for each CPU ("multi") or for all
-  std::string_view count;              // of instructions, as -icount has it; empty: none
-  unsigned slower = 1;                 // how much its clock is behind ours, at most (host.hpp)
   std::string_view xen_options;        // further ones
   // Which scenarios are for it, as gtest's filter says; in how many parts they are dealt out at
   // most.

@@ -6,7 +6,6 @@
 namespace linstub::lab {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -51,7 +50,7 @@ TEST(Machine, ShapesHaveNames) {
   EXPECT_FALSE(parse_shape("cold", shape));
   EXPECT_TRUE(parse_shape("libvirt", shape));
   EXPECT_EQ(shape, Shape::libvirt);
-  EXPECT_EQ(shape_names(), "warm, iommu, libvirt, smp, icount");
+  EXPECT_EQ(shape_names(), "warm, iommu, libvirt, smp");
 }
 
 TEST(Machine, ShapesDifferInTheirMachineAndInWhatDom0Has) {
@@ -60,8 +59,7 @@ TEST(Machine, ShapesDifferInTheirMachineAndInWhatDom0Has) {
   auto smp = command_line(machine(Shape::smp, Begin::boot));
   EXPECT_THAT(smp, Contains(HasSubstr("thread=multi")));
   EXPECT_THAT(smp, Contains(HasSubstr("dom0_vcpus_pin")));
-  EXPECT_THAT(command_line(machine(Shape::icount, Begin::boot)), Contains("-icount"));
-  EXPECT_THAT(machine_signature(Shape::warm), Not(AnyOf(HasSubstr("multi"), HasSubstr("icount"))));
+  EXPECT_THAT(machine_signature(Shape::warm), Not(HasSubstr("multi")));
   EXPECT_EQ(facts_of(Shape::warm).addition, "");
   EXPECT_NE(facts_of(Shape::libvirt).addition, "");
   EXPECT_EQ(facts_of(Shape::iommu).begin, Begin::boot);
