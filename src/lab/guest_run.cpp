@@ -154,15 +154,15 @@ base::Result<std::string> GuestRun::said() const {
 }
 
 // Waits in dom0, because each ssh command takes a good part of a second from a host whose only CPU
-// the guest needs too. What comes is a line; it has a moment to become whole.
+// the guest needs too; and by tail(1), which sleeps until there is more. What comes is a line; it
+// has a moment to become whole.
 base::Result<std::string> GuestRun::said_beyond(size_t size, Milliseconds limit) const {
-  auto looks = 2 * std::chrono::ceil<seconds>(std::min<Milliseconds>(limit, longest_look)).count();
-  return host_.check(
-      base::format(
-          "f={}; i=0; while [ $i -lt {} ] && ! [ $(stat -c %s $f 2>/dev/null || echo 0) "
-          "-gt {} ]; do sleep 0.5; i=$((i+1)); done; sleep 0.2; cat $f 2>/dev/null || true",
-          quote(serial_log()), looks, size),
-      longest_look + short_limit);
+  const auto time = std::chrono::ceil<seconds>(std::min<Milliseconds>(limit, longest_look)).count();
+  return host_.check(base::format("f={}; timeout {} sh -c 'tail -c +{} -F \"$0\" 2>/dev/null | "
+                                  "head -c 1 >/dev/null' \"$f\"; sleep 0.2; cat $f 2>/dev/null || "
+                                  "true",
+                                  quote(serial_log()), std::max<long>(1, time), size + 1),
+                     longest_look + short_limit);
 }
 
 std::string GuestRun::log() const {
