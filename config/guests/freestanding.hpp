@@ -6,12 +6,15 @@
 
 namespace {
 
-[[maybe_unused]] long system_call(long number, long a = 0, long b = 0, long c = 0, long d = 0) {
+[[maybe_unused]] long system_call(long number, long a = 0, long b = 0, long c = 0, long d = 0,
+                                  long e = 0, long f = 0) {
   register long fourth asm("r10") = d;
+  register long fifth asm("r8") = e;
+  register long sixth asm("r9") = f;
   long result;
   asm volatile("syscall"
                : "=a"(result)
-               : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
+               : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth), "r"(sixth)
                : "rcx", "r11", "memory");
   return result;
 }

@@ -1,25 +1,36 @@
 // SPDX-License-Identifier: MIT
-// measure WHAT COUNT [DEVICE SIZE]: does something COUNT times and prints the time of one in ns.
+// measure WHAT COUNT [...]: does something COUNT times and prints the time of one in ns.
 //
-//   port                reads the first serial port's line status register (0x3fd): an exit to the
-//                       device model, and a system call, for /dev/port needs no kernel option that
-//                       a small kernel lacks
-//   cpu                 a thousand steps of arithmetic: what is left of the CPU for the guest
-//   read DEVICE SIZE    SIZE bytes of a disk, from one place to the next, past the page cache
-//   random DEVICE SIZE  the same from places all over it
-//   write DEVICE SIZE   writes them, and has the disk flush once at the end
-//   flush DEVICE SIZE   writes them, and has the disk flush each time
+//   port                  reads the first serial port's line status register (0x3fd): an exit to
+//                         the device model that waits for an answer
+//   ins                   has 512 bytes read from there by one instruction (rep insb)
+//   mmio ADDRESS          reads a 32-bit register of a device, at that physical address
+//   vga                   writes a word to the screen's memory, below its last line: an exit that
+//                         Xen buffers for the device model, which need not answer
+//   cpu                   a thousand steps of arithmetic: what is left of the CPU for the guest
+//   read DEVICE SIZE      SIZE bytes of a disk, from one place to the next, past the page cache
+//   random DEVICE SIZE    the same from places all over it
+//   write DEVICE SIZE     writes them, and has the disk flush once at the end
+//   flush DEVICE SIZE     writes them, and has the disk flush each time
+//   send ADDRESS PORT     a KiB over TCP, until the other side has it all
+//   receive ADDRESS PORT  a KiB over TCP
+//   packet ADDRESS PORT   a UDP packet of 64 bytes, until it has left; to a broadcast address, so
+//                         that nobody answers
 #include "freestanding.hpp"
 
 namespace {
 
 using size = unsigned long;
 
-constexpr long sys_write = 1, sys_open = 2, sys_lseek = 8, sys_pread = 17, sys_pwrite = 18,
-               sys_fsync = 74, sys_clock_gettime = 228;
-constexpr long o_rdwr = 2, o_direct = 040000, seek_end = 2;
-constexpr long line_status = 0x3fd;
-constexpr long largest = 1 << 20;
+constexpr long sys_read = 0, sys_write = 1, sys_open = 2, sys_lseek = 8, sys_mmap = 9,
+               sys_ioctl = 16, sys_pread = 17, sys_pwrite = 18, sys_nanosleep = 35, sys_socket = 41,
+               sys_connect = 42, sys_shutdown = 48, sys_setsockopt = 54, sys_fsync = 74,
+               sys_ioperm = 173, sys_clock_gettime = 228;
+constexpr long o_rdwr = 2, o_sync = 04010000, o_direct = 040000, seek_end = 2;
+constexpr long line_status = 0x3fd, string_size = 512;
+constexpr long page = 4096, read_and_write = 3, map_shared = 1;
+constexpr long screen = 0xb8000, screen_size = 0x8000, below_the_last_line = 80 * 25 * 2;
+constexpr long largest = 1 << 20, kibibyte = 1024, packet_size = 64;
 
 alignas(4096) char buffer[largest];
 
@@ -29,13 +40,15 @@ long check(long result) {
   return result;
 }
 
+long address_of(const void *object) { return reinterpret_cast<long>(object); }
+
 long open(const char *path, long flags) {
-  return check(system_call(sys_open, reinterpret_cast<long>(path), flags));
+  return check(system_call(sys_open, address_of(path), flags));
 }
 
 long now_ns() {
   long time[2];
-  system_call(sys_clock_gettime, 1 /* CLOCK_MONOTONIC */, reinterpret_cast<long>(time));
+  system_call(sys_clock_gettime, 1 /* CLOCK_MONOTONIC */, address_of(time));
   return time[0] * 1'000'000'000 + time[1];
 }
 
@@ -47,7 +60,7 @@ void print(long value) {
     text[--at] = static_cast<char>('0' + value % 10);
     value /= 10;
   } while (value > 0);
-  system_call(sys_write, 1, reinterpret_cast<long>(text + at), static_cast<long>(sizeof text - at));
+  system_call(sys_write, 1, address_of(text + at), static_cast<long>(sizeof text - at));
 }
 
 bool is(const char *word, const char *other) {
@@ -63,13 +76,47 @@ unsigned long next_random() {
   return state >> 33;
 }
 
+// --- exits ---------------------------------------------------------------------------------------
+
+void allow_ports() { check(system_call(sys_ioperm, line_status, 1, 1)); }
+
 void read_ports(long count) {
-  const long ports = open("/dev/port", 0);
   for (long i = 0; i < count; ++i) {
-    unsigned char value = 0;
-    if (system_call(sys_pread, ports, reinterpret_cast<long>(&value), 1, line_status) != 1)
-      end(1);
+    unsigned char value;
+    asm volatile("inb %1, %0" : "=a"(value) : "d"(static_cast<unsigned short>(line_status)));
   }
+}
+
+void read_strings(long count) {
+  for (long i = 0; i < count; ++i) {
+    char *to = buffer;
+    long length = string_size;
+    asm volatile("rep insb"
+                 : "+D"(to), "+c"(length)
+                 : "d"(static_cast<unsigned short>(line_status))
+                 : "memory");
+  }
+}
+
+volatile char *map(long physical, long length) {
+  const long memory = open("/dev/mem", o_rdwr | o_sync);
+  const long from = physical / page * page;
+  const long mapped =
+      system_call(sys_mmap, 0, length + physical - from, read_and_write, map_shared, memory, from);
+  if (mapped < 0 && mapped > -page)
+    end(1);
+  return reinterpret_cast<volatile char *>(mapped + physical - from);
+}
+
+void read_registers(const volatile char *at, long count) {
+  for (long i = 0; i < count; ++i)
+    static_cast<void>(*reinterpret_cast<const volatile unsigned *>(at));
+}
+
+void write_to_screen(volatile char *memory, long count) {
+  for (long i = 0; i < count; ++i)
+    *reinterpret_cast<volatile unsigned short *>(memory + below_the_last_line + i % 64 * 2) =
+        0x0720;
 }
 
 void calculate(long count) {
@@ -78,6 +125,8 @@ void calculate(long count) {
     asm volatile("" : "+r"(value));
   }
 }
+
+// --- disks ---------------------------------------------------------------------------------------
 
 struct Disk {
   long file;
@@ -94,7 +143,7 @@ Disk open_disk(const char *path, long block) {
 }
 
 void move(const Disk &disk, long call, long which) {
-  if (system_call(call, disk.file, reinterpret_cast<long>(buffer), disk.block,
+  if (system_call(call, disk.file, address_of(buffer), disk.block,
                   which % disk.blocks * disk.block) != disk.block)
     end(1);
 }
@@ -112,6 +161,68 @@ void use_disk(const char *what, const Disk &disk, long count) {
     check(system_call(sys_fsync, disk.file));
 }
 
+// --- the network ---------------------------------------------------------------------------------
+
+struct Peer {
+  unsigned short family = 2; // AF_INET
+  unsigned short port;       // in the network's order, as the address
+  unsigned address;
+  long nothing = 0;
+};
+
+Peer parse_peer(const char *address, const char *port) {
+  Peer peer{.port = __builtin_bswap16(static_cast<unsigned short>(number(port))), .address = 0};
+  for (int byte = 0; byte < 4; ++byte) {
+    peer.address |= static_cast<unsigned>(number(address)) << (8 * byte);
+    while (*address != '\0' && *address++ != '.') {
+    }
+  }
+  return peer;
+}
+
+long connect(const Peer &peer, long type) {
+  constexpr long internet = 2, socket_level = 1, may_broadcast = 6;
+  const long socket = check(system_call(sys_socket, internet, type, 0));
+  const int yes = 1;
+  check(system_call(sys_setsockopt, socket, socket_level, may_broadcast, address_of(&yes),
+                    sizeof yes));
+  check(system_call(sys_connect, socket, address_of(&peer), sizeof peer));
+  return socket;
+}
+
+// The other side has it all when it has closed its end too.
+void send(const Peer &peer, long kibibytes) {
+  const long socket = connect(peer, 1 /* SOCK_STREAM */);
+  for (long left = kibibytes * kibibyte; left > 0;)
+    left -=
+        check(system_call(sys_write, socket, address_of(buffer), left < largest ? left : largest));
+  check(system_call(sys_shutdown, socket, 1 /* SHUT_WR */));
+  if (system_call(sys_read, socket, address_of(buffer), largest) != 0)
+    end(1);
+}
+
+void receive(const Peer &peer, long kibibytes) {
+  const long socket = connect(peer, 1 /* SOCK_STREAM */);
+  long got = 0;
+  while (const long more = check(system_call(sys_read, socket, address_of(buffer), largest)))
+    got += more;
+  if (got != kibibytes * kibibyte)
+    end(1);
+}
+
+void send_packets(const Peer &peer, long count) {
+  constexpr long unsent = 0x5411; // SIOCOUTQ
+  const long socket = connect(peer, 2 /* SOCK_DGRAM */);
+  for (long i = 0; i < count; ++i)
+    check(system_call(sys_write, socket, address_of(buffer), packet_size));
+  const long millisecond[2] = {0, 1'000'000};
+  for (int left = 1; left != 0;) {
+    check(system_call(sys_ioctl, socket, unsent, address_of(&left)));
+    if (left != 0)
+      system_call(sys_nanosleep, address_of(millisecond));
+  }
+}
+
 } // namespace
 
 extern "C" [[noreturn]] void run(long *stack) {
@@ -121,14 +232,40 @@ extern "C" [[noreturn]] void run(long *stack) {
   if (count < 1)
     end(2);
   const char *what = argument(1);
+  // What has to be there before the time begins.
+  const bool network = is(what, "send") || is(what, "receive") || is(what, "packet");
   Disk disk{};
-  if (arguments > 4)
+  Peer peer{};
+  volatile char *memory = nullptr;
+  if (arguments > 4 && network)
+    peer = parse_peer(argument(3), argument(4));
+  else if (arguments > 4)
     disk = open_disk(argument(3), number(argument(4)));
+  else if (network)
+    end(2);
+  else if (is(what, "mmio") && arguments > 3)
+    memory = map(number(argument(3)), page);
+  else if (is(what, "vga"))
+    memory = map(screen, screen_size);
+  else if (is(what, "port") || is(what, "ins"))
+    allow_ports();
   const long start = now_ns();
   if (is(what, "port"))
     read_ports(count);
+  else if (is(what, "ins"))
+    read_strings(count);
+  else if (is(what, "mmio") && memory != nullptr)
+    read_registers(memory, count);
+  else if (is(what, "vga"))
+    write_to_screen(memory, count);
   else if (is(what, "cpu"))
     calculate(count);
+  else if (is(what, "send"))
+    send(peer, count);
+  else if (is(what, "receive"))
+    receive(peer, count);
+  else if (is(what, "packet"))
+    send_packets(peer, count);
   else if (arguments > 4)
     use_disk(what, disk, count);
   else

@@ -9,10 +9,16 @@ namespace {
 
 using lab::DeviceModel;
 
+constexpr unsigned of_qemu = has::ahci | has::modern_qemu;
+constexpr unsigned of_libxl = has::direct_boot | has::save;
+constexpr unsigned of_linux = has::stub_domain | has::linux_stub;
+
 constexpr std::array table{
-    Contender{reference, "QEMU in dom0", DeviceModel::dom0},
-    Contender{"linstub", "Linstub's stub domain", DeviceModel::linstub},
-    Contender{"libxl", "Linstub's image in libxl's Linux mode", DeviceModel::libxl_stub},
+    Contender{reference, "QEMU in dom0", DeviceModel::dom0, of_qemu | of_libxl},
+    Contender{"linstub", "Linstub", DeviceModel::linstub,
+              of_qemu | of_libxl | of_linux | has::upgrade},
+    Contender{"libxl", "libxl's Linux mode", DeviceModel::libxl_stub, of_qemu | of_linux},
+    Contender{"minios", "MiniOS", DeviceModel::minios, has::stub_domain},
 };
 
 } // namespace
@@ -24,13 +30,20 @@ const Contender *find_contender(std::string_view name) {
   return found == table.end() ? nullptr : found;
 }
 
+std::string contender_names() {
+  std::string names;
+  for (const Contender &one : table)
+    names.append(names.empty() ? "" : ", ").append(one.name);
+  return names;
+}
+
 base::Result<std::vector<Contender>> parse_contenders(std::string_view list) {
   std::vector<Contender> all;
   for (;;) {
     const std::string_view name = list.substr(0, list.find(','));
     const Contender *contender = find_contender(name);
     if (contender == nullptr)
-      return base::fail("there is no contender \"{}\": dom0, linstub and libxl are known", name);
+      return base::fail("there is no contender \"{}\": {} are known", name, contender_names());
     if (std::ranges::contains(all, name, &Contender::name))
       return base::fail("the contender \"{}\" is there twice", name);
     all.push_back(*contender);

@@ -6,15 +6,28 @@
 #include "lab/guest_run.hpp"
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace linstub::bench {
 
+// What a contender has, and a metric needs: bits.
+namespace has {
+constexpr unsigned stub_domain = 1;
+constexpr unsigned linux_stub = 2;   // linstub-init runs in it, and says how far it is
+constexpr unsigned ahci = 4;         // its QEMU knows AHCI
+constexpr unsigned direct_boot = 8;  // a guest can have its kernel from dom0
+constexpr unsigned save = 16;        // libxl saves and restores its guests through QMP
+constexpr unsigned upgrade = 32;     // its device model can be replaced under the guest
+constexpr unsigned modern_qemu = 64; // QMP, and the devices of today's QEMU
+} // namespace has
+
 struct Contender {
   std::string_view name; // in samples and options
   std::string_view what;
   lab::DeviceModel device_model;
+  unsigned has = 0;
 };
 
 // What all others are compared with.
@@ -24,6 +37,9 @@ std::span<const Contender> contenders();
 
 // Null if there is none.
 const Contender *find_contender(std::string_view name);
+
+// For people: "dom0, linstub, ...".
+std::string contender_names();
 
 // Of a list with commas: "dom0,linstub".
 base::Result<std::vector<Contender>> parse_contenders(std::string_view list);

@@ -2,10 +2,12 @@
 #include "bench/measure.hpp"
 
 #include "base/log.hpp"
-#include "lab/inventory.hpp"
+#include "bench/state.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <charconv>
+#include <optional>
 
 namespace linstub::bench {
 namespace {
@@ -16,134 +18,275 @@ using std::chrono::seconds;
 constexpr const char *guest_name = "t-bench";
 constexpr const char *disk = "/lab/bench.img";
 constexpr int disk_size = 64; // MiB
+constexpr unsigned guest_memory = 128;
 
-constexpr auto create_limit = seconds(200);
-constexpr auto boot_limit = seconds(400);
-constexpr auto work_limit = seconds(240);
+constexpr auto create_limit = seconds(240);
+constexpr auto boot_limit = seconds(500);
+constexpr auto work_limit = seconds(400);
 constexpr auto command_limit = seconds(90);
 
-double seconds_since(base::Clock::time_point begin) {
-  return std::chrono::duration<double>(base::Clock::now() - begin).count();
+constexpr int quick_idle = 3; // s
+constexpr int full_idle = 15;
+
+// dom0's address on the guests' bridge, for as long as it is needed, unless it is there anyway.
+constexpr const char *add_address =
+    "ip -4 addr show dev {0} | grep -q {1}/ || {{ ip addr add {1}/24 dev {0} && : > "
+    "/run/lab-bench-address; }}";
+constexpr const char *remove_address =
+    "[ ! -e /run/lab-bench-address ] || ip addr del {1}/24 dev {0}; rm -f /run/lab-bench-address; "
+    "fuser -sk 7010/tcp || true";
+
+// The files that a stub domain is made from, in dom0.
+std::string_view image_of(const Contender &contender) {
+  if (contender.device_model == lab::DeviceModel::minios)
+    return "/lab/minios/ioemu-stubdom.gz";
+  if ((contender.has & has::stub_domain) != 0)
+    return "/usr/lib/linstub/image/kernel /usr/lib/linstub/image/ramdisk";
+  return "";
 }
-
-// What the guest is asked, of its program `measure`.
-struct Work {
-  std::string_view metric;
-  std::string_view what;
-  std::string_view where; // behind the count
-  unsigned quick, full;   // how often
-};
-constexpr std::array works{
-    Work{"exit.port", "port", "", 200, 1000},
-    Work{"cpu.work", "cpu", "", 2000, 20000},
-    Work{"disk.read-64k", "read", " /dev/sda 65536", 16, 128},
-    Work{"disk.read-4k", "random", " /dev/sda 4096", 40, 400},
-    Work{"disk.write-64k", "write", " /dev/sda 65536", 8, 64},
-    Work{"disk.flush-4k", "flush", " /dev/sda 4096", 8, 40},
-};
-
-// Bytes: Xen's count of the stub domain, 0 if there is none, and the proportional set size of the
-// processes that are there because of the guest. Those of the toolstack, which all guests share,
-// are not; libxl's own mode has a QEMU and a proxy in dom0 for the stub domain.
-constexpr const char *look_at_memory = R"(
-xl list | awk '$1 == "t-bench-dm" { n += $3 } END { print n * 1048576 }'
-for p in $(ps -eo pid=,comm= | awk -v names="$device_models" '$2 ~ names { print $1 }'); do
-  cat /proc/$p/smaps_rollup 2>/dev/null
-done | awk '/^Pss:/ { n += $2 } END { print n * 1024 }'
-)";
 
 class Session {
 public:
-  Session(const lab::Host &host, const Contender &contender) : host_(host), contender_(contender) {}
+  Session(const lab::Host &host, const Contender &contender, const Measure &wanted)
+      : host_(host), contender_(contender), wanted_(wanted) {}
   ~Session() {
     if (begun_)
       base::log_failure(
-          host_.check(base::format("xl destroy {} 2>/dev/null || true; rm -f {}", guest_name, disk),
+          host_.check(base::format("xl destroy {} 2>/dev/null || true; rm -f {} /run/lab-{}.*; {}",
+                                   guest_name, disk, guest_name, address(remove_address)),
                       command_limit));
   }
   Session(const Session &) = delete;
   Session &operator=(const Session &) = delete;
 
-  Result<Values> run(Thoroughness thoroughness) {
-    TRY(start());
-    for (const Work &work : works)
-      TRY(ask(work, thoroughness));
-    TRY(look());
-    const auto begin = base::Clock::now();
-    TRY(host_.check(base::format("xl destroy {}", guest_name), command_limit));
-    add("start.destroyed", seconds_since(begin));
-    return std::move(values_);
+  // With IDE, and everything that is not about disks.
+  Result<> run() {
+    const Look before = TRY(look_at_host(host_));
+    TRY(begin());
+    auto watch = TRY(StartWatch::begin(host_, guest_name));
+    TRY(create({}));
+    TRY(tell_start(watch));
+    TRY(work(Group::exit));
+    TRY(work(Group::disk));
+    if (wants(Group::network) || wants(Group::state))
+      TRY(join_network());
+    TRY(work(Group::network));
+    if (wants(Group::resources))
+      TRY(look(before));
+    if (wants(Group::state) && (contender_.has & has::save) != 0)
+      std::ranges::move(TRY(measure_state(host_, contender_, guest_name)),
+                        std::back_inserter(values_));
+    add("start.destroyed",
+        TRY(time_on(host_, base::format("xl destroy {}", guest_name), command_limit)));
+    return {};
   }
+
+  // With AHCI in place of IDE, and without a NIC, which would only take time.
+  Result<> run_ahci() {
+    TRY(begin());
+    TRY(create({"hdtype = \"ahci\"", "vif = []"}));
+    TRY(guest_->wait_for("+ ready", boot_limit));
+    TRY(work(Group::ahci));
+    TRY(host_.check(base::format("xl destroy {}", guest_name), command_limit));
+    return {};
+  }
+
+  Values values() { return std::move(values_); }
 
 private:
+  [[nodiscard]] bool wants(Group group) const { return wanted_.groups.contains(group); }
   void add(std::string_view metric, double value) { values_.emplace_back(metric, value); }
+  [[nodiscard]] std::string address(const char *command) const {
+    return std::vformat(command, std::make_format_args(wanted_.bridge, dom0_address));
+  }
 
-  Result<> start() {
-    TRY(host_.check(base::format("rm -f {} && truncate -s {}M {}", disk, disk_size, disk),
-                    command_limit));
+  Result<> begin() {
     begun_ = true;
-    const auto begin = base::Clock::now();
-    guest_ = TRY(lab::GuestRun::create(host_,
-                                       {.name = guest_name,
-                                        .device_model = contender_.device_model,
-                                        .disk = disk,
-                                        .direct_boot = true},
-                                       create_limit));
-    add("start.created", seconds_since(begin));
+    return host_
+        .check(base::format("rm -f {} && truncate -s {}M {}", disk, disk_size, disk), command_limit)
+        .transform([](const std::string &) {});
+  }
+
+  Result<> create(std::vector<std::string> extra) {
+    lab::GuestConfig config{.name = guest_name,
+                            .device_model = contender_.device_model,
+                            .disk = disk,
+                            .direct_boot = wanted_.boot == Boot::direct,
+                            .memory = guest_memory,
+                            .bridge = wanted_.bridge,
+                            .extra = std::move(extra)};
+    if (!config.direct_boot)
+      config.cdrom = "/lab/tiny.iso";
+    if (!wanted_.guest_cpu.empty())
+      config.extra.push_back(base::format("cpus = \"{}\"", wanted_.guest_cpu));
+    guest_ = TRY(lab::GuestRun::create(host_, config, create_limit));
+    if (!wanted_.stub_cpu.empty() && (contender_.has & has::stub_domain) != 0)
+      TRY(host_.check(base::format("xl vcpu-pin {}-dm all {}", guest_name, wanted_.stub_cpu),
+                      command_limit));
+    return {};
+  }
+
+  // Its first words tell how long its kernel has run: "+ hello VERSION up SECONDS".
+  Result<> tell_start(StartWatch &watch) {
+    const std::string hello = TRY(guest_->wait_for("+ hello", boot_limit));
     TRY(guest_->wait_for("+ ready", boot_limit));
-    add("start.userland", seconds_since(begin));
+    const Look stages =
+        TRY(watch.read(guest_->begin_mark(), guest_->end_mark(), guest_->serial_log()));
+    double up = 0;
+    const std::string_view last = std::string_view(hello).substr(hello.rfind(' ') + 1);
+    if (std::from_chars(last.data(), last.data() + last.size(), up).ec != std::errc())
+      return base::fail("the guest says \"{}\", and not how long it has been up", hello);
+    add("start.kernel", TRY(get(stages, "start.userland")) - up);
+    for (const Metric &metric : metrics()) {
+      const bool here = metric.group == Group::start && metric.id != "start.kernel" &&
+                        metric.id != "start.destroyed";
+      if (here && (metric.needs & ~contender_.has) == 0)
+        add(metric.id, TRY(get(stages, metric.id)));
+    }
     return {};
   }
 
-  Result<> ask(const Work &work, Thoroughness thoroughness) {
-    const unsigned count = thoroughness == Thoroughness::quick ? work.quick : work.full;
-    const std::string answer =
-        TRY(guest_->ask(base::format("measure {} {}{}", work.what, count, work.where), work_limit));
-    constexpr std::string_view before = "+ measure ";
-    const double each =
-        std::strtod(answer.c_str() + std::min(answer.size(), before.size()), nullptr);
-    if (each <= 0)
-      return base::fail("the guest answers \"{}\" where it should say a time", answer);
-    add(work.metric, each / 1e9);
+  Result<> work(Group group) {
+    if (!wants(group))
+      return {};
+    for (const Work &one : works()) {
+      if (find_metric(one.metric)->group == group)
+        TRY(ask(one).transform_error(base::doing("{}", one.metric)));
+    }
+    if (group == Group::network)
+      TRY(ping());
     return {};
   }
 
-  Result<> look() {
-    const std::string said =
-        TRY(host_.check(std::string(lab::name_device_models) + look_at_memory, command_limit));
-    char *rest = nullptr;
-    const double stub = std::strtod(said.c_str(), &rest);
-    add("memory.stub", stub);
-    add("memory.dom0", std::strtod(rest, nullptr));
+  Result<> ask(const Work &one) {
+    const unsigned count = times_of(one, wanted_.thoroughness);
+    if (!one.dom0.empty())
+      TRY(host_.check(base::format("count={}; (setsid timeout {} {} >/dev/null 2>&1 </dev/null &); "
+                                   "sleep 0.5",
+                                   count, work_limit.count(), one.dom0),
+                      command_limit));
+    Look before;
+    if (!one.load.empty())
+      before = TRY(look_at_cpus(host_, guest_name));
+    const std::string answer = TRY(guest_->ask(command_of(one, wanted_.thoroughness), work_limit));
+    if (!one.load.empty())
+      TRY(add_load(one, before, one.bytes * count));
+    add(one.metric, TRY(parse_answer(answer)) * one.times);
+    return {};
+  }
+
+  Result<> add_load(const Work &one, const Look &before, double bytes) {
+    const Look after = TRY(look_at_cpus(host_, guest_name));
+    for (const Metric &metric : metrics()) {
+      if (!metric.id.starts_with(one.load) || (metric.needs & ~contender_.has) != 0)
+        continue;
+      const std::string_view domain = metric.id.substr(one.load.size() + 1);
+      add(metric.id, std::max(0.0, TRY(get(after, domain)) - TRY(get(before, domain))) / bytes);
+    }
+    return {};
+  }
+
+  Result<> join_network() {
+    TRY(host_.check(address(add_address), command_limit));
+    TRY(guest_->ask(base::format("nic e1000 {}", guest_address), work_limit));
+    // The first packet has both ends find each other.
+    TRY(host_.check(base::format("for i in 1 2 3 4 5; do ping -q -c 1 -W 10 {} >/dev/null && exit "
+                                 "0; done; exit 1",
+                                 guest_address),
+                    command_limit));
+    return {};
+  }
+
+  Result<> ping() {
+    const bool quick = wanted_.thoroughness == Thoroughness::quick;
+    const std::string said = TRY(
+        host_.check(base::format("ping -q -c {} -i 0.2 -W 10 {}", quick ? 5 : 30, guest_address),
+                    command_limit));
+    add("net.ping", TRY(average_ping(said)));
+    return {};
+  }
+
+  Result<> look(const Look &before) {
+    const bool quick = wanted_.thoroughness == Thoroughness::quick;
+    const Look idle = TRY(look_at_idle_cpus(host_, guest_name, quick ? quick_idle : full_idle));
+    const Look now = TRY(look_at_guest(host_, guest_name, image_of(contender_)));
+    struct Row {
+      std::string_view metric;
+      std::string_view name;
+      const Look &look;
+    };
+    const std::array rows{
+        Row{"memory.stub", "stub", now},    Row{"memory.dom0", "dom0", now},
+        Row{"memory.xl", "xl", now},        Row{"image.size", "image", now},
+        Row{"count.grants", "grants", now}, Row{"count.channels", "channels", now},
+        Row{"idle.dom0", "dom0", idle},     Row{"idle.stub", "stub", idle},
+        Row{"idle.guest", "guest", idle},
+    };
+    for (const Row &row : rows) {
+      if ((find_metric(row.metric)->needs & ~contender_.has) == 0)
+        add(row.metric, TRY(get(row.look, row.name)));
+    }
+    add("count.nodes", TRY(get(now, "nodes")) - TRY(get(before, "nodes")));
+    add("memory.host",
+        std::max(0.0, TRY(get(before, "free")) - TRY(get(now, "free")) - TRY(get(now, "guest"))));
     return {};
   }
 
   const lab::Host &host_;
-  Contender contender_;
+  const Contender &contender_;
+  const Measure &wanted_;
   std::optional<lab::GuestRun> guest_;
   Values values_;
   bool begun_ = false;
 };
 
-constexpr const char *look_at_host = R"sh(
-xl info | sed -n 's/^xen_version *: */Xen: /p; s/^nr_cpus *: */CPUs: /p; s/^total_memory *: */memory in MiB: /p'
+constexpr const char *look_at_the_machine = R"sh(
+xl info | sed -n 's/^xen_version *: */Xen: /p; s/^nr_cpus *: */CPUs: /p; s/^total_memory *: */memory in MiB: /p; s/^xen_commandline *: */Xen, told: /p'
 echo "Linux in dom0: $(uname -r)"
 echo "QEMU in dom0: $(dpkg-query -W -f '${Version}' qemu-system-xen 2>/dev/null)"
 echo "Linstub: $(linstub --version)"
+echo "image: $(linstub image show 2>/dev/null | tr -s ' \n' ' ' | cut -c 1-200)"
 sed -n 's/^model name[^:]*: */CPU: /p' /proc/cpuinfo | head -n 1
 )sh";
 
 } // namespace
 
-Result<Values> measure(const lab::Host &host, const Contender &contender,
-                       Thoroughness thoroughness) {
-  return Session(host, contender)
-      .run(thoroughness)
-      .transform_error(base::doing("measure {}", contender.what));
+Boot boot_of(const std::vector<Contender> &contenders) {
+  return std::ranges::all_of(contenders,
+                             [](const Contender &one) { return (one.has & has::direct_boot) != 0; })
+             ? Boot::direct
+             : Boot::cd;
+}
+
+bool expects(const Contender &contender, const Metric &metric, const Groups &groups) {
+  return groups.contains(metric.group) && (metric.needs & ~contender.has) == 0;
+}
+
+Result<Values> measure(const lab::Host &host, const Contender &contender, const Measure &wanted) {
+  Values values;
+  auto take = [&](Result<> (Session::*run)()) -> Result<> {
+    Session session(host, contender, wanted);
+    TRY((session.*run)());
+    std::ranges::move(session.values(), std::back_inserter(values));
+    return {};
+  };
+  auto all = [&]() -> Result<> {
+    if (wanted.groups != Groups{Group::ahci})
+      TRY(take(&Session::run));
+    if (wanted.groups.contains(Group::ahci) && (contender.has & has::ahci) != 0)
+      TRY(take(&Session::run_ahci));
+    return {};
+  };
+  TRY(all().transform_error(base::doing("measure {}", contender.what)));
+  // The start is looked at anyway.
+  std::erase_if(values, [&](const auto &one) {
+    return !expects(contender, *find_metric(one.first), wanted.groups);
+  });
+  return values;
 }
 
 Result<Circumstances> describe(const lab::Host &host) {
-  std::string text = TRY(host.check(look_at_host, command_limit));
+  std::string text = TRY(host.check(look_at_the_machine, command_limit));
   Circumstances all;
   while (!text.empty()) {
     const std::string line = text.substr(0, text.find('\n'));

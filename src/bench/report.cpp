@@ -5,7 +5,9 @@
 #include "bench/metric.hpp"
 #include "bench/statistics.hpp"
 
+#include <algorithm>
 #include <format>
+#include <span>
 
 namespace linstub::bench {
 namespace {
@@ -28,11 +30,13 @@ bool can_compare(const std::vector<double> &values, const std::vector<double> &o
   return !values.empty() && !others.empty() && median(values) > 0 && median(others) > 0;
 }
 
+// Median, the range that half of the samples lie in, how many there are.
 std::string cell(const Metric &metric, const std::vector<double> &values) {
   if (values.empty())
     return "-";
-  return std::format("{} ({} to {})", shown(metric, median(values)),
-                     shown(metric, quantile(values, 0.25)), shown(metric, quantile(values, 0.75)));
+  return std::format("{} ({} to {}; {})", shown(metric, median(values)),
+                     shown(metric, quantile(values, 0.25)), shown(metric, quantile(values, 0.75)),
+                     values.size());
 }
 
 std::string row(const std::vector<std::string> &cells) {
@@ -56,21 +60,37 @@ std::string show_circumstances(const Circumstances &circumstances) {
   return text + "\n";
 }
 
-std::string show_medians(const Run &run, const std::vector<std::string> &names) {
+bool is_there(const Run &run, const Metric &metric) {
+  return std::ranges::any_of(run.samples,
+                             [&](const Sample &sample) { return sample.metric == metric.id; });
+}
+
+std::vector<const Metric *> metrics_of(const Run &run, Group group) {
+  std::vector<const Metric *> found;
+  for (const Metric &metric : metrics()) {
+    if (metric.group == group && is_there(run, metric))
+      found.push_back(&metric);
+  }
+  return found;
+}
+
+std::string show_medians(const Run &run, std::span<const Metric *const> of,
+                         const std::vector<std::string> &names) {
   std::vector<std::string> titles{"metric", "unit"};
   for (const std::string &name : names)
     titles.push_back(name_of(name));
   std::string text = header(titles);
-  for (const Metric &metric : metrics()) {
-    std::vector<std::string> cells{std::string(metric.what), std::string(metric.unit)};
+  for (const Metric *metric : of) {
+    std::vector<std::string> cells{std::string(metric->what), std::string(metric->unit)};
     for (const std::string &name : names)
-      cells.push_back(cell(metric, run.values(name, metric.id)));
+      cells.push_back(cell(*metric, run.values(name, metric->id)));
     text += row(cells);
   }
   return text + "\n";
 }
 
-std::string show_ratios(const Run &run, const std::vector<std::string> &names) {
+std::string show_ratios(const Run &run, std::span<const Metric *const> of,
+                        const std::vector<std::string> &names) {
   std::vector<std::string> titles{"metric"};
   for (const std::string &name : names) {
     if (name != reference)
@@ -78,11 +98,11 @@ std::string show_ratios(const Run &run, const std::vector<std::string> &names) {
   }
   titles.push_back(std::format("{}, twice", name_of(std::string(reference))));
   std::string text = header(titles);
-  for (const Metric &metric : metrics()) {
-    const auto of_reference = run.values(reference, metric.id);
-    std::vector<std::string> cells{std::string(metric.what)};
+  for (const Metric *metric : of) {
+    const auto of_reference = run.values(reference, metric->id);
+    std::vector<std::string> cells{std::string(metric->what)};
     for (const std::string &name : names) {
-      const auto values = run.values(name, metric.id);
+      const auto values = run.values(name, metric->id);
       if (name != reference)
         cells.push_back(can_compare(values, of_reference) ? shown(ratio(values, of_reference))
                                                           : "-");
@@ -94,31 +114,68 @@ std::string show_ratios(const Run &run, const std::vector<std::string> &names) {
   return text + "\n";
 }
 
-size_t most_samples(const Run &run, const std::vector<std::string> &names) {
-  size_t most = 0;
-  for (const std::string &name : names) {
-    for (const Metric &metric : metrics())
-      most = std::max(most, run.values(name, metric.id).size());
+// What a line through the costs of several numbers of guests says of many.
+std::string show_density(const Run &run, const std::vector<std::string> &names) {
+  constexpr double hundred = 100;
+  constexpr double thousand = 1000;
+  std::string text =
+      header({"cost", "unit", "contender", "samples", "guests up to",
+              "the first, and what is there anyway", "each", "model for 100", "model for 1,000"});
+  bool any = false;
+  for (const Metric &metric : density_metrics()) {
+    for (const std::string &name : names) {
+      const auto points = density_points(run, name, metric.id);
+      const auto line = fit(points);
+      if (!line)
+        continue;
+      any = true;
+      auto with_error = [&](double value, double error) {
+        return std::format("{} ± {}", shown(metric, value), shown(metric, error));
+      };
+      text += row({std::string(metric.what), std::string(metric.unit), name_of(name),
+                   std::to_string(points.size()),
+                   std::format("{:.0f}", std::ranges::max(points, {}, &Point::guests).guests),
+                   shown(metric, line->at(0)), with_error(line->each, line->each_error),
+                   with_error(line->at(hundred), line->error_at(hundred)),
+                   with_error(line->at(thousand), line->error_at(thousand))});
+    }
   }
-  return most;
+  if (!any)
+    return "";
+  return "## Many guests\n\nA line through the costs of one guest, two, and so on (least squares), "
+         "with its standard error; beyond the number that was measured it is a model, and no "
+         "measurement.\n\n" +
+         text + "\n";
 }
 
 } // namespace
 
+std::vector<Point> density_points(const Run &run, std::string_view contender,
+                                  std::string_view metric) {
+  std::vector<Point> points;
+  for (const Sample &sample : run.samples_of(contender, metric))
+    points.push_back({.guests = static_cast<double>(sample.guests), .cost = sample.value});
+  return points;
+}
+
 std::string report(const Run &run) {
   const std::vector<std::string> names = run.contenders();
   std::string text = "## Circumstances\n\n" + show_circumstances(run.circumstances);
-  text +=
-      std::format("## Medians\n\nOf up to {} rounds, the contenders in turn; behind each median "
-                  "the range that half of the samples lie in.\n\n",
-                  most_samples(run, names));
-  text += show_medians(run, names);
-  text += std::format("## Ratios to {}\n\nRatios of medians, and the interval that 95 of 100 draws "
-                      "from the samples give. An interval that has 1 in it says that there is no "
-                      "difference to be seen. The last column is the noise: the samples of odd "
-                      "rounds to those of even ones.\n\n",
-                      name_of(std::string(reference)));
-  return text + show_ratios(run, names);
+  text += std::format(
+      "In the tables: the median, then the range that half of the samples lie in, and how many "
+      "samples there are. Ratios are to {}: of medians, and the interval that 95 of 100 draws from "
+      "the samples give; an interval that has 1 in it says that there is no difference to be seen. "
+      "The last column is the noise: the samples of odd rounds to those of even ones. Of all "
+      "metrics less is better.\n\n",
+      name_of(std::string(reference)));
+  for (const Group group : all_groups()) {
+    const auto of = metrics_of(run, group);
+    if (of.empty())
+      continue;
+    text += std::format("## {}\n\n", group_title(group));
+    text += show_medians(run, of, names) + show_ratios(run, of, names);
+  }
+  return text + show_density(run, names);
 }
 
 std::string table(const Run &run) {
@@ -128,6 +185,8 @@ std::string table(const Run &run) {
     text += std::format(" {:>18}", name);
   text += "\n";
   for (const Metric &metric : metrics()) {
+    if (!is_there(run, metric))
+      continue;
     const auto of_reference = run.values(reference, metric.id);
     text += std::format("{:<26} {:<5}", metric.id, metric.unit);
     for (const std::string &name : names) {

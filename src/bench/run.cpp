@@ -13,11 +13,13 @@ namespace {
 
 using base::Result;
 
+constexpr int most_excuses = 5; // for one contender in one round
+
 class Runner {
 public:
   Runner(const lab::Host &host, const RunOptions &options) : host_(host), options_(options) {}
 
-  Result<Run> run() {
+  Result<Outcome> run() {
     run_.circumstances = options_.circumstances;
     std::ranges::move(TRY(describe(host_)), std::back_inserter(run_.circumstances));
     TRY(write(to_json(run_.circumstances)));
@@ -26,21 +28,57 @@ public:
       for (const Contender &contender : order_in(round, options_.contenders))
         TRY(take(contender, round, ++place));
     }
-    return std::move(run_);
+    if (excused_ != 0)
+      tell(std::format("the host failed {} times, and what it failed in was measured again",
+                       excused_));
+    return Outcome{.run = std::move(run_), .failures = std::move(failures_)};
   }
 
 private:
   Result<> take(const Contender &contender, uint32_t round, uint32_t place) {
-    tell(std::format("round {} of {}: {}{}", round, options_.rounds, contender.what, remaining()));
-    for (const auto &[metric, value] : TRY(measure(host_, contender, options_.thoroughness))) {
+    const size_t before = run_.samples.size();
+    auto keep = [&](std::string_view metric, double value, uint32_t guests) {
       run_.samples.push_back({.contender = std::string(contender.name),
                               .metric = std::string(metric),
                               .round = round,
                               .place = place,
+                              .guests = guests,
                               .value = value});
-      TRY(write(to_json(run_.samples.back())));
+    };
+    for (int excuses = 0;; excuses++) {
+      tell(
+          std::format("round {} of {}: {}{}", round, options_.rounds, contender.what, remaining()));
+      auto done = measure_all(contender, keep);
+      if (done)
+        break;
+      run_.samples.resize(before);
+      const auto excuse = options_.excuse ? options_.excuse() : std::nullopt;
+      if (!excuse || excuses == most_excuses) {
+        failures_.push_back(std::format("round {}: {}", round, done.error().message()));
+        tell(failures_.back());
+        break;
+      }
+      tell(std::format("the host failed: {}", *excuse));
+      excused_++;
     }
+    for (size_t i = before; i < run_.samples.size(); i++)
+      TRY(write(to_json(run_.samples[i])));
     done_++;
+    return {};
+  }
+
+  template <class Keep>
+  Result<> measure_all(const Contender &contender, const Keep &keep) {
+    if (options_.guests == 0) {
+      for (const auto &[metric, value] : TRY(measure(host_, contender, options_.measure)))
+        keep(metric, value, 1);
+      return {};
+    }
+    for (const Crowd &crowd :
+         TRY(measure_density(host_, contender, options_.measure, options_.guests))) {
+      for (const auto &[metric, value] : crowd.values)
+        keep(metric, value, crowd.guests);
+    }
     return {};
   }
 
@@ -66,13 +104,15 @@ private:
   const lab::Host &host_;
   const RunOptions &options_;
   Run run_;
+  std::vector<std::string> failures_;
   size_t done_ = 0;
+  int excused_ = 0;
   base::Clock::time_point begin_ = base::Clock::now();
 };
 
 } // namespace
 
-Result<Run> run(const lab::Host &host, const RunOptions &options) {
+Result<Outcome> run(const lab::Host &host, const RunOptions &options) {
   return Runner(host, options).run();
 }
 

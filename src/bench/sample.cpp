@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace linstub::bench {
@@ -12,6 +13,7 @@ using base::Result;
 using Json = nlohmann::ordered_json;
 
 constexpr uint32_t most_rounds = 100'000;
+constexpr uint32_t most_guests = 10'000;
 
 Result<Circumstances> parse_circumstances(const Json &run) {
   Circumstances all;
@@ -30,19 +32,21 @@ Result<std::string> text_in(const Json &line, const char *name) {
   return found->get<std::string>();
 }
 
-Result<uint32_t> count_in(const Json &line, const char *name) {
+Result<uint32_t> count_in(const Json &line, const char *name, uint32_t most) {
   auto found = line.find(name);
   if (found == line.end() || !found->is_number_unsigned() || found->get<uint64_t>() == 0 ||
-      found->get<uint64_t>() > most_rounds)
-    return base::fail("it has no number \"{}\" from 1 to {}", name, most_rounds);
+      found->get<uint64_t>() > most)
+    return base::fail("it has no number \"{}\" from 1 to {}", name, most);
   return found->get<uint32_t>();
 }
 
 Result<Sample> parse_sample(const Json &line) {
   Sample sample{.contender = TRY(text_in(line, "contender")),
                 .metric = TRY(text_in(line, "metric")),
-                .round = TRY(count_in(line, "round")),
-                .place = TRY(count_in(line, "place"))};
+                .round = TRY(count_in(line, "round", most_rounds)),
+                .place = TRY(count_in(line, "place", most_rounds))};
+  if (line.contains("guests"))
+    sample.guests = TRY(count_in(line, "guests", most_guests));
   auto value = line.find("value");
   if (value == line.end() || !value->is_number() || !std::isfinite(value->get<double>()) ||
       value->get<double>() < 0)
@@ -73,12 +77,14 @@ std::string to_json(const Circumstances &circumstances) {
 }
 
 std::string to_json(const Sample &sample) {
-  return Json{{"contender", sample.contender},
-              {"metric", sample.metric},
-              {"round", sample.round},
-              {"place", sample.place},
-              {"value", sample.value}}
-      .dump();
+  Json line{{"contender", sample.contender},
+            {"metric", sample.metric},
+            {"round", sample.round},
+            {"place", sample.place},
+            {"value", sample.value}};
+  if (sample.guests != 1)
+    line["guests"] = sample.guests;
+  return line.dump();
 }
 
 Result<Run> parse_run(std::string_view lines) {
@@ -92,17 +98,20 @@ Result<Run> parse_run(std::string_view lines) {
   return run;
 }
 
-std::vector<double> Run::values(std::string_view contender, std::string_view metric) const {
-  std::vector<const Sample *> found;
+std::vector<Sample> Run::samples_of(std::string_view contender, std::string_view metric) const {
+  std::vector<Sample> found;
   for (const Sample &sample : samples) {
     if (sample.contender == contender && sample.metric == metric)
-      found.push_back(&sample);
+      found.push_back(sample);
   }
   std::ranges::stable_sort(found, {}, &Sample::round);
+  return found;
+}
+
+std::vector<double> Run::values(std::string_view contender, std::string_view metric) const {
   std::vector<double> all;
-  all.reserve(found.size());
-  for (const Sample *sample : found)
-    all.push_back(sample->value);
+  for (const Sample &sample : samples_of(contender, metric))
+    all.push_back(sample.value);
   return all;
 }
 
@@ -113,6 +122,22 @@ std::vector<std::string> Run::contenders() const {
       names.push_back(sample.contender);
   }
   return names;
+}
+
+Run join(std::vector<Run> runs) {
+  Run all;
+  for (size_t i = 0; i < runs.size(); i++) {
+    for (auto &[name, value] : runs[i].circumstances) {
+      const auto said = std::ranges::find_if(all.circumstances, [&](const auto &one) {
+        return one.first == name && one.second == value;
+      });
+      if (said == all.circumstances.end())
+        all.circumstances.emplace_back(
+            i == 0 ? std::move(name) : base::format("{} (file {})", name, i + 1), std::move(value));
+    }
+    std::ranges::move(runs[i].samples, std::back_inserter(all.samples));
+  }
+  return all;
 }
 
 } // namespace linstub::bench

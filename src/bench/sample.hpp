@@ -16,9 +16,10 @@ namespace linstub::bench {
 struct Sample {
   std::string contender;
   std::string metric;
-  uint32_t round = 0; // from 1 on
-  uint32_t place = 0; // of the contender in its round, from 1 on
-  double value = 0;   // in s, bytes, or a number
+  uint32_t round = 0;  // from 1 on
+  uint32_t place = 0;  // of the contender in its round, from 1 on
+  uint32_t guests = 1; // how many there were
+  double value = 0;    // in s, bytes, or a number
 
   bool operator==(const Sample &) const = default;
 };
@@ -33,6 +34,9 @@ struct Run {
   // The values of one contender, in the order of their rounds.
   [[nodiscard]] std::vector<double> values(std::string_view contender,
                                            std::string_view metric) const;
+  // Of one contender and one metric, all of them, in the order of their rounds.
+  [[nodiscard]] std::vector<Sample> samples_of(std::string_view contender,
+                                               std::string_view metric) const;
   // Those that there are samples of, in the order of their first.
   [[nodiscard]] std::vector<std::string> contenders() const;
 };
@@ -40,6 +44,10 @@ struct Run {
 // A line each, without the newline.
 std::string to_json(const Circumstances &circumstances);
 std::string to_json(const Sample &sample);
+
+// Several files of samples as one. The circumstances are those of the first, and what is different
+// in another, by its number.
+Run join(std::vector<Run> runs);
 
 // The error names the line.
 base::Result<Run> parse_run(std::string_view lines);

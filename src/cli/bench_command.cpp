@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: MIT
 // linstub bench: what a stub domain costs and gives, beside QEMU in dom0.
 #include "base/fd.hpp"
+#include "base/log.hpp"
+#include "base/process.hpp"
+#include "bench/figures.hpp"
+#include "bench/minios.hpp"
 #include "bench/report.hpp"
 #include "bench/run.hpp"
 #include "cli/build_tree.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
+#include "lab/signature.hpp"
 #include "lab/stage.hpp"
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
+#include <ctime>
 #include <memory>
 
 namespace linstub::cli {
@@ -20,37 +28,101 @@ constexpr size_t largest_run = size_t{64} << 20;
 
 struct RunSettings {
   lab::StageOptions stage;
+  std::string shape = "warm";
   std::string contenders = "dom0,linstub";
+  std::string groups;
+  std::string bridge = "xenbr0";
+  std::string minios; // a directory on this machine
+  std::string guest_cpu, stub_cpu;
   uint32_t rounds = 5;
+  unsigned guests = 0;
   bool quick = false;
   std::string output = "bench.jsonl";
 };
 
+std::string host_of(const RunSettings &settings) {
+  if (!settings.stage.host.empty())
+    return settings.stage.host;
+  return base::format("the lab: a Xen host in an emulator, shape {} ({} CPU)", settings.shape,
+                      lab::facts_of(settings.stage.shape).cpus);
+}
+
+bench::Circumstances circumstances_of(const RunSettings &settings, bench::Boot boot) {
+  std::array<char, 32> now{};
+  const std::time_t time = std::time(nullptr);
+  std::strftime(now.data(), now.size(), "%Y-%m-%d %H:%M UTC", std::gmtime(&time));
+  return {{"host", host_of(settings)},
+          {"begun", now.data()},
+          {"contenders in the first round", settings.contenders},
+          {"rounds", std::to_string(settings.rounds)},
+          {"each", settings.guests != 0 ? base::format("up to {} guests", settings.guests)
+                   : settings.quick     ? "quick"
+                                        : "full"},
+          {"guest", boot == bench::Boot::direct
+                        ? "a small Linux of 128 MiB, its kernel passed by dom0"
+                        : "a small Linux of 128 MiB, booted from an emulated CD"}};
+}
+
+bool has_minios(const std::vector<bench::Contender> &contenders) {
+  return std::ranges::contains(contenders, lab::DeviceModel::minios,
+                               &bench::Contender::device_model);
+}
+
+// What the contenders need on the host, beside what a stage has.
+base::Result<> furnish(lab::Stage &stage, const RunSettings &settings,
+                       const bench::RunOptions &run) {
+  if (run.measure.boot == bench::Boot::cd)
+    TRY(stage.add_tiny_cd());
+  if (has_minios(run.contenders))
+    TRY(bench::put_minios(stage.host(), settings.minios));
+  return {};
+}
+
 base::Result<> run(RunSettings settings) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0); // to be followed through a pipe too
-  bench::RunOptions options{
-      .contenders = TRY(bench::parse_contenders(settings.contenders)),
-      .rounds = settings.rounds,
-      .thoroughness = settings.quick ? bench::Thoroughness::quick : bench::Thoroughness::full,
-      .circumstances = {{"host", settings.stage.host.empty()
-                                     ? "the lab: a Xen host in an emulator, with one CPU"
-                                     : settings.stage.host},
-                        {"rounds", std::to_string(settings.rounds)},
-                        {"each", settings.quick ? "quick" : "full"}},
-      .write = {},
-      .tell = [](const std::string &said) { std::puts(said.c_str()); }};
+  if (!lab::parse_shape(settings.shape, settings.stage.shape))
+    return base::fail("there is no shape \"{}\": {}", settings.shape, lab::shape_names());
+  bench::RunOptions options{.contenders = TRY(bench::parse_contenders(settings.contenders)),
+                            .rounds = settings.rounds,
+                            .guests = settings.guests,
+                            .circumstances = {},
+                            .write = {},
+                            .tell = [](const std::string &said) { std::puts(said.c_str()); },
+                            .excuse = {}};
+  options.measure.thoroughness =
+      settings.quick ? bench::Thoroughness::quick : bench::Thoroughness::full;
+  options.measure.bridge = settings.bridge;
+  options.measure.guest_cpu = settings.guest_cpu;
+  options.measure.stub_cpu = settings.stub_cpu;
+  if (settings.stage.shape == lab::Shape::smp && settings.guest_cpu.empty()) {
+    options.measure.guest_cpu = "1"; // dom0 has the other one, and the device model with it
+    options.measure.stub_cpu = "0";
+  }
+  options.measure.boot = bench::boot_of(options.contenders);
+  if (!settings.groups.empty())
+    options.measure.groups = TRY(bench::parse_groups(settings.groups));
+  if (has_minios(options.contenders))
+    TRY(bench::check_minios(settings.minios));
+  options.circumstances = circumstances_of(settings, options.measure.boot);
   const base::Fd file = TRY(base::open_file(settings.output, O_WRONLY | O_CREAT | O_TRUNC, 0644));
   options.write = [&](const std::string &line) { return base::write_all(file, line + "\n"); };
   if (settings.stage.tree.empty() && settings.stage.host.empty())
     settings.stage.tree = installed_tree();
-  settings.stage.lab = "bench";
   settings.stage.life = std::chrono::hours(12);
   auto stage = TRY(lab::Stage::prepare(settings.stage));
-  auto measured = bench::run(stage.host(), options);
+  static_cast<void>(stage.console());
+  // A host that is not the lab has no console that can be read, and no excuse.
+  options.excuse = [&] { return lab::emulator_failure(stage.console()); };
+  auto measured =
+      furnish(stage, settings, options).and_then([&] { return bench::run(stage.host(), options); });
+  if (has_minios(options.contenders))
+    base::log_failure(bench::remove_minios(stage.host()));
   auto down = settings.stage.host.empty() ? stage.down() : base::Result<>();
-  const bench::Run run = TRY(std::move(measured));
+  const auto [run, failures] = TRY(std::move(measured));
   std::printf("\n%s\nthe samples are in %s; `linstub bench report %s` says more of them\n",
               bench::table(run).c_str(), settings.output.c_str(), settings.output.c_str());
+  if (!failures.empty())
+    return base::fail("some could not be measured: {}", base::join(failures, "; "));
   return down;
 }
 
@@ -66,19 +138,61 @@ base::Result<> compare(const std::string &old_path, const std::string &new_path)
   return {};
 }
 
+struct ReportSettings {
+  std::vector<std::string> files;
+  std::string plots; // a directory; empty: none
+  std::string tools = "tools";
+};
+
+base::Result<> report(const ReportSettings &settings) {
+  std::vector<bench::Run> runs;
+  for (const std::string &file : settings.files)
+    runs.push_back(TRY(read(file)));
+  const bench::Run run = bench::join(std::move(runs));
+  if (!settings.plots.empty()) {
+    const std::string said = TRY(
+        base::run_checked({.argv = {"python3", settings.tools + "/bench_plots.py", settings.plots}},
+                          base::Deadline::after(std::chrono::minutes(5)), bench::figures(run))
+            .transform_error(
+                base::doing("draw the plots (they need Debian's python3-matplotlib)")));
+    std::fputs(said.c_str(), stderr);
+  }
+  std::fputs(bench::report(run).c_str(), stdout);
+  return {};
+}
+
 void add_run_command(CLI::App &bench) {
   auto settings = std::make_shared<RunSettings>();
+  settings->stage.lab = "bench";
   auto *command = bench.add_subcommand(
       "run", "Measure the contenders in turn: in the lab, or on a real Xen host");
-  command->add_option("--contenders", settings->contenders, "Which: dom0, linstub, libxl")
+  command->add_option("--contenders", settings->contenders, "Which: " + bench::contender_names())
       ->capture_default_str();
   command->add_option("--rounds", settings->rounds, "How often each is measured")
       ->check(CLI::Range(1U, 10'000U))
       ->capture_default_str();
+  command->add_option("--groups", settings->groups,
+                      "What is measured: start, exit, disk, ahci, network, resources, state "
+                      "(default: all of them)");
+  command
+      ->add_option("--guests", settings->guests,
+                   "In place of that: what so many guests at a time cost")
+      ->check(CLI::Range(3U, 1'000U));
+  command->add_option("--minios", settings->minios,
+                      "A directory with ioemu-stubdom.gz, an hvmloader with ROMBIOS, and qemu-dm, "
+                      "for the contender minios");
   command->add_flag("--quick", settings->quick, "Do each thing a few times only");
   command->add_option("-o,--output", settings->output, "Where the samples go, as lines of JSON")
       ->capture_default_str();
   command->add_option("--host", settings->stage.host, "A real Xen host, user@host[:port]");
+  command->add_option("--bridge", settings->bridge, "The bridge in dom0 that guests are joined to")
+      ->capture_default_str();
+  command->add_option("--guest-cpu", settings->guest_cpu,
+                      "The physical CPU that guests are pinned to");
+  command->add_option("--stub-cpu", settings->stub_cpu, "The same of their stub domains");
+  command->add_option("--shape", settings->shape, "Which lab: warm (one CPU), smp (two)")
+      ->capture_default_str();
+  command->add_option("--name", settings->stage.lab, "The lab's name")->capture_default_str();
   command->add_option("--tree", settings->stage.tree, "An installed Linstub, to be put into dom0");
   command->add_option("--config", settings->stage.config, "The project's config directory")
       ->capture_default_str();
@@ -86,13 +200,15 @@ void add_run_command(CLI::App &bench) {
 }
 
 void add_report_command(CLI::App &bench) {
-  auto path = std::make_shared<std::string>();
+  auto settings = std::make_shared<ReportSettings>();
   auto *command = bench.add_subcommand("report", "Show what samples say, as Markdown");
-  command->add_option("FILE", *path, "The samples")->required();
-  command->callback([path] {
-    finish(read(*path).transform(
-        [](const bench::Run &run) { std::fputs(bench::report(run).c_str(), stdout); }));
-  });
+  command
+      ->add_option("FILE", settings->files, "The samples: one file, or several that make one run")
+      ->required();
+  command->add_option("--plots", settings->plots, "A directory for pictures, as SVG and PNG");
+  command->add_option("--tools", settings->tools, "The project's tools directory")
+      ->capture_default_str();
+  command->callback([settings] { finish(report(*settings)); });
 }
 
 void add_compare_command(CLI::App &bench) {

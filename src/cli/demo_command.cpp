@@ -73,13 +73,18 @@ base::Result<> show(const lab::Host &host, const DemoSettings &settings) {
 }
 
 base::Result<std::string> compare(const lab::Host &host) {
-  return bench::run(host, {.contenders = TRY(bench::parse_contenders("linstub,dom0")),
-                           .rounds = 1,
-                           .thoroughness = bench::Thoroughness::quick,
-                           .circumstances = {},
-                           .write = {},
-                           .tell = {}})
-      .transform(bench::table);
+  using enum bench::Group;
+  bench::RunOptions options{.contenders = TRY(bench::parse_contenders("linstub,dom0")),
+                            .circumstances = {},
+                            .write = {},
+                            .tell = {},
+                            .excuse = {}};
+  options.measure.thoroughness = bench::Thoroughness::quick;
+  options.measure.groups = {start, exit, disk, resources};
+  const auto [run, failures] = TRY(bench::run(host, options));
+  if (!failures.empty())
+    return base::fail("{}", base::join(failures, "; "));
+  return bench::table(run);
 }
 
 // In a lab of its own, which has the machine's other core.

@@ -32,6 +32,15 @@ constexpr const char *libxl_stub_lines =
     "stubdomain_ramdisk = \"/usr/lib/linstub/image/ramdisk\"\n"
     "stubdomain_memory = 96\n";
 
+// Its QEMU has a BIOS of its own, in the hvmloader that it comes with.
+std::string minios_lines() {
+  return base::format("device_model_version = \"qemu-xen-traditional\"\n"
+                      "device_model_stubdomain_override = 1\n"
+                      "stubdomain_kernel = \"{}/ioemu-stubdom.gz\"\n"
+                      "firmware_override = \"{}/hvmloader\"\n",
+                      minios_directory, minios_directory);
+}
+
 // Shell: sets $tty to the terminal in dom0 of a guest's serial port. In libxl's own stub domain
 // mode that is console 3 of the stub domain.
 std::string find_terminal(const std::string &name) {
@@ -49,6 +58,8 @@ const char *device_model_name(DeviceModel device_model) {
     return "stub domain (linstub-dm)";
   case DeviceModel::libxl_stub:
     return "stub domain (libxl's mode)";
+  case DeviceModel::minios:
+    return "stub domain (MiniOS)";
   case DeviceModel::dom0:
     break;
   }
@@ -66,6 +77,9 @@ std::string xl_config(const GuestConfig &config) {
     text += libxl_stub_lines;
     text += base::format("stubdomain_cmdline = \"quiet {}\"\n", wire::kernel_options);
     break;
+  case DeviceModel::minios:
+    text += minios_lines();
+    break;
   case DeviceModel::dom0:
     break;
   }
@@ -77,7 +91,8 @@ std::string xl_config(const GuestConfig &config) {
     disks +=
         base::format("\"format=raw,vdev=hdc,devtype=cdrom,access=ro,target={}\", ", config.cdrom);
   text += base::format("disk = [ {}]\nboot = \"{}\"\n", disks, config.cdrom.empty() ? "c" : "d");
-  text += "vif = [ \"bridge=xenbr0,model=e1000,mac=00:16:3e:6c:00:01\" ]\n";
+  text +=
+      base::format("vif = [ \"bridge={},model=e1000,mac=00:16:3e:6c:00:01\" ]\n", config.bridge);
   if (config.direct_boot)
     text += base::format("kernel = \"/lab/tiny.kernel\"\nramdisk = \"/lab/tiny.initrd\"\n"
                          "cmdline = \"console=ttyS0 quiet {}\"\n",
@@ -96,10 +111,13 @@ base::Result<GuestRun> GuestRun::create(const Host &host, const GuestConfig &con
   std::string file = base::format("/run/lab-{}.cfg", config.name);
   TRY(host.check(base::format("cat > {} && rm -f {}", quote(file), quote(guest.serial_log())),
                  short_limit, xl_config(config)));
-  auto created = TRY(host.run(base::format("xl create {} 2>&1", quote(file)), limit));
+  const std::string create =
+      base::format(": > {}; xl create {} 2>&1; status=$?; : > {}; exit $status",
+                   quote(guest.begin_mark()), quote(file), quote(guest.end_mark()));
+  auto created = TRY(host.run(create, limit));
   // libxl gives a hotplug script 10 s, which an emulated host that is busy does not always keep.
   if (created.out.contains("async_exec_timeout: killing execution"))
-    created = TRY(host.run(base::format("xl create {} 2>&1", quote(file)), limit));
+    created = TRY(host.run(create, limit));
   if (!created.status.success())
     return base::fail("xl create {}: {} The device model's log ends with: {}", config.name,
                       created.out, guest.log());
@@ -136,15 +154,15 @@ base::Result<std::string> GuestRun::said() const {
 }
 
 // Waits in dom0, because each ssh command takes a good part of a second from a host whose only CPU
-// the guest needs too. What comes is a line; it has a moment to become whole.
+// the guest needs too; and by tail(1), which sleeps until there is more. What comes is a line; it
+// has a moment to become whole.
 base::Result<std::string> GuestRun::said_beyond(size_t size, Milliseconds limit) const {
-  auto looks = 2 * std::chrono::ceil<seconds>(std::min<Milliseconds>(limit, longest_look)).count();
-  return host_.check(
-      base::format(
-          "f={}; i=0; while [ $i -lt {} ] && ! [ $(stat -c %s $f 2>/dev/null || echo 0) "
-          "-gt {} ]; do sleep 0.5; i=$((i+1)); done; sleep 0.2; cat $f 2>/dev/null || true",
-          quote(serial_log()), looks, size),
-      longest_look + short_limit);
+  const auto time = std::chrono::ceil<seconds>(std::min<Milliseconds>(limit, longest_look)).count();
+  return host_.check(base::format("f={}; timeout {} sh -c 'tail -c +{} -F \"$0\" 2>/dev/null | "
+                                  "head -c 1 >/dev/null' \"$f\"; sleep 0.2; cat $f 2>/dev/null || "
+                                  "true",
+                                  quote(serial_log()), std::max<long>(1, time), size + 1),
+                     longest_look + short_limit);
 }
 
 std::string GuestRun::log() const {

@@ -15,7 +15,11 @@ enum class DeviceModel : uint8_t {
   linstub,    // in a stub domain, by linstub-dm
   dom0,       // in dom0, as Xen does it
   libxl_stub, // in a stub domain with our image, by libxl's own Linux mode
+  minios,     // in a stub domain of MiniOS, by libxl: the traditional QEMU (minios_directory)
 };
+
+// Where a host has the files of a MiniOS stub domain: ioemu-stubdom.gz, hvmloader.
+constexpr const char *minios_directory = "/lab/minios";
 
 // For people: "QEMU in dom0".
 const char *device_model_name(DeviceModel device_model);
@@ -32,7 +36,8 @@ struct GuestConfig {
   bool direct_boot = false;           // kernel and initrd of the tiny guest, from the host
   std::string options;                // further ones, for the kernel of a direct boot
   unsigned memory = 128;              // MiB
-  std::vector<std::string> extra;     // further lines; they override those before
+  std::string bridge = "xenbr0";
+  std::vector<std::string> extra; // further lines; they override those before
 };
 
 // The xl.cfg text.
@@ -67,6 +72,12 @@ public:
 
   [[nodiscard]] base::Result<std::string> domid() const;
 
+  // Files on the host whose times say when `xl create` began and ended, and when the guest last
+  // said something.
+  [[nodiscard]] std::string begin_mark() const { return "/run/lab-" + name_ + ".begin"; }
+  [[nodiscard]] std::string end_mark() const { return "/run/lab-" + name_ + ".end"; }
+  [[nodiscard]] std::string serial_log() const { return "/run/lab-" + name_ + ".serial"; }
+
   // The last lines of the device model's log.
   [[nodiscard]] std::string log() const;
 
@@ -74,7 +85,6 @@ private:
   GuestRun(Host host, std::string name) : host_(std::move(host)), name_(std::move(name)) {}
   // What it has said as soon as that is more than `size` bytes, or the limit has passed.
   [[nodiscard]] base::Result<std::string> said_beyond(size_t size, base::Milliseconds limit) const;
-  [[nodiscard]] std::string serial_log() const { return "/run/lab-" + name_ + ".serial"; }
 
   Host host_;
   std::string name_;

@@ -23,7 +23,7 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr const char *recipe_version = "2";
+constexpr const char *recipe_version = "3";
 constexpr const char *tiny_kernel = "guest-kernel"; // in the cache
 constexpr const char *kernel_source = "/usr/src/linux-source-6.12.tar.xz";
 constexpr const char *shell = "/bin/busybox"; // static, of the build root
@@ -154,9 +154,9 @@ base::Result<> build_tiny(const fs::path &config, const fs::path &kernel, const 
   const Scratch work(output.string() + ".work");
   const Guest guest{.directory = output};
   TRY(put_system(guest, config, kernel, {}, work.path()));
-  return write_boot_disk(
-             {.kernel = guest.kernel(), .initrd = guest.initrd(), .command_line = command_line},
-             disk_size, guest.disk(), work.path())
+  const Boot boot{.kernel = guest.kernel(), .initrd = guest.initrd(), .command_line = command_line};
+  TRY(write_boot_cd(boot, guest.cd(), work.path()).transform_error(base::doing("make its CD")));
+  return write_boot_disk(boot, disk_size, guest.disk(), work.path())
       .transform_error(base::doing("make the guest's disk"));
 }
 

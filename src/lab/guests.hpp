@@ -18,13 +18,14 @@ struct Guest {
   std::filesystem::path directory;
 
   [[nodiscard]] std::filesystem::path disk() const { return directory / "disk.img"; } // raw, MBR
-  [[nodiscard]] std::filesystem::path cd() const { return directory / "boot.iso"; }   // Debian's
+  [[nodiscard]] std::filesystem::path cd() const { return directory / "boot.iso"; }
   [[nodiscard]] std::filesystem::path kernel() const { return directory / "kernel"; } // direct boot
   [[nodiscard]] std::filesystem::path initrd() const { return directory / "initrd"; }
 };
 
 // A kernel of our own with just the drivers that the tests use: at its prompt within seconds. Boots
-// from its disk. Compiling the kernel takes minutes, once: has_tiny_kernel() tells if it is there.
+// from its disk or its CD. Compiling the kernel takes minutes, once: has_tiny_kernel() tells if it
+// is there.
 bool has_tiny_kernel(const cache::Cache &cache, const std::filesystem::path &config);
 base::Result<Guest> get_tiny_guest(cache::Cache &cache, const std::filesystem::path &config);
 

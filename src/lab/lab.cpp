@@ -123,6 +123,19 @@ base::Result<> await_host(const LabState &state, base::Child &machine, Deadline 
   }
 }
 
+// Takes a lab down in any case.
+class Ending {
+public:
+  Ending(Labs &labs, std::string name) : labs_(labs), name_(std::move(name)) {}
+  ~Ending() { base::log_failure(labs_.down(name_)); }
+  Ending(const Ending &) = delete;
+  Ending &operator=(const Ending &) = delete;
+
+private:
+  Labs &labs_;
+  std::string name_;
+};
+
 } // namespace
 
 std::string last_lines(const fs::path &file, size_t count) {
@@ -228,9 +241,11 @@ base::Result<fs::path> Labs::get_snapshot(Shape shape, const Dom0 &dom0) {
     std::printf("boot the lab for its snapshot (about 2 minutes)\n");
     std::fflush(stdout);
     base::Clock::time_point begin = base::Clock::now();
-    // A name of its own: another checkout may be making another one.
-    LabOptions options{
-        .name = base::format("{}-{}", key.text(), kind), .shape = shape, .life = minutes(30)};
+    // Others may make theirs at the same time, of another dom0 or another shape.
+    LabOptions options{.name = base::format("{}-{}", ::getpid(), snapshot_lab),
+                       .shape = shape,
+                       .life = minutes(30)};
+    const Ending ending(*this, options.name);
     LabState state = TRY(start(options, dom0, {}));
     if (!more.empty())
       TRY(state.host().check(more, boot_limit));

@@ -17,6 +17,7 @@ enum class Shape : uint8_t {
   warm,    // started from a snapshot of a booted host: most tests
   iommu,   // booted cold, with an emulated IOMMU and spare PCI devices: passthrough
   libvirt, // as warm, with libvirt and AppArmor in dom0
+  smp,     // as warm, with two CPUs: a guest in it dies sooner or later (machine.cpp)
 };
 
 enum class Begin : uint8_t { boot, snapshot };
@@ -28,7 +29,9 @@ struct ShapeFacts {
   Begin begin = Begin::snapshot;
   // What its dom0 has besides what every dom0 has: a directory below config (dom0_disk.hpp).
   std::string_view addition;
-  std::string_view cpus = "1"; // of the machine, as -smp has it
+  std::string_view cpus = "1";         // of the machine, as -smp has it
+  std::string_view threads = "single"; // of the emulator: for each CPU ("multi") or for all
+  std::string_view xen_options;        // further ones
   // Which scenarios are for it, as gtest's filter says; in how many parts they are dealt out at
   // most.
   std::string_view scenarios;

@@ -90,6 +90,12 @@ base::Result<> Stage::add_system_disk(SystemDisk format) {
   return {};
 }
 
+base::Result<> Stage::add_tiny_cd() {
+  auto labs = TRY(Labs::open(options_.config));
+  const Guest tiny = TRY(get_tiny_guest(labs.cache(), options_.config));
+  return host_.put(tiny.cd(), "/lab/tiny.iso", seconds(240));
+}
+
 base::Result<> Stage::down() {
   if (!options_.host.empty())
     return {};

@@ -43,6 +43,9 @@ public:
   // A disk of the guest "system", as /lab/system.img or /lab/system.qcow2. Again is no error.
   base::Result<> add_system_disk(SystemDisk format);
 
+  // The tiny guest's CD, to boot from where a kernel cannot be passed: /lab/tiny.iso.
+  base::Result<> add_tiny_cd();
+
   // Takes the lab down and prepares a fresh one. An error on a real host.
   base::Result<> renew();
   base::Result<> down();

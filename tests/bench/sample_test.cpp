@@ -39,6 +39,30 @@ TEST(Sample, ValuesComeInTheOrderOfRoundsWhateverTheOrderOfLines) {
   EXPECT_TRUE(run->values("linstub", "exit.port").empty());
 }
 
+TEST(Sample, TellsHowManyGuestsThereWereIfItWasMoreThanOne) {
+  Sample sample{.contender = "dom0", .metric = "density.dom0", .round = 1, .place = 1, .value = 2};
+  EXPECT_EQ(to_json(sample).find("guests"), std::string::npos);
+  sample.guests = 12;
+  auto run = parse_run(to_json(sample));
+  ASSERT_TRUE(run) << run.error().message();
+  EXPECT_THAT(run->samples, ElementsAre(sample));
+  EXPECT_THAT(
+      error_of(R"({"contender":"a","metric":"b","round":1,"place":1,"guests":0,"value":1})"),
+      HasSubstr("\"guests\""));
+}
+
+TEST(Sample, SeveralFilesMakeOneRunThatSaysWhereTheyDiffer) {
+  bench::Run first{.circumstances = {{"Xen", "4.20"}, {"rounds", "5"}}, .samples = {}};
+  bench::Run second{.circumstances = {{"Xen", "4.20"}, {"rounds", "2"}}, .samples = {}};
+  first.samples.push_back({.contender = "dom0", .metric = "m", .round = 1, .place = 1, .value = 1});
+  second.samples.push_back(
+      {.contender = "dom0", .metric = "m", .round = 1, .place = 1, .value = 2});
+  const bench::Run all = join({first, second});
+  EXPECT_THAT(all.circumstances, ElementsAre(std::pair("Xen", "4.20"), std::pair("rounds", "5"),
+                                             std::pair("rounds (file 2)", "2")));
+  EXPECT_THAT(all.values("dom0", "m"), ElementsAre(1, 2));
+}
+
 TEST(Sample, ALineThatIsNoneIsNamed) {
   EXPECT_EQ(error_of(good), "");
   EXPECT_THAT(error_of(std::string(good) + "\nnonsense"), HasSubstr("line 2: it is not a JSON"));

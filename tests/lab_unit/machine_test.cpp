@@ -50,12 +50,16 @@ TEST(Machine, ShapesHaveNames) {
   EXPECT_FALSE(parse_shape("cold", shape));
   EXPECT_TRUE(parse_shape("libvirt", shape));
   EXPECT_EQ(shape, Shape::libvirt);
-  EXPECT_EQ(shape_names(), "warm, iommu, libvirt");
+  EXPECT_EQ(shape_names(), "warm, iommu, libvirt, smp");
 }
 
 TEST(Machine, ShapesDifferInTheirMachineAndInWhatDom0Has) {
   EXPECT_THAT(command_line(machine(Shape::warm, Begin::boot)), Contains("1"));
   EXPECT_THAT(command_line(machine(Shape::libvirt, Begin::boot)), Contains("1,maxcpus=2"));
+  auto smp = command_line(machine(Shape::smp, Begin::boot));
+  EXPECT_THAT(smp, Contains(HasSubstr("thread=multi")));
+  EXPECT_THAT(smp, Contains(HasSubstr("dom0_vcpus_pin")));
+  EXPECT_THAT(machine_signature(Shape::warm), Not(HasSubstr("multi")));
   EXPECT_EQ(facts_of(Shape::warm).addition, "");
   EXPECT_NE(facts_of(Shape::libvirt).addition, "");
   EXPECT_EQ(facts_of(Shape::iommu).begin, Begin::boot);
