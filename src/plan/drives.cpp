@@ -119,6 +119,9 @@ constexpr std::array<Refused, 8> refused_devices{{
 
 // The NICs that QEMU in the stub domain has (config/qemu/linstub.mak).
 enum class BootRom : uint8_t { absent, present }; // in the image, under QEMU's name for it
+// The image's are the BIOS part of those that QEMU in dom0 has (ipxe-qemu). A NIC's state fits
+// another one only if the windows of their ROMs are of one size.
+constexpr std::string_view dom0s_boot_rom_size = "262144";
 struct NicModel {
   std::string_view driver;
   BootRom rom{};
@@ -145,8 +148,12 @@ Result<> check_nic(wire::Options &device) {
     return fail("a NIC of model {} is not served: use e1000, e1000e, rtl8139, virtio-net, pcnet or "
                 "ne2k_pci in the guest's configuration",
                 driver);
-  if (model->rom == BootRom::absent && !device.get("romfile"))
+  if (device.get("romfile"))
+    return {};
+  if (model->rom == BootRom::absent)
     device.set("romfile", "");
+  else if (!device.get("romsize"))
+    device.set("romsize", dom0s_boot_rom_size);
   return {};
 }
 

@@ -78,7 +78,7 @@ TEST(Translate, LeavesNothingOfDom0ForQemu) {
             "-qmp unix:/run/qmp.sock,server=on,wait=off -xen-domid 7 -no-shutdown -nodefaults "
             "-no-user-config -name guest -vnc unix:/run/vnc.sock -display none "
             "-serial unix:/run/serial0.sock,server=on,wait=off -device VGA,vgamem_mb=16 "
-            "-boot order=cd -device e1000,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 "
+            "-boot order=cd -device e1000,id=nic0,netdev=net0,mac=00:16:3e:01:02:03,romsize=262144 "
             "-netdev type=tap,id=net0,ifname=tap0 -machine xenfv,suppress-vmdesc=on -m 496 "
             "-drive if=ide,index=0,media=disk,format=raw,cache=writeback,file.driver=host_device,"
             "file.filename=/dev/xvda,aio=threads "

@@ -132,7 +132,11 @@ TEST(Drives, ANicOfAModelThatIsNotServedIsRefusedWithThoseThatAre) {
     auto device = wire::Options::parse(served);
     EXPECT_TRUE(check_nic(device)) << served;
     EXPECT_FALSE(device.get("romfile"));
+    EXPECT_EQ(device.get("romsize"), "262144") << "as in dom0: QEMU there would refuse the state";
   }
+  auto without = wire::Options::parse("e1000,romfile=");
+  EXPECT_TRUE(check_nic(without));
+  EXPECT_FALSE(without.get("romsize"));
   auto without_rom = wire::Options::parse("pcnet,id=nic0");
   ASSERT_TRUE(check_nic(without_rom));
   EXPECT_EQ(without_rom.text(), "pcnet,id=nic0,romfile=") << "QEMU would not start without one";
