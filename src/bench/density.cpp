@@ -18,7 +18,7 @@ using std::chrono::seconds;
 
 constexpr auto create_limit = seconds(300);
 constexpr auto boot_limit = seconds(500);
-constexpr auto command_limit = seconds(120);
+constexpr auto command_limit = seconds(300);
 
 constexpr unsigned guest_memory = 48; // MiB: as little as the tiny guest can do with
 constexpr int idle_time = 5;          // s

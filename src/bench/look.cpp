@@ -13,7 +13,7 @@ namespace {
 using base::Result;
 using std::chrono::seconds;
 
-constexpr auto command_limit = seconds(90);
+constexpr auto command_limit = seconds(300);
 
 // Each command costs a good part of a second in the lab: few of them.
 constexpr const char *of_host = R"sh(

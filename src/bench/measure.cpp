@@ -20,10 +20,11 @@ constexpr const char *disk = "/lab/bench.img";
 constexpr int disk_size = 64; // MiB
 constexpr unsigned guest_memory = 128;
 
-constexpr auto create_limit = seconds(240);
-constexpr auto boot_limit = seconds(500);
+// For a host in an emulator that has a part of a core.
+constexpr auto create_limit = seconds(400);
+constexpr auto boot_limit = seconds(1200);
 constexpr auto work_limit = seconds(400);
-constexpr auto command_limit = seconds(90);
+constexpr auto command_limit = seconds(300);
 
 constexpr int quick_idle = 3; // s
 constexpr int full_idle = 15;
@@ -68,7 +69,7 @@ public:
     TRY(tell_start(watch));
     TRY(work(Group::exit));
     TRY(work(Group::disk));
-    if (wants(Group::network) || wants(Group::state))
+    if (needs_network())
       TRY(join_network());
     TRY(work(Group::network));
     if (wants(Group::resources))
@@ -95,6 +96,9 @@ public:
 
 private:
   [[nodiscard]] bool wants(Group group) const { return wanted_.groups.contains(group); }
+  [[nodiscard]] bool needs_network() const {
+    return wants(Group::network) || (wants(Group::state) && (contender_.has & has::save) != 0);
+  }
   void add(std::string_view metric, double value) { values_.emplace_back(metric, value); }
   [[nodiscard]] std::string address(const char *command) const {
     return std::vformat(command, std::make_format_args(wanted_.bridge, dom0_address));
@@ -117,6 +121,8 @@ private:
                             .extra = std::move(extra)};
     if (!config.direct_boot)
       config.cdrom = "/lab/tiny.iso";
+    else if (!needs_network())
+      config.options = lab::without_nic;
     if (!wanted_.guest_cpu.empty())
       config.extra.push_back(base::format("cpus = \"{}\"", wanted_.guest_cpu));
     guest_ = TRY(lab::GuestRun::create(host_, config, create_limit));

@@ -15,7 +15,7 @@ namespace {
 using base::Result;
 using std::chrono::seconds;
 
-constexpr auto command_limit = seconds(90);
+constexpr auto command_limit = seconds(300);
 constexpr auto save_limit = seconds(200);
 constexpr auto restore_limit = seconds(300);
 
