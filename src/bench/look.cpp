@@ -115,6 +115,16 @@ Result<double> get(const Look &look, std::string_view name) {
   return found->second;
 }
 
+double Share::part() const {
+  const auto now = host_.cpu_time();
+  const std::chrono::duration<double> passed = base::Clock::now() - since_;
+  if (!had_ || !now || passed.count() <= 0)
+    return 1;
+  // A share of nothing would make a sample of nothing.
+  constexpr double least = 0.001;
+  return std::clamp((*now - *had_) / passed.count(), least, 1.0);
+}
+
 Result<Look> look_at_host(const lab::Host &host) {
   return host.check(of_host, command_limit).and_then(parse_look);
 }

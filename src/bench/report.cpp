@@ -154,7 +154,8 @@ std::vector<Point> density_points(const Run &run, std::string_view contender,
                                   std::string_view metric) {
   std::vector<Point> points;
   for (const Sample &sample : run.samples_of(contender, metric))
-    points.push_back({.guests = static_cast<double>(sample.guests), .cost = sample.value});
+    points.push_back(
+        {.guests = static_cast<double>(sample.guests), .cost = sample.value * sample.share});
   return points;
 }
 
