@@ -148,8 +148,8 @@ std::string show_density(const Run &run, const std::vector<std::string> &names) 
          text + "\n";
 }
 
-// With little of a core, what the host does by the clock (ticks of all its kernels) takes most of it,
-// and the rest is slower than the share says: seen at 0.2, four times.
+// With little of a core, what the host does by the clock (ticks of all its kernels) takes most of
+// it, and the rest is slower than the share says: seen at 0.2, four times.
 std::string show_shares(const Run &run) {
   constexpr double enough = 0.7;
   std::vector<double> shares;

@@ -4,12 +4,12 @@
 #include "lab/host.hpp"
 #include "lab/inventory.hpp"
 
+#include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <gmock/gmock.h>
 #include <thread>
 
 namespace linstub::lab {
