@@ -2,8 +2,10 @@
 // measure WHAT COUNT [...]: does something COUNT times and prints the time of one in ns.
 //
 //   port                  reads the first serial port's line status register (0x3fd): an exit to
-//                         the device model that waits for an answer
-//   ins                   has 512 bytes read from there by one instruction (rep insb)
+//                         the device model that waits for an answer, and a system call: /dev/port
+//                         needs no kernel option that a small kernel lacks
+//   pio DEVICE            has an ATA disk tell what it is: 512 bytes by one instruction, rep insw,
+//                         and the exits of a command
 //   mmio ADDRESS          reads a 32-bit register of a device, at that physical address
 //   vga                   writes a word to the screen's memory, below its last line: an exit that
 //                         Xen buffers for the device model, which need not answer
@@ -25,9 +27,9 @@ using size = unsigned long;
 constexpr long sys_read = 0, sys_write = 1, sys_open = 2, sys_lseek = 8, sys_mmap = 9,
                sys_ioctl = 16, sys_pread = 17, sys_pwrite = 18, sys_nanosleep = 35, sys_socket = 41,
                sys_connect = 42, sys_shutdown = 48, sys_setsockopt = 54, sys_fsync = 74,
-               sys_ioperm = 173, sys_clock_gettime = 228;
+               sys_clock_gettime = 228;
 constexpr long o_rdwr = 2, o_sync = 04010000, o_direct = 040000, seek_end = 2;
-constexpr long line_status = 0x3fd, string_size = 512;
+constexpr long line_status = 0x3fd;
 constexpr long page = 4096, read_and_write = 3, map_shared = 1;
 constexpr long screen = 0xb8000, screen_size = 0x8000, below_the_last_line = 80 * 25 * 2;
 constexpr long largest = 1 << 20, kibibyte = 1024, packet_size = 64;
@@ -78,23 +80,22 @@ unsigned long next_random() {
 
 // --- exits ---------------------------------------------------------------------------------------
 
-void allow_ports() { check(system_call(sys_ioperm, line_status, 1, 1)); }
-
-void read_ports(long count) {
+void read_ports(long ports, long count) {
   for (long i = 0; i < count; ++i) {
-    unsigned char value;
-    asm volatile("inb %1, %0" : "=a"(value) : "d"(static_cast<unsigned short>(line_status)));
+    unsigned char value = 0;
+    if (system_call(sys_pread, ports, address_of(&value), 1, line_status) != 1)
+      end(1);
   }
 }
 
-void read_strings(long count) {
+void identify(long disk, long count) {
+  constexpr long drive_command = 0x031f; // HDIO_DRIVE_CMD
+  constexpr char identify_device = static_cast<char>(0xec);
   for (long i = 0; i < count; ++i) {
-    char *to = buffer;
-    long length = string_size;
-    asm volatile("rep insb"
-                 : "+D"(to), "+c"(length)
-                 : "d"(static_cast<unsigned short>(line_status))
-                 : "memory");
+    buffer[0] = identify_device;
+    buffer[1] = buffer[2] = 0;
+    buffer[3] = 1; // sector
+    check(system_call(sys_ioctl, disk, drive_command, address_of(buffer)));
   }
 }
 
@@ -236,6 +237,7 @@ extern "C" [[noreturn]] void run(long *stack) {
   const bool network = is(what, "send") || is(what, "receive") || is(what, "packet");
   Disk disk{};
   Peer peer{};
+  long file = -1;
   volatile char *memory = nullptr;
   if (arguments > 4 && network)
     peer = parse_peer(argument(3), argument(4));
@@ -247,13 +249,15 @@ extern "C" [[noreturn]] void run(long *stack) {
     memory = map(number(argument(3)), page);
   else if (is(what, "vga"))
     memory = map(screen, screen_size);
-  else if (is(what, "port") || is(what, "ins"))
-    allow_ports();
+  else if (is(what, "port"))
+    file = open("/dev/port", 0);
+  else if (is(what, "pio") && arguments > 3)
+    file = open(argument(3), o_rdwr);
   const long start = now_ns();
   if (is(what, "port"))
-    read_ports(count);
-  else if (is(what, "ins"))
-    read_strings(count);
+    read_ports(file, count);
+  else if (is(what, "pio") && file >= 0)
+    identify(file, count);
   else if (is(what, "mmio") && memory != nullptr)
     read_registers(memory, count);
   else if (is(what, "vga"))

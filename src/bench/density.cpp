@@ -18,7 +18,7 @@ using std::chrono::seconds;
 
 constexpr auto create_limit = seconds(300);
 constexpr auto boot_limit = seconds(500);
-constexpr auto command_limit = seconds(120);
+constexpr auto command_limit = seconds(300);
 
 constexpr unsigned guest_memory = 48; // MiB: as little as the tiny guest can do with
 constexpr int idle_time = 5;          // s
@@ -88,7 +88,9 @@ private:
                             .extra = {"vif = []"}};
     if (!config.direct_boot)
       config.cdrom = "/lab/tiny.iso";
+    const Share since(host_);
     auto guest = TRY(lab::GuestRun::create(host_, config, create_limit));
+    const double share = since.part();
     TRY(guest.wait_for("+ ready", boot_limit));
     const Look stages = TRY(host_
                                 .check(base::format("stat -c '%n %.Y' {} {} {}", guest.begin_mark(),
@@ -104,9 +106,9 @@ private:
                 .and_then(parse_look));
     const Look of_host = TRY(look_at_host(host_));
     Crowd crowd{.guests = begun_, .values = {}};
-    auto keep = [&](std::string_view metric, double value) {
+    auto keep = [&](std::string_view metric, double value, double share = 1) {
       if ((std::ranges::find(table, metric, &Metric::id)->needs & ~contender_.has) == 0)
-        crowd.values.emplace_back(metric, value);
+        crowd.values.push_back({.metric = metric, .value = value, .share = share});
     };
     keep("density.host", std::max(0.0, TRY(get(before_, "free")) - TRY(get(of_host, "free")) -
                                            TRY(get(now, "guest"))));
@@ -115,7 +117,7 @@ private:
     keep("density.xl", TRY(get(now, "xl")));
     keep("density.idle", TRY(get(idle, "dom0")));
     keep("density.nodes", TRY(get(of_host, "nodes")) - TRY(get(before_, "nodes")));
-    keep("density.created", TRY(get(stages, "start.created")));
+    keep("density.created", TRY(get(stages, "start.created")), share);
     return crowd;
   }
 

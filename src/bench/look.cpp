@@ -13,7 +13,7 @@ namespace {
 using base::Result;
 using std::chrono::seconds;
 
-constexpr auto command_limit = seconds(90);
+constexpr auto command_limit = seconds(300);
 
 // Each command costs a good part of a second in the lab: few of them.
 constexpr const char *of_host = R"sh(
@@ -113,6 +113,16 @@ Result<double> get(const Look &look, std::string_view name) {
   if (found == look.end())
     return base::fail("the host does not say \"{}\"", name);
   return found->second;
+}
+
+double Share::part() const {
+  const auto now = host_.cpu_time();
+  const std::chrono::duration<double> passed = base::Clock::now() - since_;
+  if (!had_ || !now || passed.count() <= 0)
+    return 1;
+  // A share of nothing would make a sample of nothing.
+  constexpr double least = 0.001;
+  return std::clamp((*now - *had_) / passed.count(), least, 1.0);
 }
 
 Result<Look> look_at_host(const lab::Host &host) {

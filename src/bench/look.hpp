@@ -7,6 +7,7 @@
 #include "lab/host.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,7 +15,26 @@
 
 namespace linstub::bench {
 
-using Values = std::vector<std::pair<std::string_view, double>>; // by metric
+struct Value {
+  std::string_view metric;
+  double value = 0;
+  double share = 1; // sample.hpp
+};
+using Values = std::vector<Value>;
+
+// Which part of the time since then the host has had a CPU: less than 1 for a lab on a machine that
+// is busy with other things, 1 for a real host. It says so of something that keeps the host's CPU
+// busy all the time, and nothing of what waits.
+class Share {
+public:
+  explicit Share(const lab::Host &host) : host_(host), had_(host.cpu_time()) {}
+  [[nodiscard]] double part() const;
+
+private:
+  const lab::Host &host_;
+  std::optional<double> had_;
+  base::Clock::time_point since_ = base::Clock::now();
+};
 
 using Look = std::map<std::string, double, std::less<>>;
 

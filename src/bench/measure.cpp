@@ -20,10 +20,11 @@ constexpr const char *disk = "/lab/bench.img";
 constexpr int disk_size = 64; // MiB
 constexpr unsigned guest_memory = 128;
 
-constexpr auto create_limit = seconds(240);
-constexpr auto boot_limit = seconds(500);
+// For a host in an emulator that has a part of a core.
+constexpr auto create_limit = seconds(400);
+constexpr auto boot_limit = seconds(1200);
 constexpr auto work_limit = seconds(400);
-constexpr auto command_limit = seconds(90);
+constexpr auto command_limit = seconds(300);
 
 constexpr int quick_idle = 3; // s
 constexpr int full_idle = 15;
@@ -64,11 +65,12 @@ public:
     const Look before = TRY(look_at_host(host_));
     TRY(begin());
     auto watch = TRY(StartWatch::begin(host_, guest_name));
+    const Share share(host_);
     TRY(create({}));
-    TRY(tell_start(watch));
+    TRY(tell_start(watch, share));
     TRY(work(Group::exit));
     TRY(work(Group::disk));
-    if (wants(Group::network) || wants(Group::state))
+    if (needs_network())
       TRY(join_network());
     TRY(work(Group::network));
     if (wants(Group::resources))
@@ -76,8 +78,10 @@ public:
     if (wants(Group::state) && (contender_.has & has::save) != 0)
       std::ranges::move(TRY(measure_state(host_, contender_, guest_name)),
                         std::back_inserter(values_));
-    add("start.destroyed",
-        TRY(time_on(host_, base::format("xl destroy {}", guest_name), command_limit)));
+    const Share since(host_);
+    const double time =
+        TRY(time_on(host_, base::format("xl destroy {}", guest_name), command_limit));
+    add("start.destroyed", time, since.part());
     return {};
   }
 
@@ -95,7 +99,12 @@ public:
 
 private:
   [[nodiscard]] bool wants(Group group) const { return wanted_.groups.contains(group); }
-  void add(std::string_view metric, double value) { values_.emplace_back(metric, value); }
+  [[nodiscard]] bool needs_network() const {
+    return wants(Group::network) || (wants(Group::state) && (contender_.has & has::save) != 0);
+  }
+  void add(std::string_view metric, double value, double share = 1) {
+    values_.push_back({.metric = metric, .value = value, .share = share});
+  }
   [[nodiscard]] std::string address(const char *command) const {
     return std::vformat(command, std::make_format_args(wanted_.bridge, dom0_address));
   }
@@ -117,6 +126,8 @@ private:
                             .extra = std::move(extra)};
     if (!config.direct_boot)
       config.cdrom = "/lab/tiny.iso";
+    else if (!needs_network())
+      config.options = lab::without_nic;
     if (!wanted_.guest_cpu.empty())
       config.extra.push_back(base::format("cpus = \"{}\"", wanted_.guest_cpu));
     guest_ = TRY(lab::GuestRun::create(host_, config, create_limit));
@@ -127,21 +138,22 @@ private:
   }
 
   // Its first words tell how long its kernel has run: "+ hello VERSION up SECONDS".
-  Result<> tell_start(StartWatch &watch) {
+  Result<> tell_start(StartWatch &watch, const Share &since_create) {
     const std::string hello = TRY(guest_->wait_for("+ hello", boot_limit));
     TRY(guest_->wait_for("+ ready", boot_limit));
+    const double share = since_create.part();
     const Look stages =
         TRY(watch.read(guest_->begin_mark(), guest_->end_mark(), guest_->serial_log()));
     double up = 0;
     const std::string_view last = std::string_view(hello).substr(hello.rfind(' ') + 1);
     if (std::from_chars(last.data(), last.data() + last.size(), up).ec != std::errc())
       return base::fail("the guest says \"{}\", and not how long it has been up", hello);
-    add("start.kernel", TRY(get(stages, "start.userland")) - up);
+    add("start.kernel", TRY(get(stages, "start.userland")) - up, share);
     for (const Metric &metric : metrics()) {
       const bool here = metric.group == Group::start && metric.id != "start.kernel" &&
                         metric.id != "start.destroyed";
       if (here && (metric.needs & ~contender_.has) == 0)
-        add(metric.id, TRY(get(stages, metric.id)));
+        add(metric.id, TRY(get(stages, metric.id)), share);
     }
     return {};
   }
@@ -168,20 +180,23 @@ private:
     Look before;
     if (!one.load.empty())
       before = TRY(look_at_cpus(host_, guest_name));
+    const Share since(host_);
     const std::string answer = TRY(guest_->ask(command_of(one, wanted_.thoroughness), work_limit));
+    const double share = since.part();
     if (!one.load.empty())
-      TRY(add_load(one, before, one.bytes * count));
-    add(one.metric, TRY(parse_answer(answer)) * one.times);
+      TRY(add_load(one, before, one.bytes * count, share));
+    add(one.metric, TRY(parse_answer(answer)) * one.times, share);
     return {};
   }
 
-  Result<> add_load(const Work &one, const Look &before, double bytes) {
+  Result<> add_load(const Work &one, const Look &before, double bytes, double share) {
     const Look after = TRY(look_at_cpus(host_, guest_name));
     for (const Metric &metric : metrics()) {
       if (!metric.id.starts_with(one.load) || (metric.needs & ~contender_.has) != 0)
         continue;
       const std::string_view domain = metric.id.substr(one.load.size() + 1);
-      add(metric.id, std::max(0.0, TRY(get(after, domain)) - TRY(get(before, domain))) / bytes);
+      add(metric.id, std::max(0.0, TRY(get(after, domain)) - TRY(get(before, domain))) / bytes,
+          share);
     }
     return {};
   }
@@ -279,8 +294,8 @@ Result<Values> measure(const lab::Host &host, const Contender &contender, const 
   };
   TRY(all().transform_error(base::doing("measure {}", contender.what)));
   // The start is looked at anyway.
-  std::erase_if(values, [&](const auto &one) {
-    return !expects(contender, *find_metric(one.first), wanted.groups);
+  std::erase_if(values, [&](const Value &one) {
+    return !expects(contender, *find_metric(one.metric), wanted.groups);
   });
   return values;
 }

@@ -44,7 +44,7 @@ constexpr std::array table{
 
     Metric{"exit.port", exit, "port read that QEMU emulates", "ms", milli, 3},
     Metric{"exit.mmio", exit, "read of a device's memory that QEMU emulates", "ms", milli, 3},
-    Metric{"exit.ins", exit, "rep insb, 512 bytes", "ms", milli, 3},
+    Metric{"exit.pio", exit, "IDE command that reads 512 bytes by PIO (rep insw)", "ms", milli, 3},
     Metric{"exit.vga", exit, "buffered write: a word of VGA text", "ms", milli, 4},
     Metric{"cpu.work", exit, "arithmetic in the guest, a million steps", "ms", 1e6, 2},
 

@@ -148,13 +148,34 @@ std::string show_density(const Run &run, const std::vector<std::string> &names) 
          text + "\n";
 }
 
+// With little of a core, what the host does by the clock (ticks of all its kernels) takes most of
+// it, and the rest is slower than the share says: seen at 0.2, four times.
+std::string show_shares(const Run &run) {
+  constexpr double enough = 0.7;
+  std::vector<double> shares;
+  for (const Sample &sample : run.samples) {
+    if (sample.share < 1)
+      shares.push_back(sample.share);
+  }
+  if (shares.empty())
+    return "";
+  return std::format("The lab's emulator had {:.2f} of a core ({:.2f} to {:.2f}) while times were "
+                     "measured; they are shown as those of a whole core.{}\n\n",
+                     median(shares), std::ranges::min(shares), std::ranges::max(shares),
+                     median(shares) < enough
+                         ? " **That is too little: the times are those of a busy machine, and only "
+                           "what is no time can be believed.**"
+                         : "");
+}
+
 } // namespace
 
 std::vector<Point> density_points(const Run &run, std::string_view contender,
                                   std::string_view metric) {
   std::vector<Point> points;
   for (const Sample &sample : run.samples_of(contender, metric))
-    points.push_back({.guests = static_cast<double>(sample.guests), .cost = sample.value});
+    points.push_back(
+        {.guests = static_cast<double>(sample.guests), .cost = sample.value * sample.share});
   return points;
 }
 
@@ -168,6 +189,7 @@ std::string report(const Run &run) {
       "The last column is the noise: the samples of odd rounds to those of even ones. Of all "
       "metrics less is better.\n\n",
       name_of(std::string(reference)));
+  text += show_shares(run);
   for (const Group group : all_groups()) {
     const auto of = metrics_of(run, group);
     if (of.empty())

@@ -37,13 +37,14 @@ public:
 private:
   Result<> take(const Contender &contender, uint32_t round, uint32_t place) {
     const size_t before = run_.samples.size();
-    auto keep = [&](std::string_view metric, double value, uint32_t guests) {
+    auto keep = [&](const Value &value, uint32_t guests) {
       run_.samples.push_back({.contender = std::string(contender.name),
-                              .metric = std::string(metric),
+                              .metric = std::string(value.metric),
                               .round = round,
                               .place = place,
                               .guests = guests,
-                              .value = value});
+                              .share = value.share,
+                              .value = value.value});
     };
     for (int excuses = 0;; excuses++) {
       tell(
@@ -70,14 +71,14 @@ private:
   template <class Keep>
   Result<> measure_all(const Contender &contender, const Keep &keep) {
     if (options_.guests == 0) {
-      for (const auto &[metric, value] : TRY(measure(host_, contender, options_.measure)))
-        keep(metric, value, 1);
+      for (const Value &value : TRY(measure(host_, contender, options_.measure)))
+        keep(value, 1);
       return {};
     }
     for (const Crowd &crowd :
          TRY(measure_density(host_, contender, options_.measure, options_.guests))) {
-      for (const auto &[metric, value] : crowd.values)
-        keep(metric, value, crowd.guests);
+      for (const Value &value : crowd.values)
+        keep(value, crowd.guests);
     }
     return {};
   }

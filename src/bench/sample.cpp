@@ -52,6 +52,11 @@ Result<Sample> parse_sample(const Json &line) {
       value->get<double>() < 0)
     return base::fail("it has no number \"value\" of 0 or more");
   sample.value = value->get<double>();
+  if (auto share = line.find("share"); share != line.end()) {
+    if (!share->is_number() || !(share->get<double>() > 0) || share->get<double>() > 1)
+      return base::fail("its \"share\" is not a number above 0 and up to 1");
+    sample.share = share->get<double>();
+  }
   return sample;
 }
 
@@ -84,6 +89,8 @@ std::string to_json(const Sample &sample) {
             {"value", sample.value}};
   if (sample.guests != 1)
     line["guests"] = sample.guests;
+  if (sample.share != 1)
+    line["share"] = sample.share;
   return line.dump();
 }
 
@@ -111,7 +118,7 @@ std::vector<Sample> Run::samples_of(std::string_view contender, std::string_view
 std::vector<double> Run::values(std::string_view contender, std::string_view metric) const {
   std::vector<double> all;
   for (const Sample &sample : samples_of(contender, metric))
-    all.push_back(sample.value);
+    all.push_back(sample.value * sample.share);
   return all;
 }
 

@@ -19,7 +19,10 @@ struct Sample {
   uint32_t round = 0;  // from 1 on
   uint32_t place = 0;  // of the contender in its round, from 1 on
   uint32_t guests = 1; // how many there were
-  double value = 0;    // in s, bytes, or a number
+  // Of a time in a lab: the part of it in which the lab's emulator had a CPU. What the report calls
+  // the sample is their product.
+  double share = 1;
+  double value = 0; // in s, bytes, or a number
 
   bool operator==(const Sample &) const = default;
 };
@@ -31,7 +34,8 @@ struct Run {
   Circumstances circumstances;
   std::vector<Sample> samples;
 
-  // The values of one contender, in the order of their rounds.
+  // The values of one contender, in the order of their rounds; times without those in which the lab
+  // had no CPU.
   [[nodiscard]] std::vector<double> values(std::string_view contender,
                                            std::string_view metric) const;
   // Of one contender and one metric, all of them, in the order of their rounds.

@@ -15,7 +15,7 @@ namespace {
 using base::Result;
 using std::chrono::seconds;
 
-constexpr auto command_limit = seconds(90);
+constexpr auto command_limit = seconds(300);
 constexpr auto save_limit = seconds(200);
 constexpr auto restore_limit = seconds(300);
 
@@ -110,17 +110,15 @@ public:
 
   Result<Values> run() {
     TRY(save_its_part());
-    const double checkpoint = TRY(silence_while([&] { return timed(save("-c"), "state.save"); }));
-    values_.emplace_back("state.silence-save", checkpoint);
+    TRY(add_silence("state.silence-save", [&] { return timed(save("-c"), "state.save"); }));
     // Under QEMU in dom0 its QEMU can be replaced by a save and a restore only.
-    if ((contender_.has & has::upgrade) != 0) {
-      const double silence = TRY(silence_while(
-          [&] { return timed(base::format("linstub upgrade {}", lab::quote(guest_)), ""); }));
-      values_.emplace_back("state.silence-replace", silence);
-      TRY(save_and_restore());
+    if ((contender_.has & has::upgrade) == 0) {
+      TRY(add_silence("state.silence-replace", [&] { return save_and_restore(); }));
     } else {
-      values_.emplace_back("state.silence-replace",
-                           TRY(silence_while([&] { return save_and_restore(); })));
+      TRY(add_silence("state.silence-replace", [&] {
+        return timed(base::format("linstub upgrade {}", lab::quote(guest_)), "");
+      }));
+      TRY(save_and_restore());
     }
     return std::move(values_);
   }
@@ -134,16 +132,19 @@ private:
                                                  id),
                                      save_limit, save_part)
                               .and_then(parse_look));
-    values_.emplace_back("state.part", TRY(get(look, "part")));
-    values_.emplace_back("state.bytes", TRY(get(look, "bytes")));
+    values_.push_back({.metric = "state.part", .value = TRY(get(look, "part"))});
+    values_.push_back({.metric = "state.bytes", .value = TRY(get(look, "bytes"))});
     return {};
   }
 
   template <class Work>
-  Result<double> silence_while(const Work &work) {
+  Result<> add_silence(std::string_view metric, const Work &work) {
     auto watched = TRY(Pings::begin(host_));
+    const Share since(host_);
     TRY(work());
-    return watched.silence();
+    const double share = since.part();
+    values_.push_back({.metric = metric, .value = TRY(watched.silence()), .share = share});
+    return {};
   }
 
   [[nodiscard]] std::string save(std::string_view options) const {
@@ -152,9 +153,10 @@ private:
 
   // Without a metric the time is not kept.
   Result<> timed(const std::string &command, std::string_view metric) {
+    const Share since(host_);
     const double time = TRY(time_on(host_, command, restore_limit));
     if (!metric.empty())
-      values_.emplace_back(metric, time);
+      values_.push_back({.metric = metric, .value = time, .share = since.part()});
     return {};
   }
 

@@ -20,8 +20,12 @@ constexpr std::string_view pour =
 constexpr std::array table{
     Work{.metric = "exit.port", .what = "port", .where = "", .quick = 100, .full = 1000},
     // The register STATUS of the emulated e1000.
-    Work{.metric = "exit.mmio", .what = "mmio", .where = " e1000 0 8", .quick = 100, .full = 1000},
-    Work{.metric = "exit.ins", .what = "ins", .where = "", .quick = 20, .full = 100},
+    Work{.metric = "exit.mmio",
+         .what = "mmio",
+         .where = " 0x8086 0x100e 0 8",
+         .quick = 100,
+         .full = 1000},
+    Work{.metric = "exit.pio", .what = "pio", .where = " /dev/sda", .quick = 20, .full = 100},
     Work{.metric = "exit.vga", .what = "vga", .where = "", .quick = 500, .full = 5000},
     Work{.metric = "cpu.work", .what = "cpu", .where = "", .quick = 2000, .full = 20000},
     Work{.metric = "disk.read-64k",

@@ -47,7 +47,16 @@ std::string host_of(const RunSettings &settings) {
                       lab::facts_of(settings.stage.shape).cpus);
 }
 
-bench::Circumstances circumstances_of(const RunSettings &settings, bench::Boot boot) {
+std::string guest_of(const bench::Measure &measure) {
+  using enum bench::Group;
+  const std::string guest = "a small Linux of 128 MiB, ";
+  if (measure.boot == bench::Boot::cd)
+    return guest + "booted from an emulated CD";
+  const bool joins = measure.groups.contains(network) || measure.groups.contains(state);
+  return guest + "its kernel passed by dom0" + (joins ? "" : ", without a driver for its NIC");
+}
+
+bench::Circumstances circumstances_of(const RunSettings &settings, const bench::Measure &measure) {
   std::array<char, 32> now{};
   const std::time_t time = std::time(nullptr);
   std::strftime(now.data(), now.size(), "%Y-%m-%d %H:%M UTC", std::gmtime(&time));
@@ -58,9 +67,7 @@ bench::Circumstances circumstances_of(const RunSettings &settings, bench::Boot b
           {"each", settings.guests != 0 ? base::format("up to {} guests", settings.guests)
                    : settings.quick     ? "quick"
                                         : "full"},
-          {"guest", boot == bench::Boot::direct
-                        ? "a small Linux of 128 MiB, its kernel passed by dom0"
-                        : "a small Linux of 128 MiB, booted from an emulated CD"}};
+          {"guest", guest_of(measure)}};
 }
 
 bool has_minios(const std::vector<bench::Contender> &contenders) {
@@ -103,7 +110,7 @@ base::Result<> run(RunSettings settings) {
     options.measure.groups = TRY(bench::parse_groups(settings.groups));
   if (has_minios(options.contenders))
     TRY(bench::check_minios(settings.minios));
-  options.circumstances = circumstances_of(settings, options.measure.boot);
+  options.circumstances = circumstances_of(settings, options.measure);
   const base::Fd file = TRY(base::open_file(settings.output, O_WRONLY | O_CREAT | O_TRUNC, 0644));
   options.write = [&](const std::string &line) { return base::write_all(file, line + "\n"); };
   if (settings.stage.tree.empty() && settings.stage.host.empty())

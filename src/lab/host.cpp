@@ -4,8 +4,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
+#include <sstream>
 
 namespace linstub::lab {
 
@@ -171,6 +174,27 @@ base::Result<uint16_t> Host::forward(const std::string &host, uint16_t port) con
   TRY(base::run_checked(std::move(ssh), Deadline::after(seconds(30)))
           .transform_error(mark_unreachable));
   return ours;
+}
+
+std::optional<double> Host::cpu_time() const {
+  constexpr size_t largest = 4096;
+  constexpr int to_utime = 12; // fields behind the one in parentheses (man 5 proc)
+  const pid_t leader = address_.emulator;
+  auto child = base::read_file(base::format("/proc/{}/task/{}/children", leader, leader), largest);
+  if (leader == 0 || !child)
+    return {};
+  auto stat = base::read_file(base::format("/proc/{}/stat", std::atol(child->c_str())), largest);
+  if (!stat || !stat->contains(") "))
+    return {};
+  std::istringstream fields(stat->substr(stat->rfind(") ") + 2));
+  std::string skipped;
+  for (int i = 0; i < to_utime - 1; i++)
+    fields >> skipped;
+  double user = 0;
+  double system = 0;
+  if (!(fields >> user >> system))
+    return {};
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 void Host::disconnect() const {

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace linstub::lab {
@@ -25,6 +26,7 @@ struct Address {
   uint16_t port = 22;
   std::filesystem::path identity;          // private key; ssh's own choice if empty
   std::filesystem::path control_directory; // where the shared connection's socket lives
+  pid_t emulator = 0;                      // of a lab: the process whose child it is
 };
 
 // "user@host", "user@host:port".
@@ -58,6 +60,10 @@ public:
   // Makes a port of the host reachable on this machine; returns ours. It lasts as long as the
   // shared connection.
   [[nodiscard]] base::Result<uint16_t> forward(const std::string &host, uint16_t port) const;
+
+  // CPU time that the emulator of a lab has had, in s: on a machine that is busy with other things
+  // it has less than the time that passes. Nothing for a real host.
+  [[nodiscard]] std::optional<double> cpu_time() const;
 
   // Ends the shared connection, if there is one.
   void disconnect() const;

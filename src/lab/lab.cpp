@@ -157,7 +157,8 @@ Host LabState::host() const {
                .host = "127.0.0.1",
                .port = ssh_port,
                .identity = identity,
-               .control_directory = directory});
+               .control_directory = directory,
+               .emulator = pid});
 }
 
 base::Result<Labs> Labs::open(const fs::path &config) {

@@ -6,6 +6,7 @@
 namespace linstub::bench {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -47,6 +48,19 @@ TEST(Report, HasTheGroupsThatThereAreSamplesOf) {
   EXPECT_THAT(text, HasSubstr("## Exits and CPU"));
   EXPECT_THAT(text, Not(HasSubstr("## Disk")));
   EXPECT_THAT(text, Not(HasSubstr("## Many guests")));
+}
+
+TEST(Report, SaysWhenTheLabHadTooLittleOfACore) {
+  auto with_share = [](double share) {
+    bench::Run run = run_of(1, 2);
+    for (Sample &sample : run.samples)
+      sample.share = share;
+    return report(run);
+  };
+  EXPECT_THAT(with_share(1), Not(HasSubstr("of a core")));
+  EXPECT_THAT(with_share(0.9),
+              AllOf(HasSubstr("0.90 of a core (0.90 to 0.90)"), Not(HasSubstr("too little"))));
+  EXPECT_THAT(with_share(0.2), HasSubstr("too little"));
 }
 
 TEST(Report, OfManyGuestsHasAModelWithItsError) {

@@ -51,6 +51,24 @@ TEST(Sample, TellsHowManyGuestsThereWereIfItWasMoreThanOne) {
       HasSubstr("\"guests\""));
 }
 
+TEST(Sample, ATimeIsThatInWhichTheLabHadACpu) {
+  Sample sample{.contender = "dom0",
+                .metric = "exit.port",
+                .round = 1,
+                .place = 1,
+                .share = 0.25,
+                .value = 8};
+  auto run = parse_run(to_json(sample));
+  ASSERT_TRUE(run) << run.error().message();
+  EXPECT_THAT(run->samples, ElementsAre(sample));
+  EXPECT_THAT(run->values("dom0", "exit.port"), ElementsAre(2));
+  for (const char *wrong : {"0", "1.5", "-1", "\"1\""}) {
+    std::string line = good;
+    line.insert(line.size() - 1, std::string(",\"share\":") + wrong);
+    EXPECT_THAT(error_of(line), HasSubstr("\"share\"")) << wrong;
+  }
+}
+
 TEST(Sample, SeveralFilesMakeOneRunThatSaysWhereTheyDiffer) {
   bench::Run first{.circumstances = {{"Xen", "4.20"}, {"rounds", "5"}}, .samples = {}};
   bench::Run second{.circumstances = {{"Xen", "4.20"}, {"rounds", "2"}}, .samples = {}};

@@ -5,6 +5,12 @@
 #include "lab/inventory.hpp"
 
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
 
 namespace linstub::lab {
 namespace {
@@ -41,6 +47,24 @@ TEST(XlConfig, NamesTheDeviceModelOnlyWhereItIsOurs) {
   EXPECT_THAT(xl_config({.name = "t"}), HasSubstr("linstub-dm"));
   EXPECT_THAT(xl_config({.name = "t", .device_model = DeviceModel::dom0}),
               ::testing::Not(HasSubstr("linstub-dm")));
+}
+
+// The emulator is the only child of the process that watches its time.
+TEST(Host, OfALabTellsItsEmulatorsCpuTime) {
+  EXPECT_FALSE(Host(Address{.host = "xen"}).cpu_time());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60); // whatever becomes of the test
+    for (;;) {
+    }
+  }
+  const Host host(Address{.host = "xen", .emulator = ::getpid()});
+  const base::Deadline deadline = base::Deadline::after(std::chrono::seconds(30));
+  while (host.cpu_time().value_or(0) < 0.05 && !deadline.passed())
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_GE(host.cpu_time().value_or(0), 0.05);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 } // namespace
