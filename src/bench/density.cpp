@@ -106,9 +106,9 @@ private:
                 .and_then(parse_look));
     const Look of_host = TRY(look_at_host(host_));
     Crowd crowd{.guests = begun_, .values = {}};
-    auto keep = [&](std::string_view metric, double value, double share = 1) {
+    auto keep = [&](std::string_view metric, double value, double part = 1) {
       if ((std::ranges::find(table, metric, &Metric::id)->needs & ~contender_.has) == 0)
-        crowd.values.push_back({.metric = metric, .value = value, .share = share});
+        crowd.values.push_back({.metric = metric, .value = value, .share = part});
     };
     keep("density.host", std::max(0.0, TRY(get(before_, "free")) - TRY(get(of_host, "free")) -
                                            TRY(get(now, "guest"))));

@@ -23,8 +23,9 @@ void FiguresTest::expect_all_of(const char *names, const bench::Groups &groups) 
   options.measure = {.thoroughness = bench::Thoroughness::quick,
                      .boot = bench::boot_of(*contenders),
                      .groups = groups};
-  if (options.measure.boot == bench::Boot::cd)
+  if (options.measure.boot == bench::Boot::cd) {
     ASSERT_TRUE(stage().add_tiny_cd());
+  }
   auto outcome = bench::run(host(), options);
   ASSERT_TRUE(outcome) << why(outcome);
   EXPECT_THAT(outcome->failures, ::testing::IsEmpty());
@@ -34,9 +35,10 @@ void FiguresTest::expect_all_of(const char *names, const bench::Groups &groups) 
       const auto values = outcome->run.values(contender.name, metric.id);
       ASSERT_EQ(values.size(), bench::expects(contender, metric, groups) ? 1U : 0U)
           << contender.name << " " << metric.id;
-      if (!values.empty())
+      if (!values.empty()) {
         EXPECT_TRUE(values[0] > 0 || (values[0] == 0 && metric.may_be_zero))
             << contender.name << " " << metric.id << " " << values[0];
+      }
     }
   }
 }
@@ -75,9 +77,10 @@ TEST_F(FiguresTest, OfManyGuests) {
   const bench::Run *run = &outcome->run;
   for (const bench::Contender &contender : *contenders) {
     for (const bench::Metric &metric : bench::density_metrics()) {
-      if (bench::expects(contender, metric, {metric.group}))
+      if (bench::expects(contender, metric, {metric.group})) {
         EXPECT_EQ(run->values(contender.name, metric.id).size(), guests)
             << contender.name << " " << metric.id;
+      }
     }
     const auto line = bench::fit(bench::density_points(*run, contender.name, "density.dom0"));
     ASSERT_TRUE(line) << why(line);
