@@ -14,8 +14,8 @@ using std::chrono::minutes;
 
 namespace {
 
-constexpr const char *recipe_version = "1";
-constexpr uint32_t disk_size = 1024; // MiB
+constexpr const char *recipe_version = "2";
+constexpr uint32_t disk_size = 512; // MiB
 
 base::Result<std::string> read_config(const fs::path &path) {
   return base::read_file(path, size_t{1} << 20);

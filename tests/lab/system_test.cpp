@@ -47,10 +47,10 @@ const Place &place_of(Kind kind) {
             .remove = "rm -f /var/tmp/t-system.img"},
       Place{.from = SystemDisk::raw,
             .xl = "format=raw,vdev=hda,access=rw,target=/dev/t-lab/system",
-            .make = "truncate -s 1100M /var/tmp/t-pv.img && "
+            .make = "truncate -s 600M /var/tmp/t-pv.img && "
                     "losetup -f --show /var/tmp/t-pv.img >/run/lab-t-loop && "
                     "vgcreate -qq t-lab $(cat /run/lab-t-loop) && "
-                    "lvcreate -qq -y -Zn -Wn -L 1G -n system t-lab && "
+                    "lvcreate -qq -y -Zn -Wn -L 512M -n system t-lab && "
                     "dd if=/lab/system.img of=/dev/t-lab/system bs=1M conv=sparse 2>&1",
             .remove = "vgremove -qq -f t-lab 2>/dev/null; "
                       "[ ! -e /run/lab-t-loop ] || losetup -d $(cat /run/lab-t-loop); "
