@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What others have made to boot on a PC, from Debian's packages in the build root, boots to a screen
-// that is known: read out of the emulated VGA's memory, in text mode.
+// What others have made to boot on a PC, from Debian's packages in the build root, boots to a
+// screen that is known: read out of the emulated VGA's memory, in text mode.
 #include "scenario.hpp"
 
 #include <cstdlib>

@@ -54,12 +54,13 @@ TEST_F(HostTools, XendomainsSavesAndRestoresGuestsAndLeavesStubDomainsOut) {
   GuestRun guest = start(quick("t-tools"));
   dom0("rm -f /var/lib/xen/save/*");
   auto script = [this](const char *verb) {
-    // From another place, because from its own it leaves all to systemd, where the lab has it masked.
-    const std::string said = succeeds(
-        base::format("cp /etc/init.d/xendomains /run/lab-t-xendomains && "
-                     "/run/lab-t-xendomains {}",
-                     verb),
-        script_limit);
+    // From another place, because from its own it leaves all to systemd, where the lab has it
+    // masked.
+    const std::string said =
+        succeeds(base::format("cp /etc/init.d/xendomains /run/lab-t-xendomains && "
+                              "/run/lab-t-xendomains {}",
+                              verb),
+                 script_limit);
     EXPECT_THAT(said, HasSubstr("t-tools"));
     EXPECT_THAT(said, Not(HasSubstr("t-tools-dm")));
     EXPECT_THAT(said, Not(HasSubstr("failed")));
