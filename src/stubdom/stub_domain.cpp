@@ -72,7 +72,7 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
                                        const std::string &hotplug) {
   const std::string name = first_name(description);
   TRY(wait_for_name(name));
-  TRY(toolstack_.make_room(description.memory + overhead));
+  TRY(toolstack_.make_room(description.memory + overhead, description.guest));
   const xen::Uuid uuid = TRY(announce_stub_domain(description.guest));
   xen::DomId domid = TRY(toolstack_.create(
       {.name = name,

@@ -206,8 +206,16 @@ base::Result<std::optional<DomId>> Toolstack::find(const std::string &name) {
   return DomId{static_cast<uint16_t>(domid)};
 }
 
-base::Result<> Toolstack::make_room(uint32_t need) {
+base::Result<> Toolstack::make_room(uint32_t need, DomId guest) {
+  libxl_dominfo owed;
+  libxl_dominfo_init(&owed);
+  if (int code = libxl_domain_info(context_.get(), &owed, number(guest)))
+    return failed(code, base::format("ask for the memory of domain {}", guest));
   uint64_t want = uint64_t{need} << 10;
+  // One that runs has got what there is to get.
+  if (owed.paused && owed.max_memkb > owed.current_memkb)
+    want += owed.max_memkb - owed.current_memkb;
+  libxl_dominfo_dispose(&owed);
   uint64_t free = 0;
   if (int code = libxl_get_free_memory(context_.get(), &free))
     return failed(code, "ask for free memory");
@@ -216,11 +224,12 @@ base::Result<> Toolstack::make_room(uint32_t need) {
   const bool may_take = may_take_dom0s_memory();
   if (may_take && take_from_dom0(want - free, want))
     return {};
-  return base::fail("the host has {} MiB of free memory, and the stub domain needs {}{}: end a "
-                    "domain, or give the stub domain less (device_model_args_hvm = [\"-linstub\", "
-                    "\"memory=...\"])",
-                    free >> 10, need,
-                    may_take ? "" : "; none is taken from dom0 (autoballoon, see xl.conf(5))");
+  return base::fail(
+      "the host has {} MiB of free memory, and guest and stub domain need {}{}: end a "
+      "domain, or give the stub domain less (device_model_args_hvm = [\"-linstub\", "
+      "\"memory=...\"])",
+      free >> 10, want >> 10,
+      may_take ? "" : "; none is taken from dom0 (autoballoon, see xl.conf(5))");
 }
 
 bool Toolstack::may_take_dom0s_memory() {

@@ -80,9 +80,10 @@ public:
   // domain without such a record. Neither libxl nor xl then add devices to it.
   base::Result<> unlist(DomId domid);
 
-  // Sees to it that the host has `need` MiB of free memory: takes from dom0 what is missing, if
-  // that may be (ballooning.hpp).
-  base::Result<> make_room(uint32_t need);
+  // Sees to it that the host has `need` MiB of free memory, beside what that guest has not got yet
+  // of its own (its device model gives it some, for a screen and ROMs): takes from dom0 what is
+  // missing, if that may be (ballooning.hpp).
+  base::Result<> make_room(uint32_t need, DomId guest);
 
 private:
   base::Result<> move_record(DomId domid, const char *from, const char *to);

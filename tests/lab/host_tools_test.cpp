@@ -138,6 +138,8 @@ TEST_F(HostTools, NoMemoryOfDom0IsTakenWhereAutoballoonIsOff) {
   dom0("xl destroy t-tools; xl destroy t-filler; cp /run/lab-t-xl.conf /etc/xen/xl.conf");
   dom0(base::format("xl mem-set 0 {}", memory));
   EXPECT_TRUE(holds_within(base::format("[ \"$({})\" = {} ]", dom0_memory, memory), end_limit));
+  // libxl notes the new size of any domain below /vm and its UUID, also of dom0.
+  dom0("xenstore-rm /vm/00000000-0000-0000-0000-000000000000");
 }
 
 } // namespace
