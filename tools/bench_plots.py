@@ -65,14 +65,21 @@ def draw_start(figures, directory):
     save(figure, directory, "start")
 
 
+def grid_of(count, width, height):
+    """So many small pictures of that size, three in a row."""
+    columns = min(3, count)
+    rows = -(-count // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(width * columns, height * rows),
+                                squeeze=False)
+    for axes in grid.flat[count:]:
+        axes.set_visible(False)
+    return figure, grid
+
+
 def draw_group(figures, directory, group):
     """Every sample of each metric of a group: points beside a box."""
     metrics = [one for one in figures["metrics"] if one["group"] == group]
-    columns = min(3, len(metrics))
-    rows = -(-len(metrics) // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(3.2 * columns, 2.1 * rows), squeeze=False)
-    for axes in grid.flat[len(metrics):]:
-        axes.set_visible(False)
+    figure, grid = grid_of(len(metrics), 3.2, 2.1)
     for axes, metric in zip(grid.flat, metrics):
         for place, one in enumerate(metric["of"]):
             values = one["values"]
@@ -128,11 +135,7 @@ def draw_densities(figures, directory):
     densities = figures["densities"]
     if not densities:
         return
-    columns = min(3, len(densities))
-    rows = -(-len(densities) // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(3.4 * columns, 2.4 * rows), squeeze=False)
-    for axes in grid.flat[len(densities):]:
-        axes.set_visible(False)
+    figure, grid = grid_of(len(densities), 3.4, 2.4)
     for axes, density in zip(grid.flat, densities):
         for of in density["of"]:
             shade = color(figures, of["contender"])

@@ -19,13 +19,10 @@ constexpr auto command_limit = seconds(300);
 constexpr auto save_limit = seconds(200);
 constexpr auto restore_limit = seconds(300);
 
-// The device model's part of a save alone, as libxl asks for it, with the guest paused so that its
-// own work does not count. libxl announces a save by the dirty log, seconds before it asks for the
-// state.
-constexpr const char *save_part = R"py(
+constexpr const char *monitor_client = R"py(
 import json, os, socket, sys, time
 connection = socket.socket(socket.AF_UNIX)
-connection.settimeout(60)
+connection.settimeout(limit)
 connection.connect("/run/xen/qmp-libxl-" + sys.argv[1])
 answers = connection.makefile()
 def ask(name, descriptors=(), **arguments):
@@ -39,6 +36,12 @@ def ask(name, descriptors=(), **arguments):
             return answer["return"]
 answers.readline()
 ask("qmp_capabilities")
+)py";
+
+// The device model's part of a save alone, as libxl asks for it, with the guest paused so that its
+// own work does not count. libxl announces a save by the dirty log, seconds before it asks for the
+// state.
+constexpr const char *save_part = R"py(
 path = "/var/tmp/lab-bench.state"
 target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 ask("xen-set-global-dirty-log", enable=True)
@@ -130,7 +133,7 @@ private:
                               .check(std::format("xl pause {0} && python3 - $(xl domid {0}); "
                                                  "status=$?; xl unpause {0}; exit $status",
                                                  id),
-                                     save_limit, save_part)
+                                     save_limit, monitor_script(60, save_part))
                               .and_then(parse_look));
     values_.push_back({.metric = "state.part", .value = TRY(get(look, "part"))});
     values_.push_back({.metric = "state.bytes", .value = TRY(get(look, "bytes"))});
@@ -172,6 +175,10 @@ private:
 };
 
 } // namespace
+
+std::string monitor_script(unsigned limit, std::string_view body) {
+  return base::format("limit = {}{}{}", std::to_string(limit), monitor_client, body);
+}
 
 Result<Values> measure_state(const lab::Host &host, const Contender &contender,
                              const std::string &guest) {

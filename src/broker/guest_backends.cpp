@@ -334,6 +334,10 @@ Result<> GuestBackends::look_at_new(const BackendId &id) {
 Result<> GuestBackends::refuse(const BackendId &id, const std::string &why) {
   base::log_warning("{}", why);
   refused_.insert(id);
+  return tell_refusal(id, why);
+}
+
+Result<> GuestBackends::tell_refusal(const BackendId &id, const std::string &why) {
   return xenstore_.write_all(libxl_path(id),
                              {{"hotplug-error", why}, {"state", xen::text(XenbusState::closed)}});
 }

@@ -105,6 +105,7 @@ private:
   base::Result<LateFacts> late_facts(const BackendId &id, const Backend &backend);
   base::Result<> hide(const BackendId &id, Backend &backend);
   base::Result<> show(const BackendId &id, Backend &backend);
+  base::Result<> tell_refusal(const BackendId &id, const std::string &why);
   base::Result<> refuse(const BackendId &id, const std::string &why);
   void take_out(const Backend &backend);
   base::Result<xen::XenbusState> frontend_state(const BackendId &id);

@@ -63,10 +63,7 @@ Result<> GuestBackends::follow_late(const BackendId &id, Backend &backend) {
   case Phase::settled:
     return {};
   case Phase::failed:
-    return xenstore_.write_all(
-        libxl_path(id),
-        {{"hotplug-error", base::format("{}: the stub domain has not got it", backend.name)},
-         {"state", xen::text(XenbusState::closed)}});
+    return tell_refusal(id, base::format("{}: the stub domain has not got it", backend.name));
   }
   return {};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Save, restore, checkpoint, migration and upgrade of a guest at work, and what can go wrong.
+#include "bench/state.hpp"
 #include "busy_guest.hpp"
 
 #include <cstdlib>
@@ -353,22 +354,6 @@ INSTANTIATE_TEST_SUITE_P(All, WhileSaving,
 // in ms, with the state's size. libxl's first command, that QEMU shall log the pages it dirties,
 // comes a while before.
 constexpr const char *save_part = R"py(
-import json, os, socket, sys, time
-connection = socket.socket(socket.AF_UNIX)
-connection.settimeout(30)
-connection.connect("/run/xen/qmp-libxl-" + sys.argv[1])
-answers = connection.makefile()
-def ask(name, descriptors=(), **arguments):
-    text = (json.dumps({"execute": name, "arguments": arguments}) + "\n").encode()
-    socket.send_fds(connection, [text], list(descriptors))
-    while True:
-        answer = json.loads(answers.readline())
-        if "error" in answer:
-            sys.exit(name + ": " + answer["error"]["desc"])
-        if "return" in answer:
-            return answer["return"]
-answers.readline()
-ask("qmp_capabilities")
 least, size = None, 0
 for i in range(3):
     target = os.open("/var/tmp/t.state", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -399,8 +384,8 @@ TEST_F(StateOf, CostsBesideQemuInDom0) {
     BusyGuest guest(*this, "t-state", device_model);
     const double checkpoint = silence_while(guest, [&] { save("-c"); });
     // Paused, so that the guest's own work does not count.
-    auto said =
-        host().run("xl pause t-state; python3 - $(xl domid t-state) 2>&1", seconds(120), save_part);
+    auto said = host().run("xl pause t-state; python3 - $(xl domid t-state) 2>&1", seconds(120),
+                           bench::monitor_script(30, save_part));
     ASSERT_TRUE(said) << why(said);
     ASSERT_TRUE(said->status.success()) << said->out;
     part.push_back(std::strtod(said->out.c_str(), nullptr));
