@@ -13,40 +13,61 @@ constexpr unsigned of_qemu = has::ahci | has::modern_qemu;
 constexpr unsigned of_libxl = has::direct_boot | has::save;
 constexpr unsigned of_linux = has::stub_domain | has::linux_stub;
 
-constexpr std::array table{
-    Contender{reference, "QEMU in dom0", DeviceModel::dom0, of_qemu | of_libxl},
-    Contender{"linstub", "Linstub", DeviceModel::linstub,
-              of_qemu | of_libxl | of_linux | has::upgrade},
-    Contender{"libxl", "libxl's Linux mode", DeviceModel::libxl_stub, of_qemu | of_linux},
-    Contender{"minios", "MiniOS", DeviceModel::minios, has::stub_domain},
+const std::array table{
+    Contender{std::string(reference), "QEMU in dom0", DeviceModel::dom0, of_qemu | of_libxl, {}},
+    Contender{"linstub",
+              "Linstub",
+              DeviceModel::linstub,
+              of_qemu | of_libxl | of_linux | has::upgrade,
+              {}},
+    Contender{"libxl", "libxl's Linux mode", DeviceModel::libxl_stub, of_qemu | of_linux, {}},
+    Contender{"minios", "MiniOS", DeviceModel::minios, has::stub_domain, {}},
 };
 
 } // namespace
 
 std::span<const Contender> contenders() { return table; }
 
-const Contender *find_contender(std::string_view name) {
-  const auto *found = std::ranges::find(table, name, &Contender::name);
-  return found == table.end() ? nullptr : found;
+std::vector<std::string> lines_for(const Contender &contender) {
+  if (contender.settings.empty())
+    return {};
+  return {base::format("device_model_args_hvm = [ \"-linstub\", \"{}\" ]", contender.settings)};
+}
+
+std::optional<Contender> find_contender(std::string_view name) {
+  const size_t colon = name.find(':');
+  const auto *found = std::ranges::find(table, name.substr(0, colon), &Contender::name);
+  if (found == table.end())
+    return std::nullopt;
+  if (colon == std::string_view::npos)
+    return *found;
+  if (found->device_model != DeviceModel::linstub)
+    return std::nullopt;
+  Contender contender = *found;
+  contender.name = name;
+  contender.settings = name.substr(colon + 1);
+  std::ranges::replace(contender.settings, '+', ',');
+  contender.what += base::format(", {}", contender.settings);
+  return contender;
 }
 
 std::string contender_names() {
   std::string names;
   for (const Contender &one : table)
     names.append(names.empty() ? "" : ", ").append(one.name);
-  return names;
+  return names + ", and linstub:SETTING=VALUE+...";
 }
 
 base::Result<std::vector<Contender>> parse_contenders(std::string_view list) {
   std::vector<Contender> all;
   for (;;) {
     const std::string_view name = list.substr(0, list.find(','));
-    const Contender *contender = find_contender(name);
-    if (contender == nullptr)
+    auto contender = find_contender(name);
+    if (!contender)
       return base::fail("there is no contender \"{}\": {} are known", name, contender_names());
     if (std::ranges::contains(all, name, &Contender::name))
       return base::fail("the contender \"{}\" is there twice", name);
-    all.push_back(*contender);
+    all.push_back(*std::move(contender));
     if (name.size() == list.size())
       return all;
     list.remove_prefix(name.size() + 1);

@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "lab/guest_run.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,24 +25,29 @@ constexpr unsigned modern_qemu = 64; // QMP, and the devices of today's QEMU
 } // namespace has
 
 struct Contender {
-  std::string_view name; // in samples and options
-  std::string_view what;
+  std::string name; // in samples and options
+  std::string what; // for people
   lab::DeviceModel device_model;
   unsigned has = 0;
+  std::string settings; // Linstub's, for its guests: "spin=off,memory=64"
 };
+
+// Further lines of the xl.cfg of its guests.
+std::vector<std::string> lines_for(const Contender &contender);
 
 // What all others are compared with.
 constexpr std::string_view reference = "dom0";
 
 std::span<const Contender> contenders();
 
-// Null if there is none.
-const Contender *find_contender(std::string_view name);
+// Null if there is none. Linstub may be there several times, with other settings each:
+// "linstub:spin=off". A plus stands between two settings.
+std::optional<Contender> find_contender(std::string_view name);
 
 // For people: "dom0, linstub, ...".
 std::string contender_names();
 
-// Of a list with commas: "dom0,linstub".
+// Of a list with commas: "dom0,linstub,linstub:spin=off+memory=64".
 base::Result<std::vector<Contender>> parse_contenders(std::string_view list);
 
 // The order in a round, from 1 on: each contender is in each place as often as any other, so that

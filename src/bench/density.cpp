@@ -86,6 +86,7 @@ private:
                             .memory = guest_memory,
                             .bridge = wanted_.bridge,
                             .extra = {"vif = []"}};
+    std::ranges::copy(lines_for(contender_), std::back_inserter(config.extra));
     if (!config.direct_boot)
       config.cdrom = "/lab/tiny.iso";
     const Share since(host_);

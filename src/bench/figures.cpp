@@ -109,8 +109,8 @@ std::string figures(const Run &run) {
   Json contenders = Json::array();
   Json starts = Json::array();
   for (const std::string &name : run.contenders()) {
-    const Contender *known = find_contender(name);
-    contenders.push_back({{"name", name}, {"what", known == nullptr ? name : known->what}});
+    const auto known = find_contender(name);
+    contenders.push_back({{"name", name}, {"what", known ? known->what : name}});
     if (!run.values(name, "start.userland").empty())
       starts.push_back(start_figures(run, name));
   }

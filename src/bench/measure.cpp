@@ -124,6 +124,7 @@ private:
                             .memory = guest_memory,
                             .bridge = wanted_.bridge,
                             .extra = std::move(extra)};
+    std::ranges::copy(lines_for(contender_), std::back_inserter(config.extra));
     if (!config.direct_boot)
       config.cdrom = "/lab/tiny.iso";
     else if (!needs_network())

@@ -21,8 +21,8 @@ std::string shown(const Ratio &ratio) {
 }
 
 std::string name_of(const std::string &contender) {
-  const Contender *known = find_contender(contender);
-  return known == nullptr ? contender : std::string(known->what);
+  const auto known = find_contender(contender);
+  return known ? known->what : contender;
 }
 
 // A ratio to nothing says nothing.

@@ -74,7 +74,7 @@ public:
   }
   ~Pings() {
     if (host_ != nullptr)
-      static_cast<void>(end());
+      base::log_failure(end().transform_error(base::doing("end the pings of {}", guest_address)));
   }
   Pings(Pings &&other) noexcept : host_(std::exchange(other.host_, nullptr)) {}
   Pings &operator=(Pings &&) = delete;

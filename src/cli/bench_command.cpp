@@ -153,6 +153,7 @@ struct ReportSettings {
 
 base::Result<> report(const ReportSettings &settings) {
   std::vector<bench::Run> runs;
+  runs.reserve(settings.files.size());
   for (const std::string &file : settings.files)
     runs.push_back(TRY(read(file)));
   const bench::Run run = bench::join(std::move(runs));

@@ -64,7 +64,7 @@ base::Result<> Monitor::meet(Channel &channel, std::function<void()> ready,
            .ready = std::move(ready),
            .broken = std::move(broken)};
   return next_.qemu->connect(channel);
-}
+} // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): next_ owns it
 
 void Monitor::change_over() {
   if (!next_.qemu || !next_.version)

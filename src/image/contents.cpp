@@ -62,7 +62,7 @@ base::Result<ContentLine> parse_line(const std::string &text) {
         return line;
       }
     }
-    return base::fail("\"{}\" is not an origin (root:PATH, qemu:PATH or init:)", origin);
+    return base::fail("\"{}\" is not an origin (root:PATH, qemu:PATH, init: or init:FILE)", origin);
   }
   return base::fail("\"{}\" is none of directory, file, tree, program, library and linked", kind);
 }

@@ -51,7 +51,7 @@ private:
     case Origin::qemu:
       return sources_.qemu / line.source;
     case Origin::init:
-      return sources_.init;
+      return line.source.empty() ? sources_.init : sources_.init.parent_path() / line.source;
     }
     return {};
   }

@@ -18,7 +18,7 @@ namespace linstub::image {
 struct RamdiskSources {
   std::filesystem::path root;    // "/", where packages are installed
   std::filesystem::path qemu;    // what build_qemu left
-  std::filesystem::path init;    // linstub-init
+  std::filesystem::path init;    // linstub-init; what else is ours lies beside it
   std::filesystem::path scratch; // for stripped copies; empty
   std::string qemu_version;
   std::string linstub_version;

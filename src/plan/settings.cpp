@@ -95,7 +95,18 @@ base::Result<> set_max_event_channels(Settings &settings, std::string_view value
       {&xen::DomainLimits::max_event_channels, 64, 4095, "a number of event channels"});
 }
 
+base::Result<> set_spin(Settings &settings, std::string_view value) {
+  constexpr uint64_t longest = 100'000;
+  if (value != "auto" && value != "off" && !xen::parse_number(value, longest))
+    return base::fail("\"{}\" is none of auto, off and a number of microseconds up to {}", value,
+                      longest);
+  settings.spin = value;
+  return {};
+}
+
 constexpr std::string_view limits_table = "limits";
+constexpr std::string_view exit_table = "exit";
+constexpr std::array tables{limits_table, exit_table};
 
 base::Result<> set_portable_state(Settings &settings, std::string_view value) {
   if (value != "yes" && value != "no")
@@ -114,7 +125,7 @@ struct Key {
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 11> keys{{
+constexpr std::array<Key, 12> keys{{
     {"", "image", set_image},
     {"", "memory", set_memory},
     {"", "log-level", set_log_level},
@@ -126,6 +137,7 @@ constexpr std::array<Key, 11> keys{{
     {limits_table, "max-grant-frames", set_max_grant_frames},
     {limits_table, "max-maptrack-frames", set_max_maptrack_frames},
     {limits_table, "max-event-channels", set_max_event_channels},
+    {exit_table, "spin", set_spin},
 }};
 
 std::string known_keys() {
@@ -149,8 +161,8 @@ base::Result<std::string> text_of(const toml::node &node) {
 // All keys of one table; the file's own are in the table without a name.
 base::Result<> set_table(Settings &settings, std::string_view table, const toml::table &values) {
   for (const auto &[name, node] : values) {
-    if (table.empty() && node.is_table() && name.str() == limits_table) {
-      TRY(set_table(settings, limits_table, *node.as_table()));
+    if (table.empty() && node.is_table() && std::ranges::contains(tables, name.str())) {
+      TRY(set_table(settings, name.str(), *node.as_table()));
       continue;
     }
     const auto *key = std::ranges::find(keys, name.str(), &Key::name);

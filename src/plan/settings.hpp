@@ -3,8 +3,8 @@
 //
 //     device_model_args_hvm = [ "-linstub", "memory=96,log-level=debug" ]
 //
-// with the same keys: those of the file's table [limits], too, without the table's name. Unknown
-// keys and bad values are refused with a sentence.
+// with the same keys: those of the file's tables [limits] and [exit], too, without the table's
+// name. Unknown keys and bad values are refused with a sentence.
 #pragma once
 
 #include "base/log.hpp"
@@ -23,7 +23,9 @@ struct Settings {
   uint32_t memory = 56;                        // MiB of the stub domain
   base::LogLevel log_level = base::LogLevel::info;
   std::string kernel_options; // added to the stub domain's kernel command line
-  xen::DomainLimits limits;   // of the stub domain
+  // spin, for linstub-init: "auto", "off" or a number of microseconds (ioreq/spin.hpp)
+  std::string spin = "auto";
+  xen::DomainLimits limits; // of the stub domain
   // portable-state: whether a QEMU in dom0 can read the states that are saved. They are what a
   // guest that owns its stub domain wants them to be.
   disk::SavedForm saved_form = disk::SavedForm::marked;

@@ -23,6 +23,8 @@ std::string kernel_command_line(const Settings &settings) {
   std::string line = wire::kernel_options;
   if (settings.log_level != base::LogLevel::debug)
     line += " quiet";
+  if (settings.spin != Settings().spin)
+    line += base::format(" {}{}", wire::spin_option, settings.spin);
   if (!settings.kernel_options.empty())
     line.append(" ").append(settings.kernel_options);
   return line;

@@ -9,6 +9,7 @@
 #include "sys/terminal.hpp"
 #include "sys/uevent.hpp"
 #include "sys/unix_socket.hpp"
+#include "wire/kernel_options.hpp"
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
 #include "xen/ioreq_servers.hpp"
@@ -111,15 +112,10 @@ base::Result<> Init::prepare_kernel() {
       TRY(base::write_all(*file, tuning.value)
               .transform_error(base::doing("write to {}", tuning.file)));
   }
-  // linstub.log=debug on the command line, for what happens before xenstore is there.
   std::string line = TRY(base::read_file("/proc/cmdline", 4096));
-  constexpr std::string_view key = "linstub.log=";
-  if (size_t at = line.find(key); at != std::string::npos) {
-    std::string_view level = std::string_view(line).substr(at + key.size());
-    level = level.substr(0, level.find_first_of(" \n"));
-    if (base::parse_log_level(level, settings_.log_level))
-      base::set_log("linstub-init", settings_.log_level);
-  }
+  if (base::parse_log_level(kernel_option(line, wire::log_level_option), settings_.log_level))
+    base::set_log("linstub-init", settings_.log_level);
+  spin_ = kernel_option(line, wire::spin_option);
   return {};
 }
 
@@ -326,7 +322,7 @@ base::Result<> Init::start_qemu() {
   numbers.reserve(keep.size());
   for (const base::Fd &fd : keep)
     numbers.push_back(fd.get());
-  qemu_ = TRY(Qemu::start(*loop_, arguments, numbers,
+  qemu_ = TRY(Qemu::start(*loop_, arguments, numbers, spin_,
                           {.said =
                                [this](std::string_view line) {
                                  base::log_info("qemu: {}", line);

@@ -75,6 +75,7 @@ private:
   LogRing log_;
   std::optional<xen::Xenstore> xenstore_;
   Settings settings_;
+  std::string spin_; // the setting [exit] spin
   State state_;
   std::string error_; // why the domain ends
 

@@ -18,6 +18,9 @@ constexpr std::array qemu_nodes{"/dev/xen/privcmd",       "/dev/xen/hypercall", 
                                 "/dev/xen/gntdev",        "/dev/xen/gntalloc",  "/dev/xen/xenbus",
                                 "/dev/xen/xenbus_backend"};
 
+// Waits in QEMU's place for the guest's I/O requests (src/ioreq/).
+constexpr const char *ioreq_library = "/usr/lib/liblinstub-ioreq.so";
+
 // Threads count as processes: a QEMU without native asynchronous I/O starts up to 64 of them.
 constexpr std::array<sys::Limit, 3> limits{{
     {RLIMIT_CORE, 0},
@@ -29,7 +32,8 @@ constexpr std::array<sys::Limit, 3> limits{{
 
 base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
                                                 const std::vector<std::string> &arguments,
-                                                const std::vector<int> &keep, Callbacks callbacks) {
+                                                const std::vector<int> &keep,
+                                                const std::string &spin, Callbacks callbacks) {
   for (const char *node : qemu_nodes) {
     if (::chown(node, qemu_uid, qemu_uid) != 0 && errno != ENOENT)
       return base::fail_errno(errno, "give {} to QEMU", node);
@@ -39,7 +43,9 @@ base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
   base::Command command;
   command.argv.emplace_back(qemu_program);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-  command.environment = {"PATH=/usr/bin", "HOME=/", "TMPDIR=/tmp"};
+  command.environment = {"PATH=/usr/bin", "HOME=/", "TMPDIR=/tmp",
+                         base::format("LD_PRELOAD={}", ioreq_library),
+                         base::format("LINSTUB_SPIN={}", spin)};
   command.standard_output = output.write.get();
   command.standard_error = output.write.get();
   command.keep = keep;

@@ -34,11 +34,11 @@ public:
   };
 
   // Gives QEMU the device nodes that it needs, and starts it. It inherits `keep` under their own
-  // numbers and nothing else.
+  // numbers and nothing else. `spin` is the setting [exit] spin; empty: as without one.
   static base::Result<std::unique_ptr<Qemu>> start(base::EventLoop &loop,
                                                    const std::vector<std::string> &arguments,
                                                    const std::vector<int> &keep,
-                                                   Callbacks callbacks);
+                                                   const std::string &spin, Callbacks callbacks);
 
   // Ends it at once, without a chance to do anything more to the guest.
   void kill() { child_.kill(SIGKILL); }

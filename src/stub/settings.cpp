@@ -7,6 +7,7 @@
 #include "xen/vbd.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace linstub::stub {
 namespace {
@@ -72,6 +73,15 @@ base::Result<std::vector<std::string>> read_arguments(xen::Xenstore &xenstore,
 }
 
 } // namespace
+
+std::string kernel_option(std::string_view line, std::string_view key) {
+  for (const auto word : std::views::split(line, ' ')) {
+    const std::string_view text(word.begin(), word.end());
+    if (text.starts_with(key))
+      return std::string(text.substr(key.size(), text.find_last_not_of('\n') + 1 - key.size()));
+  }
+  return {};
+}
 
 bool is_copied_file_path(const std::string &path) {
   std::string_view name = path;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace linstub::stub {
@@ -25,6 +26,10 @@ struct Settings {
 
 // Reads all of it, bounded and strictly.
 base::Result<Settings> read_settings(xen::Xenstore &xenstore);
+
+// The value of the word `key` ("linstub.log=") on the kernel's command line; empty if it is not
+// there.
+std::string kernel_option(std::string_view line, std::string_view key);
 
 // Whether `path` names a file directly in wire::files_directory, and nothing else.
 bool is_copied_file_path(const std::string &path);

@@ -9,4 +9,9 @@ constexpr const char *kernel_options =
     "console=hvc0 rootfstype=ramfs sysctl.vm.overcommit_memory=1 clocksource=tsc tsc=reliable "
     "xen_privcmd.unrestricted=1 swiotlb=noforce xen_blkfront.feature_persistent=0";
 
+// For linstub-init, which reads its own words from the same line: the least level that it logs
+// until xenstore says another, and the setting [exit] spin.
+constexpr const char *log_level_option = "linstub.log=";
+constexpr const char *spin_option = "linstub.spin=";
+
 } // namespace linstub::wire

@@ -23,7 +23,9 @@ inline constexpr std::array places{
     Place{"qmp", "base"},
     Place{"cache", "base"},
     Place{"manifest", "base"},
-    // What runs in the stub domain knows nothing of dom0's side but the protocol.
+    // What runs in the stub domain knows nothing of dom0's side but the protocol; what is loaded
+    // into QEMU, nothing of ours at all.
+    Place{"ioreq", ""},
     Place{"stub", "base sys xen wire"},
     // dom0's side.
     Place{"run", "base sys xen wire qmp"},

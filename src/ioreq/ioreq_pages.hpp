@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// The two pages in which Xen hands a guest's I/O requests to its device model, as their reader sees
+// them (Xen's public/hvm/ioreq.h): a page of requests that a virtual CPU waits for, one for each of
+// them, and a ring of writes that none waits for. Only looked at: it is QEMU that answers them.
+//
+// Nothing in them is trusted: Xen alone writes to them beside QEMU, and what is read is a state and
+// two counters that are compared, no index and no length.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace linstub::ioreq {
+
+constexpr size_t page_size = 4096;
+
+class IoreqPages {
+public:
+  // A request as the page holds it.
+  struct Request {
+    uint64_t address;
+    uint64_t data;
+    uint32_t count;
+    uint32_t size;
+    uint32_t port; // Xen's end of the virtual CPU's event channel
+    uint16_t padding;
+    uint8_t state; // in the lower four bits
+    uint8_t type;
+  };
+  static_assert(sizeof(Request) == 32);
+  static constexpr size_t most_vcpus = page_size / sizeof(Request);
+  static constexpr uint8_t state_bits = 0xf;
+  static constexpr uint8_t ready = 1; // STATE_IOREQ_READY
+
+  IoreqPages() = default;
+  // `buffered` may be null. Both stay where they are for as long as this lives.
+  IoreqPages(const void *requests, const void *buffered)
+      : requests_(static_cast<const Request *>(requests)),
+        buffered_(static_cast<const uint32_t *>(buffered)) {}
+
+  [[nodiscard]] uint32_t remote_port(size_t vcpu) const { return requests_[vcpu].port; }
+  [[nodiscard]] bool has_buffered() const { return buffered_ != nullptr; }
+
+  // Whether a virtual CPU waits for an answer. What else is in its request may be read after it.
+  [[nodiscard]] bool is_ready(size_t vcpu) const {
+    return (__atomic_load_n(&requests_[vcpu].state, __ATOMIC_ACQUIRE) & state_bits) == ready;
+  }
+
+  // Whether there are writes in the ring that nobody has read: its two counters stand first.
+  [[nodiscard]] bool are_buffered() const {
+    return buffered_ != nullptr && __atomic_load_n(&buffered_[0], __ATOMIC_ACQUIRE) !=
+                                       __atomic_load_n(&buffered_[1], __ATOMIC_ACQUIRE);
+  }
+
+private:
+  const Request *requests_ = nullptr;
+  const uint32_t *buffered_ = nullptr;
+};
+
+} // namespace linstub::ioreq
