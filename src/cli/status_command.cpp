@@ -4,6 +4,9 @@
 #include "cli/commands.hpp"
 #include "manifest/manifest.hpp"
 #include "run/status.hpp"
+#include "wire/memory.hpp"
+#include "wire/paths.hpp"
+#include "xen/xenstore.hpp"
 
 #include <cstdio>
 #include <ctime>
@@ -36,6 +39,34 @@ std::string stub_of(const run::Status &status) {
                                                      : "-";
 }
 
+// What its stub domain says of its memory: it may say anything, in numbers. Nothing for who may not
+// ask xenstore.
+std::optional<wire::Memory> memory_of(const run::Status &status) {
+  if (!status.stub_domain || !run::is_alive(status))
+    return std::nullopt;
+  auto xenstore = xen::Xenstore::connect();
+  if (!xenstore)
+    return std::nullopt;
+  auto text = xenstore->read_if_there(
+      base::format("{}/{}", xen::domain_path(*status.stub_domain), wire::memory_node),
+      wire::longest_memory);
+  if (!text || !*text)
+    return std::nullopt;
+  auto memory = wire::decode_memory(**text);
+  return memory ? std::optional(*memory) : std::nullopt;
+}
+
+uint64_t mebibytes(uint64_t kib) { return (kib + 512) / 1024; }
+
+// "36/64": what is used of what it has, as far as it says. The kernel, which it does not count, is
+// used.
+std::string memory_text(const run::Status &status) {
+  const auto memory = memory_of(status);
+  const std::string all = std::to_string(status.memory);
+  const uint64_t left = memory ? mebibytes(memory->available) : 0;
+  return memory && left < status.memory ? base::format("{}/{}", status.memory - left, all) : all;
+}
+
 // Another image lies where its own was when its stub domain was made.
 bool is_outdated(const run::Status &status) {
   if (!run::is_alive(status) || status.ramdisk.empty())
@@ -49,15 +80,15 @@ void print_table(const std::vector<run::Status> &all) {
     std::puts("No guest has a stub domain.");
     return;
   }
-  std::printf("%-20s %6s %6s %-9s %7s %9s %s\n", "GUEST", "DOMID", "STUB", "STATE", "MEMORY",
+  std::printf("%-20s %6s %6s %-9s %10s %9s %s\n", "GUEST", "DOMID", "STUB", "STATE", "MEM(MiB)",
               "SINCE", "IMAGE");
   bool any_outdated = false;
   for (const run::Status &status : all) {
     const bool outdated = is_outdated(status);
     any_outdated = any_outdated || outdated;
-    std::printf("%-20s %6s %6s %-9s %4u MiB %9s %s (%s)%s\n", status.guest.c_str(),
+    std::printf("%-20s %6s %6s %-9s %10s %9s %s (%s)%s\n", status.guest.c_str(),
                 base::format("{}", status.domid).c_str(), stub_of(status).c_str(),
-                state_of(status).c_str(), status.memory,
+                state_of(status).c_str(), memory_text(status).c_str(),
                 duration(std::max<int64_t>(0, ::time(nullptr) - status.since)).c_str(),
                 status.version.c_str(), status.image.c_str(), outdated ? ", outdated" : "");
     if (!status.error.empty())
@@ -75,6 +106,10 @@ void print_json(const std::vector<run::Status> &all) {
     Json entry = Json::parse(run::encode(status));
     entry["state"] = state_of(status);
     entry["outdated"] = is_outdated(status);
+    if (const auto memory = memory_of(status))
+      entry["memory-kib"] = {{"total", memory->total},
+                             {"available", memory->available},
+                             {"least-available", memory->least}};
     list.push_back(std::move(entry));
   }
   constexpr int indent = 2;

@@ -213,6 +213,8 @@ void Init::perform(Action action) {
 void Init::report_state() {
   Watchdog watchdog("a write to xenstore", 20);
   base::log_failure(xenstore_->write(wire::state_node, facts(state_.phase).name));
+  if (state_.phase == Phase::running && settings_.mode == Mode::linstub && !memory_timer_)
+    report_memory();
 }
 
 void Init::set_deadline() {

@@ -12,6 +12,7 @@
 #include "stub/lifecycle.hpp"
 #include "stub/line_reader.hpp"
 #include "stub/log_ring.hpp"
+#include "stub/memory_use.hpp"
 #include "stub/pci.hpp"
 #include "stub/qemu.hpp"
 #include "stub/settings.hpp"
@@ -52,6 +53,7 @@ private:
   void look_at_devices();
   void report_devices();
   base::Result<> watch_backends();
+  void report_memory();
   void tell_dom0(const char *node, std::optional<std::string> &told, std::string now);
   base::Result<> start_qemu();
   base::Result<base::Fd> state_pipe(StateComes when);
@@ -86,6 +88,7 @@ private:
   std::optional<BackendGate> gate_;
   std::optional<std::string> pci_told_; // what dom0 has been told of it
   std::optional<std::string> disks_told_;
+  MemoryUse memory_;
   base::Fd awaited_;                // the pipe of a state that is not there yet
   std::unique_ptr<StateFeed> feed_; // while QEMU restores
   std::unique_ptr<Qemu> qemu_;
@@ -100,6 +103,7 @@ private:
   base::EventLoop::Handle deadline_;
   base::EventLoop::Handle sockets_timer_;
   base::EventLoop::Handle log_timer_;
+  base::EventLoop::Handle memory_timer_;
 };
 
 } // namespace linstub::stub

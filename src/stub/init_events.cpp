@@ -14,7 +14,23 @@ namespace {
 
 constexpr auto log_interval = base::Milliseconds(20); // lines of that time go to dom0 together
 
+constexpr auto memory_interval = base::Milliseconds(30'000);
+
 } // namespace
+
+void Init::report_memory() {
+  memory_timer_ = loop_->at(base::Deadline::after(memory_interval), [this] { report_memory(); });
+  const auto now = base::read_file("/proc/meminfo", 8192).and_then(parse_meminfo);
+  if (!now)
+    return base::log_failure(now, base::LogLevel::warning);
+  auto told = memory_.take(*now);
+  if (memory_.is_short())
+    base::log_warning("memory runs short: {} of {} KiB are left; set more for this guest "
+                      "(memory= of Linstub's settings)",
+                      now->available, now->total);
+  if (told)
+    base::log_failure(xenstore_->write(wire::memory_node, *told));
+}
 
 void Init::on_xenstore_event() {
   auto events = xenstore_->take_events();

@@ -30,6 +30,12 @@
 //                                                  that QEMU can open now, with blanks between, at
 //                                                  most longest_disks bytes. Hostile: compared, no
 //                                                  more
+//   data/linstub/memory                stub        once QEMU runs, every half a minute if it has
+//                                                  changed: KiB of memory that the domain has, of
+//                                                  it available now, and the least that was. Three
+//                                                  numbers with a blank between (memory.hpp).
+//                                                  Hostile: for people to read, at most
+//                                                  longest_memory bytes
 //   backend/<kind>/<guest>/<number>    dom0, stub  what QEMU serves to the guest's PV drivers
 //                                                  (Xen's own protocol). A disk's has online=0
 //                                                  until linstub-init writes online=1: QEMU may
@@ -61,6 +67,8 @@ constexpr size_t longest_pci = 512;
 constexpr const char *shutdown_node = "control/shutdown";
 constexpr const char *disks_node = "data/linstub/disks";
 constexpr size_t longest_disks = 512;
+constexpr const char *memory_node = "data/linstub/memory";
+constexpr size_t longest_memory = 64;
 constexpr size_t longest_error = 512;
 
 // QEMU's unix sockets in the stub domain: linstub-dm names them in QEMU's arguments, linstub-init

@@ -76,7 +76,7 @@ TEST(Works, AnAnswerIsATime) {
 TEST(Contenders, AreEachInEachPlaceEquallyOften) {
   auto all = parse_contenders("dom0,linstub,libxl");
   ASSERT_TRUE(all) << all.error().message();
-  std::map<std::pair<std::string_view, size_t>, int> times;
+  std::map<std::pair<std::string, size_t>, int> times;
   for (uint32_t round = 1; round <= 9; round++) {
     const auto order = order_in(round, *all);
     for (size_t place = 0; place < order.size(); place++)
@@ -85,6 +85,19 @@ TEST(Contenders, AreEachInEachPlaceEquallyOften) {
   EXPECT_EQ(times.size(), 9U);
   for (const auto &[which, count] : times)
     EXPECT_EQ(count, 3) << which.first;
+}
+
+TEST(Contenders, LinstubIsThereWithOtherSettingsToo) {
+  auto all = parse_contenders("dom0,linstub,linstub:spin=off+memory=64");
+  ASSERT_TRUE(all) << all.error().message();
+  EXPECT_EQ(all->at(2).name, "linstub:spin=off+memory=64");
+  EXPECT_EQ(all->at(2).what, "Linstub, spin=off,memory=64");
+  EXPECT_EQ(all->at(2).has, all->at(1).has);
+  EXPECT_THAT(lines_for(all->at(1)), testing::IsEmpty());
+  EXPECT_THAT(
+      lines_for(all->at(2)),
+      testing::ElementsAre(R"(device_model_args_hvm = [ "-linstub", "spin=off,memory=64" ])"));
+  EXPECT_THAT(parse_contenders("dom0:spin=off").error().message(), HasSubstr("no contender"));
 }
 
 TEST(Contenders, OnesThatAreNotThereAreNamed) {

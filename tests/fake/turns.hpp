@@ -19,7 +19,7 @@ inline void serve_ready(base::EventLoop &loop, int turns = 8) {
 
 // Serves until `done`, for what does take time: 10 s at most.
 template <class Done>
-void serve_until(base::EventLoop &loop, Done done) {
+void serve_until(base::EventLoop &loop, const Done &done) {
   auto late = base::Deadline::after(base::Milliseconds(10'000));
   while (!done()) {
     ASSERT_FALSE(late.passed()) << "it has not come in 10 s";

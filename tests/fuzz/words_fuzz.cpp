@@ -2,6 +2,7 @@
 // Words, numbers and lines that a stub domain writes into xenstore or its log, and the options of
 // libxl's arguments.
 #include "base/log.hpp"
+#include "wire/memory.hpp"
 #include "wire/options.hpp"
 #include "xen/domid.hpp"
 
@@ -33,5 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const wire::Options options = wire::Options::parse(text);
   if (wire::Options::parse(options.text()).text() != options.text())
     std::abort();
+  if (const auto memory = wire::decode_memory(text)) {
+    if (wire::encode(*memory) != text || memory->available > memory->total)
+      std::abort();
+  }
   return 0;
 }
