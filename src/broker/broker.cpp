@@ -66,6 +66,7 @@ Broker::Broker(Context context, Listener &listener)
                 {.plug = [this](const disk::Disk &disk) { return plug_disk(disk); },
                  .unplug = [this](const std::string &vdev,
                                   const Done &done) { unplug_disk(vdev, done); }}),
+      calls_(context_.xenstore, context_.control, guest_, context_.plan.video_memory),
       looks_(context_.loop, between_looks, [this] { look(); }) {}
 
 Result<std::unique_ptr<Broker>> Broker::open(Context context, manifest::Image image,

@@ -6,6 +6,7 @@
 #include "base/event_loop.hpp"
 #include "broker/drives.hpp"
 #include "broker/guest_backends.hpp"
+#include "broker/guest_calls.hpp"
 #include "broker/held_images.hpp"
 #include "broker/host.hpp"
 #include "broker/paced.hpp"
@@ -155,6 +156,7 @@ private:
   HeldImages images_;
   Drives drives_;
   GuestBackends backends_;
+  GuestCalls calls_;
   std::unique_ptr<Upgrades> upgrades_;
   std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on
   std::vector<disk::CopiedFile> files_;                   // until they are attached

@@ -47,6 +47,10 @@ void Broker::look() {
   if (words || domains) {
     watch_.look();
     succession_.look();
+    for (const auto &stub : {stub_, succession_.next()})
+      if (stub)
+        base::log_failure(calls_.serve(*stub).transform_error(
+            base::doing("look at what stub domain {} asks for", *stub)));
     if (auto there = stub_ ? drives_.look() : std::nullopt)
       listener_.on_medium(*there);
   }

@@ -51,6 +51,7 @@ Result<> serve(plan::Plan plan, run::Status &status) {
   std::string xen = TRY(control.release());
   manifest::Image image = TRY(manifest::check_image(plan.settings.image, xen));
   status.version = image.identity.version;
+  plan.may_have_pci = control.can_have_pci(*plan.guest);
   for (const disk::Disk &disk : plan::disks_of(plan))
     TRY(disk::prepare_disk(disk, plan.settings.largest_disk));
   return dm::serve_guest(std::move(plan), std::move(image), control, status);

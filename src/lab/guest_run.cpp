@@ -75,7 +75,8 @@ std::string xl_config(const GuestConfig &config) {
     break;
   case DeviceModel::libxl_stub:
     text += libxl_stub_lines;
-    text += base::format("stubdomain_cmdline = \"quiet {}\"\n", wire::kernel_options);
+    text += base::format("stubdomain_cmdline = \"quiet {} {}\"\n", wire::kernel_options,
+                         wire::any_hypercall_option);
     break;
   case DeviceModel::minios:
     text += minios_lines();

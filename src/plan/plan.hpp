@@ -71,6 +71,9 @@ struct Plan {
   int incoming = -1; // the descriptor of a saved state that libxl has opened, -1 for a new guest
   std::vector<QemuOption> qemu; // all but what `start` and `incoming` say
   uint32_t video_memory = 0;    // MiB, of the guest's graphics card; 0 if nothing is said of it
+  // PCI devices may be passed through to it. Then QEMU asks Xen for what the stub domain's kernel
+  // would else keep from it.
+  bool may_have_pci = false;
   std::vector<CopiedFile> files;
   std::vector<disk::Disk> pv_disks; // that no emulated drive has: for the guest's PV drivers alone
   uint32_t pv_served = 0;           // how many disks QEMU serves to PV drivers

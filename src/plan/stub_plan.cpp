@@ -19,8 +19,11 @@ uint32_t mebibytes(uint64_t bytes) {
   return static_cast<uint32_t>((bytes + mebibyte - 1) / mebibyte);
 }
 
-std::string kernel_command_line(const Settings &settings) {
+std::string kernel_command_line(const Plan &plan) {
+  const Settings &settings = plan.settings;
   std::string line = wire::kernel_options;
+  if (plan.may_have_pci)
+    line.append(" ").append(wire::any_hypercall_option);
   if (settings.log_level != base::LogLevel::debug)
     line += " quiet";
   if (settings.spin != Settings().spin)
@@ -69,7 +72,7 @@ Description describe(const Plan &plan, const manifest::Image &image,
                           .name = plan.name + "-dm",
                           .kernel = image.kernel(),
                           .ramdisk = image.ramdisk(),
-                          .command_line = kernel_command_line(plan.settings),
+                          .command_line = kernel_command_line(plan),
                           .memory = memory_needed(plan.settings, files) +
                                     memory_of_pv_disk * plan.pv_served,
                           .limits = plan.settings.limits,

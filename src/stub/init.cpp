@@ -116,6 +116,7 @@ base::Result<> Init::prepare_kernel() {
   if (base::parse_log_level(kernel_option(line, wire::log_level_option), settings_.log_level))
     base::set_log("linstub-init", settings_.log_level);
   spin_ = kernel_option(line, wire::spin_option);
+  any_hypercall_ = line.contains(wire::any_hypercall_option);
   return {};
 }
 
@@ -320,11 +321,17 @@ base::Result<> Init::start_qemu() {
   sockets_ = sockets_of(arguments);
   if (base::log_enabled(base::LogLevel::debug))
     base::log_debug("{} {}", qemu_program, base::join(arguments, " "));
+  std::vector<std::string> variables{"LINSTUB_SPIN=" + spin_};
+  if (settings_.mode == Mode::linstub && !any_hypercall_) {
+    calls_ = TRY(GuestCalls::open(*loop_, *xenstore_));
+    keep.push_back(calls_->take_end_of_qemu());
+    variables.push_back(base::format("LINSTUB_CALLS={}", keep.back().get()));
+  }
   std::vector<int> numbers;
   numbers.reserve(keep.size());
   for (const base::Fd &fd : keep)
     numbers.push_back(fd.get());
-  qemu_ = TRY(Qemu::start(*loop_, arguments, numbers, spin_,
+  qemu_ = TRY(Qemu::start(*loop_, arguments, numbers, variables,
                           {.said =
                                [this](std::string_view line) {
                                  base::log_info("qemu: {}", line);

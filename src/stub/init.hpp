@@ -9,6 +9,7 @@
 #include "stub/bridge.hpp"
 #include "stub/channel.hpp"
 #include "stub/frontends.hpp"
+#include "stub/guest_calls.hpp"
 #include "stub/lifecycle.hpp"
 #include "stub/line_reader.hpp"
 #include "stub/log_ring.hpp"
@@ -77,7 +78,8 @@ private:
   LogRing log_;
   std::optional<xen::Xenstore> xenstore_;
   Settings settings_;
-  std::string spin_; // the setting [exit] spin
+  std::string spin_;           // the setting [exit] spin
+  bool any_hypercall_ = false; // QEMU may ask Xen whatever it likes
   State state_;
   std::string error_; // why the domain ends
 
@@ -89,8 +91,9 @@ private:
   std::optional<std::string> pci_told_; // what dom0 has been told of it
   std::optional<std::string> disks_told_;
   MemoryUse memory_;
-  base::Fd awaited_;                // the pipe of a state that is not there yet
-  std::unique_ptr<StateFeed> feed_; // while QEMU restores
+  base::Fd awaited_;                  // the pipe of a state that is not there yet
+  std::unique_ptr<StateFeed> feed_;   // while QEMU restores
+  std::unique_ptr<GuestCalls> calls_; // QEMU's
   std::unique_ptr<Qemu> qemu_;
   LogRing last_words_; // of QEMU's
   std::vector<std::string> sockets_;

@@ -39,6 +39,8 @@ void Init::on_xenstore_event() {
   for (const xen::Xenstore::Event &event : *events) {
     if (event.token == "shutdown")
       decline_shutdown();
+    if (event.token == GuestCalls::token && calls_)
+      calls_->look();
   }
   look_at_devices();
 }

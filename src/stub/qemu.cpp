@@ -18,8 +18,8 @@ constexpr std::array qemu_nodes{"/dev/xen/privcmd",       "/dev/xen/hypercall", 
                                 "/dev/xen/gntdev",        "/dev/xen/gntalloc",  "/dev/xen/xenbus",
                                 "/dev/xen/xenbus_backend"};
 
-// Waits in QEMU's place for the guest's I/O requests (src/ioreq/).
-constexpr const char *ioreq_library = "/usr/lib/liblinstub-ioreq.so";
+// Stands before some functions of the libraries that QEMU names (src/preload/).
+constexpr const char *preload_library = "/usr/lib/liblinstub-preload.so";
 
 // Threads count as processes: a QEMU without native asynchronous I/O starts up to 64 of them.
 constexpr std::array<sys::Limit, 3> limits{{
@@ -33,7 +33,8 @@ constexpr std::array<sys::Limit, 3> limits{{
 base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
                                                 const std::vector<std::string> &arguments,
                                                 const std::vector<int> &keep,
-                                                const std::string &spin, Callbacks callbacks) {
+                                                const std::vector<std::string> &variables,
+                                                Callbacks callbacks) {
   for (const char *node : qemu_nodes) {
     if (::chown(node, qemu_uid, qemu_uid) != 0 && errno != ENOENT)
       return base::fail_errno(errno, "give {} to QEMU", node);
@@ -43,9 +44,10 @@ base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
   base::Command command;
   command.argv.emplace_back(qemu_program);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-  command.environment = {"PATH=/usr/bin", "HOME=/", "TMPDIR=/tmp",
-                         base::format("LD_PRELOAD={}", ioreq_library),
-                         base::format("LINSTUB_SPIN={}", spin)};
+  std::vector<std::string> environment{"PATH=/usr/bin", "HOME=/", "TMPDIR=/tmp",
+                                       base::format("LD_PRELOAD={}", preload_library)};
+  environment.insert(environment.end(), variables.begin(), variables.end());
+  command.environment = std::move(environment);
   command.standard_output = output.write.get();
   command.standard_error = output.write.get();
   command.keep = keep;

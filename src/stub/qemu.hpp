@@ -34,11 +34,12 @@ public:
   };
 
   // Gives QEMU the device nodes that it needs, and starts it. It inherits `keep` under their own
-  // numbers and nothing else. `spin` is the setting [exit] spin; empty: as without one.
+  // numbers and nothing else, and `variables` ("NAME=value") beside its own.
   static base::Result<std::unique_ptr<Qemu>> start(base::EventLoop &loop,
                                                    const std::vector<std::string> &arguments,
                                                    const std::vector<int> &keep,
-                                                   const std::string &spin, Callbacks callbacks);
+                                                   const std::vector<std::string> &variables,
+                                                   Callbacks callbacks);
 
   // Ends it at once, without a chance to do anything more to the guest.
   void kill() { child_.kill(SIGKILL); }

@@ -7,7 +7,13 @@ namespace linstub::wire {
 // Persistent grants would cost 4 MiB for each disk from its start, and a copy of all its data.
 constexpr const char *kernel_options =
     "console=hvc0 rootfstype=ramfs sysctl.vm.overcommit_memory=1 clocksource=tsc tsc=reliable "
-    "xen_privcmd.unrestricted=1 swiotlb=noforce xen_blkfront.feature_persistent=0";
+    "swiotlb=noforce xen_blkfront.feature_persistent=0";
+
+// Without it QEMU can make device-model operations and map memory, of its guest only, and no other
+// hypercall; dom0 does for it what it needs beside (guest_call.hpp). With passed-through PCI
+// devices, and in libxl's own mode, where dom0 has nobody who would do it, QEMU has to ask Xen for
+// more.
+constexpr const char *any_hypercall_option = "xen_privcmd.unrestricted=1";
 
 // For linstub-init, which reads its own words from the same line: the least level that it logs
 // until xenstore says another, and the setting [exit] spin.

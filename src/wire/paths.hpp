@@ -30,6 +30,9 @@
 //                                                  that QEMU can open now, with blanks between, at
 //                                                  most longest_disks bytes. Hostile: compared, no
 //                                                  more
+//   data/linstub/call                  stub        what QEMU needs done to its guest, and may not
+//                                                  do itself (guest_call.hpp). Hostile: checked
+//   linstub/answer                     dom0        to the call of that serial
 //   data/linstub/memory                stub        once QEMU runs, every half a minute if it has
 //                                                  changed: KiB of memory that the domain has, of
 //                                                  it available now, and the least that was. Three
@@ -67,6 +70,8 @@ constexpr size_t longest_pci = 512;
 constexpr const char *shutdown_node = "control/shutdown";
 constexpr const char *disks_node = "data/linstub/disks";
 constexpr size_t longest_disks = 512;
+constexpr const char *call_node = "data/linstub/call";
+constexpr const char *answer_node = "linstub/answer";
 constexpr const char *memory_node = "data/linstub/memory";
 constexpr size_t longest_memory = 64;
 constexpr size_t longest_error = 512;

@@ -3,8 +3,10 @@
 
 #include "xen/xen_headers.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
 #include <span>
 
 namespace linstub::xen {
@@ -175,6 +177,28 @@ base::Result<> Control::unpause(DomId domid) {
 base::Result<> Control::set_target(DomId domid, DomId target) {
   if (xc_domain_set_target(handle_.get(), number(domid), number(target)) < 0)
     return base::fail_errno(errno, "make domain {} the device model of domain {}", domid, target);
+  return {};
+}
+
+base::Result<> Control::populate(DomId domid, uint64_t first, uint64_t count) {
+  constexpr uint64_t batch = 1024;
+  std::array<xen_pfn_t, batch> frames{};
+  for (uint64_t done = 0; done < count; done += batch) {
+    const auto some = static_cast<size_t>(std::min(batch, count - done));
+    std::iota(frames.begin(), frames.end(), first + done);
+    if (xc_domain_populate_physmap_exact(handle_.get(), number(domid), some, 0, 0, frames.data()) !=
+        0)
+      return base::fail_errno(errno, "give domain {} {} pages from frame {:#x} on", domid, count,
+                              first);
+  }
+  return {};
+}
+
+base::Result<> Control::set_sleep_state(DomId domid, bool sleeps) {
+  constexpr uint64_t asleep = 3;
+  if (xc_hvm_param_set(handle_.get(), number(domid), HVM_PARAM_ACPI_S_STATE, sleeps ? asleep : 0) !=
+      0)
+    return base::fail_errno(errno, "let domain {} {}", domid, sleeps ? "sleep" : "wake");
   return {};
 }
 

@@ -72,6 +72,13 @@ public:
   // Lets `domid` do to `target` what a device model has to do.
   base::Result<> set_target(DomId domid, DomId target);
 
+  // Puts memory into an HVM domain: that many pages, from that frame on. Xen gives it no more than
+  // its most, and a page at a time: after an error some may be there.
+  base::Result<> populate(DomId domid, uint64_t first, uint64_t count);
+
+  // Whether an HVM domain sleeps (ACPI's S3).
+  base::Result<> set_sleep_state(DomId domid, bool sleeps);
+
   // Whether PCI devices can be passed through to the domain: the host has an IOMMU, and the domain
   // was made for it.
   bool can_have_pci(DomId domid);

@@ -3,6 +3,8 @@
 #include "base/fd.hpp"
 #include "base/format.hpp"
 #include "tricks.hpp"
+#include "wire/guest_call.hpp"
+#include "wire/paths.hpp"
 #include "xen/vbd.hpp"
 #include "xen/xen_headers.hpp"
 #include "xen/xenstored.hpp"
@@ -10,6 +12,7 @@
 #include <xen/io/xs_wire.h>
 
 #include <array>
+#include <optional>
 
 namespace linstub::adversary {
 namespace {
@@ -44,6 +47,47 @@ void fill_the_store(Adversary &adversary) {
     adversary.say(base::format("store: {} nodes made, {} refused", made, refused));
     [[maybe_unused]] auto gone = adversary.store.remove("data/linstub/more");
   }
+}
+
+// What dom0 is asked to do to the guest: what no QEMU asks, and more memory than any has. Then the
+// same for ever.
+void lie_in_calls(Adversary &adversary) {
+  uint64_t serial = 0;
+  const auto call = [&](std::string_view text) -> std::optional<int> {
+    serial++;
+    [[maybe_unused]] auto written =
+        adversary.store.write(wire::call_node, base::format("{} {}", serial, text));
+    for (int i = 0; i < 40; i++) {
+      adversary.serve(Milliseconds(50));
+      const auto answer = adversary.store.read_if_there(wire::answer_node, 64);
+      const auto told = answer && *answer ? wire::decode_call_answer(**answer)
+                                          : std::unexpected(base::Error("none"));
+      if (told && told->serial == serial)
+        return told->error;
+    }
+    return std::nullopt;
+  };
+  constexpr std::array lies{"populate 0 0",
+                            "populate 0 1099511627776",
+                            "populate 1099511627775 2",
+                            "populate 18446744073709551615 18446744073709551615",
+                            "populate 1048576 8193",
+                            "s-state 5",
+                            "s-state 18446744073709551615",
+                            "populate -1 1",
+                            "destroy 0"};
+  int done = 0;
+  for (const char *lie : lies)
+    done += call(lie) == 0 ? 1 : 0;
+  // All that a card may have, behind the guest's memory.
+  constexpr uint64_t first = 0x40000;
+  constexpr uint64_t piece = 1024;
+  uint64_t pages = 0;
+  while (call(base::format("populate {} {}", first + pages, piece)) == 0)
+    pages += piece;
+  adversary.say(base::format("calls: {} of {} lies done, {} pages", done, lies.size(), pages));
+  for (;;)
+    call(lies[serial % lies.size()]);
 }
 
 // What dom0 watches changes without a pause.

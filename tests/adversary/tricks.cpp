@@ -55,6 +55,8 @@ const std::array tricks{
     Trick{"pci-keeps", nullptr, keep_devices},
     Trick{"event-storm", nullptr, storm_of_events},
     Trick{"hypercalls", nullptr, try_every_hypercall},
+    Trick{"hypercalls-of-qemu", nullptr, try_as_qemu},
+    Trick{"calls", nullptr, lie_in_calls},
 };
 
 } // namespace

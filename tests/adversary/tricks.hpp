@@ -48,6 +48,7 @@ void save_nothing(Adversary &adversary);
 // Xenstore.
 void fill_the_store(Adversary &adversary);
 void storm_of_words(Adversary &adversary);
+void lie_in_calls(Adversary &adversary);
 void flood_watches(Adversary &adversary);
 void write_what_is_others(Adversary &adversary);
 // Devices and the domain itself.
@@ -62,5 +63,6 @@ void keep_devices(Adversary &adversary);
 // Hypercalls.
 void storm_of_events(Adversary &adversary);
 void try_every_hypercall(Adversary &adversary);
+void try_as_qemu(Adversary &adversary);
 
 } // namespace linstub::adversary

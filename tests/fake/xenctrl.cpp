@@ -180,6 +180,15 @@ int xc_domain_iomem_permission(xc_interface *, uint32_t domid, unsigned long fir
   return the_xen().note("memory", domid, format("{:#x} {} {}", first, count, unsigned{allow}));
 }
 
+int xc_domain_populate_physmap_exact(xc_interface *, uint32_t domid, unsigned long count,
+                                     unsigned int, unsigned int, xen_pfn_t *frames) {
+  return the_xen().note("populate", domid, format("{} {}", frames[0], count));
+}
+
+int xc_hvm_param_set(xc_interface *, uint32_t domid, uint32_t parameter, uint64_t value) {
+  return the_xen().note("hvm_param", domid, format("{} {}", parameter, value));
+}
+
 int xc_domain_irq_permission(xc_interface *, uint32_t domid, uint32_t pirq, bool allow) {
   return the_xen().note("interrupt", domid, format("{} {}", pirq, allow ? 1 : 0));
 }

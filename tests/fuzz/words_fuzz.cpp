@@ -2,6 +2,7 @@
 // Words, numbers and lines that a stub domain writes into xenstore or its log, and the options of
 // libxl's arguments.
 #include "base/log.hpp"
+#include "wire/guest_call.hpp"
 #include "wire/memory.hpp"
 #include "wire/options.hpp"
 #include "xen/domid.hpp"
@@ -38,5 +39,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (wire::encode(*memory) != text || memory->available > memory->total)
       std::abort();
   }
+  // A call means one thing, which is written in one way.
+  if (const auto call = wire::decode_numbered_call(text); call && wire::encode(*call) != text)
+    std::abort();
+  if (const auto answer = wire::decode_call_answer(text); answer && wire::encode(*answer) != text)
+    std::abort();
   return 0;
 }

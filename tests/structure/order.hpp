@@ -25,7 +25,7 @@ inline constexpr std::array places{
     Place{"manifest", "base"},
     // What runs in the stub domain knows nothing of dom0's side but the protocol; what is loaded
     // into QEMU, nothing of ours at all.
-    Place{"ioreq", ""},
+    Place{"preload", ""},
     Place{"stub", "base sys xen wire"},
     // dom0's side.
     Place{"run", "base sys xen wire qmp"},

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace linstub::ioreq {
+namespace linstub::preload {
 
 constexpr size_t page_size = 4096;
 
@@ -58,4 +58,4 @@ private:
   const uint32_t *buffered_ = nullptr;
 };
 
-} // namespace linstub::ioreq
+} // namespace linstub::preload

@@ -25,8 +25,8 @@
 //   steady clock
 #pragma once
 
-#include "ioreq/ioreq_pages.hpp"
-#include "ioreq/spin.hpp"
+#include "preload/ioreq_pages.hpp"
+#include "preload/spin.hpp"
 
 #include <poll.h>
 
@@ -37,7 +37,7 @@
 #include <csignal>
 #include <ctime>
 
-namespace linstub::ioreq {
+namespace linstub::preload {
 
 template <class System>
 class Waiter {
@@ -235,4 +235,4 @@ private:
   bool buffered_event_ = false;
 };
 
-} // namespace linstub::ioreq
+} // namespace linstub::preload

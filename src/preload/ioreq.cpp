@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// liblinstub-ioreq.so: what QEMU in a stub domain is started with (LD_PRELOAD). It stands before
-// libxenevtchn, libxenforeignmemory and ppoll() of libc, listens to how QEMU sets its I/O request
-// server up, and lets a Waiter wait in their place. What has nothing to do with that server goes
-// through to them.
+// How QEMU waits for its guest's I/O requests: this stands before libxenevtchn, libxenforeignmemory
+// and ppoll() of libc, listens to how QEMU sets its I/O request server up, and lets a Waiter wait
+// in their place. What has nothing to do with that server goes through to them.
 //
 // QEMU waits in one thread, and sets up in the same (hw/xen/xen-hvm-common.c); its other threads'
 // sets of descriptors do not have the device. Without exceptions, RTTI and the C++ library.
-#include "ioreq/waiter.hpp"
+#include "preload/next.hpp"
+#include "preload/waiter.hpp"
+#include "xen/xen_headers.hpp"
 
-#include <dlfcn.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,19 +16,13 @@
 #include <cstring>
 #include <optional>
 
-// NOLINTBEGIN
-#pragma push_macro("__STRICT_ANSI__")
-#undef __STRICT_ANSI__
 extern "C" {
 #include <xen/hvm/ioreq.h>
-#include <xenctrl.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
 }
-#pragma pop_macro("__STRICT_ANSI__")
-// NOLINTEND
 
-namespace linstub::ioreq {
+namespace linstub::preload {
 namespace {
 
 static_assert(sizeof(ioreq_t) == sizeof(IoreqPages::Request) &&
@@ -37,16 +31,6 @@ static_assert(sizeof(ioreq_t) == sizeof(IoreqPages::Request) &&
 static_assert(STATE_IOREQ_READY == IoreqPages::ready);
 static_assert(offsetof(buffered_iopage_t, read_pointer) == 0 &&
               offsetof(buffered_iopage_t, write_pointer) == sizeof(uint32_t));
-
-// The function of that name that comes after ours. One that is missing ends QEMU: it could not have
-// been started without it.
-template <class Function>
-Function *next(const char *name) {
-  void *found = ::dlsym(RTLD_NEXT, name);
-  if (found == nullptr)
-    std::abort();
-  return reinterpret_cast<Function *>(found);
-}
 
 class Kernel {
 public:
@@ -131,12 +115,10 @@ bool is_server(const xenevtchn_handle *channels) {
 }
 
 } // namespace
-} // namespace linstub::ioreq
+} // namespace linstub::preload
 
-#define LINSTUB_EXPORT extern "C" __attribute__((visibility("default")))
-
-using linstub::ioreq::next;
-using linstub::ioreq::server;
+using linstub::preload::next;
+using linstub::preload::server;
 
 LINSTUB_EXPORT xenforeignmemory_resource_handle *
 xenforeignmemory_map_resource(xenforeignmemory_handle *memory, domid_t domid, unsigned int type,
@@ -146,7 +128,7 @@ xenforeignmemory_map_resource(xenforeignmemory_handle *memory, domid_t domid, un
       next<decltype(::xenforeignmemory_map_resource)>("xenforeignmemory_map_resource");
   auto *resource = real(memory, domid, type, id, frame, count, where, protection, flags);
   if (resource != nullptr && type == XENMEM_resource_ioreq_server)
-    linstub::ioreq::pages_mapped(frame, count, *where);
+    linstub::preload::pages_mapped(frame, count, *where);
   return resource;
 }
 
@@ -166,35 +148,35 @@ LINSTUB_EXPORT xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_ha
       next<decltype(::xenevtchn_bind_interdomain)>("xenevtchn_bind_interdomain");
   const auto local = real(channels, domid, remote);
   if (local > 0)
-    linstub::ioreq::port_bound(channels, remote, local);
+    linstub::preload::port_bound(channels, remote, local);
   return local;
 }
 
 LINSTUB_EXPORT int xenevtchn_unbind(xenevtchn_handle *channels, evtchn_port_t port) {
   static const auto real = next<decltype(::xenevtchn_unbind)>("xenevtchn_unbind");
-  if (linstub::ioreq::is_server(channels))
+  if (linstub::preload::is_server(channels))
     server.waiter->remove(port);
   return real(channels, port);
 }
 
 LINSTUB_EXPORT int xenevtchn_close(xenevtchn_handle *channels) {
   static const auto real = next<decltype(::xenevtchn_close)>("xenevtchn_close");
-  if (linstub::ioreq::is_server(channels))
+  if (linstub::preload::is_server(channels))
     server.waiter.reset();
   return real(channels);
 }
 
 LINSTUB_EXPORT xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *channels) {
   static const auto real = next<decltype(::xenevtchn_pending)>("xenevtchn_pending");
-  return linstub::ioreq::is_server(channels) ? server.waiter->pending() : real(channels);
+  return linstub::preload::is_server(channels) ? server.waiter->pending() : real(channels);
 }
 
 LINSTUB_EXPORT int xenevtchn_unmask(xenevtchn_handle *channels, evtchn_port_t port) {
   static const auto real = next<decltype(::xenevtchn_unmask)>("xenevtchn_unmask");
-  return linstub::ioreq::is_server(channels) ? server.waiter->unmask(port) : real(channels, port);
+  return linstub::preload::is_server(channels) ? server.waiter->unmask(port) : real(channels, port);
 }
 
 LINSTUB_EXPORT int ppoll(pollfd *fds, nfds_t count, const timespec *timeout, const sigset_t *mask) {
   return server.waiter ? server.waiter->poll(fds, count, timeout, mask)
-                       : linstub::ioreq::Kernel::poll(fds, count, timeout, mask);
+                       : linstub::preload::Kernel::poll(fds, count, timeout, mask);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A kernel, a Xen and a guest of the test's own under the Waiter, and above it a device model that
 // does what QEMU's does (hw/xen/xen-hvm-common.c).
-#include "ioreq/waiter.hpp"
+#include "preload/waiter.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include <random>
 #include <vector>
 
-namespace linstub::ioreq {
+namespace linstub::preload {
 namespace {
 
 constexpr int device_fd = 7;
@@ -331,4 +331,4 @@ TEST(WaiterTest, VirtualCpusTakeTurns) {
 }
 
 } // namespace
-} // namespace linstub::ioreq
+} // namespace linstub::preload

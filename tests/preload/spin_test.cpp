@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "ioreq/spin.hpp"
+#include "preload/spin.hpp"
 
 #include <gtest/gtest.h>
 
-namespace linstub::ioreq {
+namespace linstub::preload {
 namespace {
 
 constexpr Spin::Nanoseconds worth = 1000;
@@ -91,4 +91,4 @@ TEST(SpinTest, DoesAsItIsTold) {
 }
 
 } // namespace
-} // namespace linstub::ioreq
+} // namespace linstub::preload

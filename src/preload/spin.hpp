@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace linstub::ioreq {
+namespace linstub::preload {
 
 class Spin {
 public:
@@ -69,4 +69,4 @@ private:
   uint32_t until_probe_ = 0;
 };
 
-} // namespace linstub::ioreq
+} // namespace linstub::preload
