@@ -57,7 +57,7 @@ private:
   int fd_;
 };
 
-// What a sleep and the wake-up after it cost, measured in system calls: five of QEMU's, an
+// What a sleep and the wake-up after it cost, measured in system calls: three of QEMU's, an
 // interrupt, and two changes of the domain that has the CPU, of which each costs as much as several
 // of them.
 Spin::Nanoseconds cost_of_sleep() {

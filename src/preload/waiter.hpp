@@ -3,7 +3,7 @@
 //
 // QEMU sleeps in ppoll() until the event channel device says that a port has an event, reads which
 // one, writes the port back to be told of it again, looks at the request, answers it and notifies
-// the guest: five system calls, two entries to Xen each in a PV domain. But that a request is
+// the guest: four system calls, two entries to Xen each in a PV domain. But that a request is
 // there, and whose, stands in the pages that Xen shares. So here
 //
 // - ppoll() looks at the pages before it sleeps, for as long as that pays (spin.hpp), and says that
@@ -71,10 +71,10 @@ public:
 
   // As ppoll(). A set without the device is none of ours.
   int poll(pollfd *fds, nfds_t count, const timespec *timeout, const sigset_t *mask) {
-    pollfd *device = std::find_if(fds, fds + count, [&](const pollfd &one) {
-      return one.fd == fd_ && (one.events & POLLIN) != 0;
-    });
-    if (device == fds + count)
+    pollfd *device = nullptr;
+    for (nfds_t i = 0; i < count && device == nullptr; i++)
+      device = fds[i].fd == fd_ && (fds[i].events & POLLIN) != 0 ? &fds[i] : nullptr;
+    if (device == nullptr)
       return system_.poll(fds, count, timeout, mask);
     constexpr timespec at_once{};
     if (turn_ == requests_a_turn) {

@@ -19,7 +19,8 @@ base::Result<Memory> decode_memory(const std::string_view whole) {
   std::array<uint64_t, 3> numbers{};
   for (size_t i = 0; i < numbers.size(); i++) {
     const char *end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, numbers.at(i));
+    const auto [rest, error] =
+        std::from_chars(text.data(), text.data() + text.size(), numbers.at(i));
     const bool is_last = i + 1 == numbers.size();
     if (error != std::errc() || numbers.at(i) > most ||
         (is_last ? rest != end : rest == end || *rest != ' '))

@@ -171,7 +171,8 @@ public:
       world_.other_ready = false;
     if (fds[1].revents != 0)
       serve();
-    if (timer_ > 0 && --timer_ == 0)
+    timer_ = std::max(timer_ - 1, -1);
+    if (timer_ == 0)
       drain();
     return ready;
   }
@@ -216,7 +217,7 @@ private:
 };
 
 // A guest whose virtual CPUs ask again as soon as they have an answer, and then are busy a while.
-void ask_again(World &world, size_t vcpus, std::mt19937 &random, unsigned laziness) {
+void ask_again(World &world, size_t vcpus, std::mt19937 &random, size_t laziness) {
   const size_t vcpu = random() % vcpus;
   uint8_t &state = world.requests[vcpu].state;
   if ((state == idle || state == answered) && random() % laziness == 0)
