@@ -22,9 +22,9 @@ using If = sys::AllowedCall::If;
 
 // A process that has these flags is a new one, with memory and descriptors of its own and in the
 // same namespaces.
-constexpr uint32_t not_of_a_fork =
-    CLONE_VM | CLONE_FILES | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+constexpr uint32_t not_of_a_fork = CLONE_VM | CLONE_FILES | CLONE_NEWNS | CLONE_NEWCGROUP |
+                                   CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+                                   CLONE_NEWNET;
 
 // What comes often stands first.
 constexpr std::array display_list{

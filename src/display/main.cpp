@@ -37,8 +37,8 @@ Result<> serve(const std::vector<std::string> &arguments) {
       .most_bytes = TRY(xen::parse_number(arguments[2], most_pixels))};
   display::warm_up();
   auto loop = TRY(base::EventLoop::create());
-  auto server =
-      TRY(display::Server::open(*loop, std::move(config), [] { return display::confine_viewer(); }));
+  auto server = TRY(
+      display::Server::open(*loop, std::move(config), [] { return display::confine_viewer(); }));
   // Viewers' processes that have ended, and have not been waited for yet, count.
   TRY(display::confine_display(guest, 2 * display::Server::most_viewers + 1)
           .transform_error(base::doing("confine the display")));

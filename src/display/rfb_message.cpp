@@ -19,7 +19,8 @@ void put(std::string &bytes, std::unsigned_integral auto value) {
     bytes.push_back(static_cast<char>(value >> shift & 0xffU));
 }
 
-template <class... Fields> std::string message(Fields... fields) {
+template <class... Fields>
+std::string message(Fields... fields) {
   std::string bytes;
   (put(bytes, fields), ...);
   return bytes;

@@ -47,8 +47,7 @@ public:
   }
 
 private:
-  static constexpr size_t most_tiles =
-      (longest_side / tile_width) * (longest_side / tile_height);
+  static constexpr size_t most_tiles = (longest_side / tile_width) * (longest_side / tile_height);
   static constexpr auto order = std::memory_order_seq_cst;
   struct Shared {
     std::atomic<uint32_t> epoch;

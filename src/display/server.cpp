@@ -24,6 +24,7 @@ using base::Result;
 constexpr size_t share = size_t{64} << 10; // of QEMU's bytes, in one turn of the loop
 constexpr size_t most_output = size_t{64} << 10;
 constexpr int inputs_a_turn = 32;
+constexpr base::Milliseconds pause{20};
 
 void reap(int /*signal*/) {
   while (::waitpid(-1, nullptr, WNOHANG) > 0) {
@@ -51,10 +52,10 @@ Result<std::unique_ptr<Server>> Server::open(base::EventLoop &loop, Config confi
   Server &self = *server;
   self.screen_ = TRY(Screen::make(self.config_.most_bytes));
   self.children_ = TRY(loop.on_signals({SIGCHLD}, reap));
-  self.viewers_watch_ = TRY(loop.watch(self.config_.listener.get(), EPOLLIN,
-                                       [&self](uint32_t) { self.accept(); }));
-  self.link_watch_ = TRY(
-      loop.watch(self.config_.link.get(), EPOLLIN, [&self](uint32_t) { self.hear_link(); }));
+  self.viewers_watch_ =
+      TRY(loop.watch(self.config_.listener.get(), EPOLLIN, [&self](uint32_t) { self.accept(); }));
+  self.link_watch_ =
+      TRY(loop.watch(self.config_.link.get(), EPOLLIN, [&self](uint32_t) { self.hear_link(); }));
   return server;
 }
 
@@ -65,7 +66,8 @@ Server::~Server() {
 
 // --- The stub domain's side ----------------------------------------------------------------------
 
-// The device model process joins it to QEMU when there is one that serves: until then nothing comes.
+// The device model process joins it to QEMU when there is one that serves: until then nothing
+// comes.
 Result<> Server::connect() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
@@ -73,8 +75,7 @@ Result<> Server::connect() {
   auto source = std::make_unique<Source>(*this, config_.most_bytes);
   source->socket = base::Fd(ends[0]);
   const base::Fd theirs(ends[1]);
-  source->watch =
-      TRY(loop_.watch(ends[0], EPOLLIN, [this](uint32_t events) { ready(events); }));
+  source->watch = TRY(loop_.watch(ends[0], EPOLLIN, [this](uint32_t events) { ready(events); }));
   TRY(send_stream(config_.link, theirs));
   source_ = std::move(source);
   return {};
@@ -112,6 +113,12 @@ Result<> Server::receive() {
     return {};
   if (got <= 0)
     return base::fail("it has ended");
+  if (pace_.take_some(static_cast<uint64_t>(got), base::Clock::now()) < static_cast<uint64_t>(got))
+    source_->pause = loop_.at(base::Deadline::after(pause), [this] {
+      source_->pause.reset();
+      if (auto waits = wait(); !waits)
+        lose_source(waits.error().message());
+    });
   auto fed = source_->reader.feed(std::span(buffer).first(static_cast<size_t>(got)));
   if (!fed)
     base::log_warning("what should be a screen is none: {}", fed.error().message());
@@ -132,7 +139,13 @@ Result<> Server::send() {
       return base::fail_errno(errno, "ask for pixels");
     output.erase(0, static_cast<size_t>(std::max<ssize_t>(put, 0)));
   }
-  return loop_.change(source_->watch, EPOLLIN | (output.empty() ? 0U : uint32_t{EPOLLOUT}));
+  return wait();
+}
+
+Result<> Server::wait() {
+  const uint32_t events = (source_->pause ? 0U : uint32_t{EPOLLIN}) |
+                          (source_->reader.output().empty() ? 0U : uint32_t{EPOLLOUT});
+  return loop_.change(source_->watch, events);
 }
 
 void Server::on_size(Size size) { screen_->resize(size); }
@@ -145,8 +158,8 @@ void Server::on_update() {
   pauses_.reset();
   source_->asked = false;
   constexpr uint64_t once = 1;
-  for (const Seen &viewer : viewers_)
-    [[maybe_unused]] ssize_t put = ::write(viewer.changed.get(), &once, sizeof once);
+  for (const Seen &viewer : viewers_) [[maybe_unused]]
+    ssize_t put = ::write(viewer.changed.get(), &once, sizeof once);
 }
 
 void Server::hear_link() {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Server: the display of a guest in dom0. It takes pixels from QEMU's VNC server in the stub domain,
-// as long as there is a viewer, and starts a process for each viewer that shows them.
+// Server: the display of a guest in dom0. It takes pixels from QEMU's VNC server in the stub
+// domain, as long as there is a viewer, and starts a process for each viewer that shows them.
 #pragma once
 
 #include "base/backoff.hpp"
 #include "base/event_loop.hpp"
 #include "base/fd.hpp"
+#include "base/token_bucket.hpp"
 #include "display/input.hpp"
 #include "display/rfb_reader.hpp"
 #include "display/screen.hpp"
@@ -23,6 +24,9 @@ namespace linstub::display {
 class Server final : public RfbReader::Listener {
 public:
   static constexpr size_t most_viewers = 16;
+  // Bytes that are taken from QEMU: no stub domain keeps a CPU of dom0 busy with its screen.
+  static constexpr uint64_t burst = uint64_t{64} << 20U;
+  static constexpr uint64_t per_second = uint64_t{32} << 20U;
 
   struct Config {
     base::Fd listener;          // of viewers
@@ -48,7 +52,8 @@ private:
 
     base::Fd socket;
     RfbReader reader;
-    bool asked = false; // for an update that has not come
+    bool asked = false;            // for an update that has not come
+    base::EventLoop::Handle pause; // until it is read again
     base::EventLoop::Handle watch;
   };
   struct Seen {
@@ -72,6 +77,7 @@ private:
   void ready(uint32_t events);
   base::Result<> receive();
   base::Result<> send();
+  base::Result<> wait();
   void lose_source(const std::string &why);
   void hear_link();
 
@@ -88,6 +94,7 @@ private:
   std::unique_ptr<Screen> screen_;
   std::optional<std::string> password_;
   std::unique_ptr<Source> source_; // as long as there are viewers
+  base::TokenBucket pace_{burst, per_second};
   std::list<Seen> viewers_;
   base::Backoff pauses_;
   base::EventLoop::Handle next_try_;

@@ -4,6 +4,7 @@
 #include "display/input.hpp"
 
 #include <poll.h>
+#include <rfb/rfb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,8 +12,6 @@
 #include <array>
 #include <cstring>
 #include <memory>
-
-#include <rfb/rfb.h>
 
 namespace linstub::display {
 namespace {
@@ -82,8 +81,8 @@ bool Conversation::open() {
   if (!server_)
     return false;
   blank_.resize(size_t{size.width} * size.height * bytes_per_pixel);
-  server_->frameBuffer = reinterpret_cast<char *>(
-      picture_.size() == Size{} ? blank_.data() : picture_.pixels());
+  server_->frameBuffer =
+      reinterpret_cast<char *>(picture_.size() == Size{} ? blank_.data() : picture_.pixels());
   set_format();
   server_->screenData = this;
   server_->desktopName = viewer_.name.c_str();
@@ -120,10 +119,8 @@ bool Conversation::open() {
   client_ = rfbNewClient(server_.get(), viewer_.client.release());
   if (client_ == nullptr)
     return false;
-  client_->clientFramebufferUpdateRequestHook = [](rfbClientRec *client,
-                                                   rfbFramebufferUpdateRequestMsg *) {
-    of(client).asked_ = true;
-  };
+  client_->clientFramebufferUpdateRequestHook =
+      [](rfbClientRec *client, rfbFramebufferUpdateRequestMsg *) { of(client).asked_ = true; };
   return true;
 }
 

@@ -30,7 +30,7 @@ BoundedLog::~BoundedLog() { base::set_log_gate(nullptr, nullptr); }
 // --- Of the device model process -----------------------------------------------------------------
 
 base::Result<std::unique_ptr<ModelLog>> ModelLog::open(base::EventLoop &loop, base::Fd pipe,
-                                                          std::string_view who) {
+                                                       std::string_view who) {
   TRY(base::set_nonblocking(pipe));
   std::unique_ptr<ModelLog> log(new ModelLog(loop, std::move(pipe), who));
   log->watch_ = TRY(loop.watch(log->pipe_.get(), EPOLLIN, [raw = log.get()](uint32_t) {

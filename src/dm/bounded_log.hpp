@@ -27,8 +27,8 @@ private:
   LogBudget budget_{"linstub-dm", size};
 };
 
-// Takes what the device model process, or the display, writes on its standard error, through a pipe,
-// into the log of this process, marked as what that one says.
+// Takes what the device model process, or the display, writes on its standard error, through a
+// pipe, into the log of this process, marked as what that one says.
 class ModelLog {
 public:
   // Of what is logged there, the stub domain's lines and QEMU's events have budgets of their own:

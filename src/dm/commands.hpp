@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Commands: the QMP commands that linstub-dm does itself, since they concern dom0, of which QEMU in
 // the stub domain knows nothing. They are those that qmp/policy.hpp marks with Action::answer, and
-// those that concern the password of VNC, if QEMU has none to do with viewers (Monitor::Owner::keeps).
+// those that concern the password of VNC, if QEMU has none to do with viewers
+// (Monitor::Owner::keeps).
 #pragma once
 
 #include "dm/fd_sets.hpp"

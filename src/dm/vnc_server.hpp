@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // VncServer: gives each VNC client in dom0 a stream to QEMU's VNC server. dom0 carries bytes and
-// understands none of them. With plan::Display::pixels the only client is the display process, which
-// serves viewers itself (src/display/): what it is asked for comes from here.
+// understands none of them. With plan::Display::pixels the only client is the display process,
+// which serves viewers itself (src/display/): what it is asked for comes from here.
 #pragma once
 
 #include "base/event_loop.hpp"

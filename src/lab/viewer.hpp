@@ -23,9 +23,10 @@ public:
 
   // To the port that xenstore names, on a guest of the host. An error, too, if the password is not
   // the one that the guest's VNC server wants. `encodings` as libvncclient knows them.
-  static base::Result<std::unique_ptr<Viewer>>
-  connect(const Host &host, const std::string &guest, base::Deadline deadline,
-          const std::string &password = {}, const std::string &encodings = "raw");
+  static base::Result<std::unique_ptr<Viewer>> connect(const Host &host, const std::string &guest,
+                                                       base::Deadline deadline,
+                                                       const std::string &password = {},
+                                                       const std::string &encodings = "raw");
   Viewer(const Viewer &) = delete;
   Viewer &operator=(const Viewer &) = delete;
 

@@ -9,7 +9,9 @@ namespace {
 using namespace std::string_literals;
 using testing::IsEmpty;
 
-std::span<const std::byte> bytes_of(const Input &input) { return std::as_bytes(std::span(&input, 1)); }
+std::span<const std::byte> bytes_of(const Input &input) {
+  return std::as_bytes(std::span(&input, 1));
+}
 
 constexpr Input a_down{.kind = InputKind::key, .state = 1, .keysym = 'a'};
 constexpr Input a_up{.kind = InputKind::key, .state = 0, .keysym = 'a'};

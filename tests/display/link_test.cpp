@@ -52,7 +52,8 @@ TEST_F(LinkTest, RefusesWhatTheOtherSideDoesNotSay) {
   EXPECT_FALSE(receive_stream(model));
   ASSERT_TRUE(send_stream(model, pipe.read)); // one too many
   EXPECT_FALSE(receive_password(display));
-  const std::string long_one = "\x09" "12345678";
+  const std::string long_one = "\x09"
+                               "12345678";
   ASSERT_EQ(::send(model.get(), long_one.data(), long_one.size(), 0), 9);
   EXPECT_FALSE(receive_password(display));
   ASSERT_EQ(::send(model.get(), "x", 1, 0), 1);

@@ -47,9 +47,7 @@ std::string screen(Size size, const std::string &name = "QEMU") {
   bytes += std::string(16, 'f'); // its own format: ours comes next
   return bytes + std::string(3, '\0') + static_cast<char>(name.size()) + name;
 }
-std::string update(uint8_t rectangles) {
-  return "\0\0\0"s + static_cast<char>(rectangles);
-}
+std::string update(uint8_t rectangles) { return "\0\0\0"s + static_cast<char>(rectangles); }
 std::string rectangle(Size at, Size size, int32_t encoding) {
   std::string bytes;
   for (uint16_t number : {at.width, at.height, size.width, size.height})
@@ -173,10 +171,9 @@ INSTANTIATE_TEST_SUITE_P(
             "outside the screen of 4x2"},
         Bad{"ARectangleThatIsTooHigh", update(1) + rectangle({0, 2}, {1, 1}, raw_encoding),
             "outside the screen of 4x2"},
-        Bad{"ARectangleThatWrapsRound",
-            update(1) + rectangle({65535, 0}, {2, 1}, raw_encoding), "outside the screen of 4x2"},
-        Bad{"AnEncodingThatWasNotAskedFor", update(1) + rectangle({0, 0}, {1, 1}, 7),
-            "encoding 7"},
+        Bad{"ARectangleThatWrapsRound", update(1) + rectangle({65535, 0}, {2, 1}, raw_encoding),
+            "outside the screen of 4x2"},
+        Bad{"AnEncodingThatWasNotAskedFor", update(1) + rectangle({0, 0}, {1, 1}, 7), "encoding 7"},
         Bad{"AScreenWithoutAnyPixel", update(1) + rectangle({0, 0}, {0, 1}, size_encoding),
             "screen of 0x1"},
         Bad{"AScreenThatIsTooLarge", update(1) + rectangle({0, 0}, {128, 129}, size_encoding),

@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <rfb/rfbclient.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -22,8 +23,6 @@
 #include <cstring>
 #include <future>
 #include <string>
-
-#include <rfb/rfbclient.h>
 
 #if defined(__has_feature)
 #define LINSTUB_CLANG_ASAN __has_feature(address_sanitizer)

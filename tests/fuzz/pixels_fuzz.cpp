@@ -61,7 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   Owner owner;
   display::RfbReader reader(owner, most_bytes);
   owner.reader = &reader;
-  static const std::string greetings("RFB 003.008\n\1\1\0\0\0\0\1\0\1\0ffffffffffffffff\0\0\0\0", 42);
+  static const std::string greetings("RFB 003.008\n\1\1\0\0\0\0\1\0\1\0ffffffffffffffff\0\0\0\0",
+                                     42);
   if ((data[0] & 1U) != 0 && !reader.feed(std::as_bytes(std::span(greetings))))
     std::abort();
   const size_t piece = 1 + (data[0] >> 1U);

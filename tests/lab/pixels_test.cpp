@@ -43,8 +43,8 @@ protected:
   }
   std::unique_ptr<Viewer> view(const std::string &name, const std::string &password = {},
                                const std::string &encodings = "raw") {
-    auto viewer = Viewer::connect(host(), name, base::Deadline::after(look_limit), password,
-                                  encodings);
+    auto viewer =
+        Viewer::connect(host(), name, base::Deadline::after(look_limit), password, encodings);
     EXPECT_TRUE(viewer) << why(viewer);
     if (!viewer)
       return nullptr;
@@ -106,9 +106,8 @@ TEST_F(Pixels, ShowAGuestAndTakeItsKeysInAProcessWithoutRights) {
     SCOPED_TRACE(process);
     const std::string status =
         dom0(base::format("cat /proc/$(pgrep -x {} | head -n 1)/status", process));
-    EXPECT_THAT(status,
-                AllOf(HasSubstr("Uid:\t" + user), HasSubstr("CapEff:\t0000000000000000"),
-                      HasSubstr("Seccomp:\t2"), HasSubstr("NoNewPrivs:\t1")));
+    EXPECT_THAT(status, AllOf(HasSubstr("Uid:\t" + user), HasSubstr("CapEff:\t0000000000000000"),
+                              HasSubstr("Seccomp:\t2"), HasSubstr("NoNewPrivs:\t1")));
     EXPECT_EQ(dom0(base::format("ls -A /proc/$(pgrep -x {} | head -n 1)/root", process)), "");
   }
   // Another one beside it, and one that comes when nobody was there.
