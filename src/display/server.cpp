@@ -23,6 +23,7 @@ using base::Result;
 
 constexpr size_t share = size_t{64} << 10; // of QEMU's bytes, in one turn of the loop
 constexpr size_t most_output = size_t{64} << 10;
+constexpr size_t most_sizes = 8; // of the screen, among so many bytes
 constexpr int inputs_a_turn = 32;
 constexpr base::Milliseconds pause{20};
 
@@ -120,9 +121,14 @@ Result<> Server::receive() {
         lose_source(waits.error().message());
     });
   auto fed = source_->reader.feed(std::span(buffer).first(static_cast<size_t>(got)));
+  if (fed && source_->sizes > most_sizes)
+    fed = base::fail("it changes its size {} times at once", source_->sizes);
   if (!fed)
     base::log_warning("what should be a screen is none: {}", fed.error().message());
   TRY(std::move(fed));
+  source_->sizes = 0;
+  if (std::exchange(source_->updated, false))
+    tell_viewers();
   if (source_->reader.ready() && !source_->asked) {
     source_->reader.request();
     source_->asked = true;
@@ -138,6 +144,8 @@ Result<> Server::send() {
     if (put < 0 && errno != EAGAIN && errno != EINTR)
       return base::fail_errno(errno, "ask for pixels");
     output.erase(0, static_cast<size_t>(std::max<ssize_t>(put, 0)));
+    if (output.size() > 2 * most_output)
+      return base::fail("it does not listen");
   }
   return wait();
 }
@@ -148,7 +156,10 @@ Result<> Server::wait() {
   return loop_.change(source_->watch, events);
 }
 
-void Server::on_size(Size size) { screen_->resize(size); }
+void Server::on_size(Size size) {
+  source_->sizes++;
+  screen_->resize(size);
+}
 
 void Server::on_pixels(uint16_t line, size_t at, std::span<const std::byte> bytes) {
   screen_->write(line, at, bytes);
@@ -157,9 +168,15 @@ void Server::on_pixels(uint16_t line, size_t at, std::span<const std::byte> byte
 void Server::on_update() {
   pauses_.reset();
   source_->asked = false;
+  source_->updated = true;
+}
+
+void Server::tell_viewers() {
   constexpr uint64_t once = 1;
-  for (const Seen &viewer : viewers_) [[maybe_unused]]
-    ssize_t put = ::write(viewer.changed.get(), &once, sizeof once);
+  for (const Seen &viewer : viewers_) {
+    // One that has not looked yet is told already.
+    [[maybe_unused]] ssize_t put = ::write(viewer.changed.get(), &once, sizeof once);
+  }
 }
 
 void Server::hear_link() {

@@ -53,6 +53,8 @@ private:
     base::Fd socket;
     RfbReader reader;
     bool asked = false;            // for an update that has not come
+    bool updated = false;          // since viewers were told
+    size_t sizes = 0;              // that it has had in this turn
     base::EventLoop::Handle pause; // until it is read again
     base::EventLoop::Handle watch;
   };
@@ -78,6 +80,7 @@ private:
   base::Result<> receive();
   base::Result<> send();
   base::Result<> wait();
+  void tell_viewers();
   void lose_source(const std::string &why);
   void hear_link();
 

@@ -57,6 +57,8 @@ Result<std::unique_ptr<DisplayProcess>> DisplayProcess::start(base::EventLoop &l
 void DisplayProcess::ended() {
   watch_.reset();
   auto status = child_.poll();
+  if (status && *status && (*status)->success()) // with the device model process: the guest's end
+    return;
   base::log_error("the process that shows the guest's screen has {}: VNC is served again when the "
                   "guest is started anew",
                   status && *status ? (*status)->text() : "ended");
