@@ -55,6 +55,17 @@ protected:
   static std::vector<uint8_t> pixels_of(const Viewer &viewer) {
     return {viewer.pixels().begin(), viewer.pixels().end()};
   }
+  // A pixel's fourth byte means nothing, and not every encoding carries it.
+  static bool same_colours(const Viewer &one, const Viewer &other) {
+    if (one.width() != other.width() || one.height() != other.height())
+      return false;
+    const size_t count = one.pixels().size() / Viewer::bytes_per_pixel;
+    for (size_t i = 0; i < count; i++) {
+      if (one.colour(i) != other.colour(i))
+        return false;
+    }
+    return true;
+  }
   // Until the screen is another than it was; how long that took.
   static base::Result<base::Milliseconds> changes(Viewer &viewer,
                                                   const std::vector<uint8_t> &before) {
@@ -114,7 +125,7 @@ TEST_F(Pixels, ShowAGuestAndTakeItsKeysInAProcessWithoutRights) {
   {
     auto second = view("t-pixels", {}, "zrle");
     ASSERT_TRUE(second);
-    EXPECT_TRUE(std::ranges::equal(second->pixels(), viewer->pixels()));
+    EXPECT_TRUE(same_colours(*second, *viewer));
   }
   const std::vector<uint8_t> last = pixels_of(*viewer);
   viewer.reset();
@@ -213,6 +224,7 @@ bytes linstub-viewer shown)sh"));
                 what, display.c_str(), took, after.dom0 - before.dom0, after.stub - before.stub,
                 after.guest - before.guest, (after.carried - before.carried) / 1024,
                 (after.shown - before.shown) / 1024, updates);
+    std::fflush(stdout);
     EXPECT_GE(after.dom0, before.dom0);
   }
   void all_of(const std::string &display) {
@@ -232,23 +244,25 @@ bytes linstub-viewer shown)sh"));
       settle(*viewer);
       measure("idle", display, name, *viewer, look_time);
       std::string times;
-      for (int i = 0; i < 6; i++) {
+      for (int i = 0; i < 5; i++) {
         auto typed = type(*viewer, 'a');
         ASSERT_TRUE(typed) << why(typed);
         times += base::format(" {}", typed->count());
         settle(*viewer);
       }
       std::printf("from a key to its pixels, %s:%s ms\n", display.c_str(), times.c_str());
-      auto begun = guest.ask("sh (for i in $(seq 300); do echo line $i of a console that scrolls; "
-                             "sleep 0.05; done) >/dev/tty1 2>/dev/null </dev/null &",
+      auto begun = guest.ask("sh touch /tmp/go; (i=0; while [ -e /tmp/go ]; do i=$((i + 1)); echo "
+                             "line $i of a console that scrolls; sleep 0.05; done) >/dev/tty1 "
+                             "2>/dev/null </dev/null &",
                              ask_limit);
       EXPECT_TRUE(begun) << why(begun);
       measure("scrolling", display, name, *viewer, look_time);
+      EXPECT_TRUE(guest.ask("sh rm /tmp/go", ask_limit));
       settle(*viewer);
     }
     dom0("xl destroy t-cost");
   }
-  static constexpr seconds look_time{12};
+  static constexpr seconds look_time{10};
 };
 
 // What is printed goes into docs/display.md.
