@@ -13,7 +13,7 @@
 #include <span>
 #include <string>
 
-struct _rfbClient;
+struct _rfbClient; // NOLINT(bugprone-reserved-identifier): libvncclient's name of it
 
 namespace linstub::lab {
 
