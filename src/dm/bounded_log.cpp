@@ -11,7 +11,6 @@
 namespace linstub::dm {
 namespace {
 
-constexpr std::string_view mark = "linstub-model: ";
 constexpr size_t longest_line = 4096;
 
 } // namespace
@@ -30,9 +29,10 @@ BoundedLog::~BoundedLog() { base::set_log_gate(nullptr, nullptr); }
 
 // --- Of the device model process -----------------------------------------------------------------
 
-base::Result<std::unique_ptr<ModelLog>> ModelLog::open(base::EventLoop &loop, base::Fd pipe) {
+base::Result<std::unique_ptr<ModelLog>> ModelLog::open(base::EventLoop &loop, base::Fd pipe,
+                                                       std::string_view who) {
   TRY(base::set_nonblocking(pipe));
-  std::unique_ptr<ModelLog> log(new ModelLog(loop, std::move(pipe)));
+  std::unique_ptr<ModelLog> log(new ModelLog(loop, std::move(pipe), who));
   log->watch_ = TRY(loop.watch(log->pipe_.get(), EPOLLIN, [raw = log.get()](uint32_t) {
     if (raw->take() == 0) {
       raw->pause_.reset();
@@ -75,8 +75,8 @@ void ModelLog::add(char c) {
 
 void ModelLog::end_line() {
   std::string line = std::exchange(line_, {});
-  if (!line.starts_with(mark))
-    line.insert(0, mark);
+  if (!line.starts_with(mark_))
+    line.insert(0, mark_);
   if (budget_.admits(line, base::Clock::now()))
     base::relay_log_line(line);
 }

@@ -27,8 +27,8 @@ private:
   LogBudget budget_{"linstub-dm", size};
 };
 
-// Takes what the device model process writes on its standard error, through a pipe, into the log of
-// this process, marked as what that one says.
+// Takes what the device model process, or the display, writes on its standard error, through a
+// pipe, into the log of this process, marked as what that one says.
 class ModelLog {
 public:
   // Of what is logged there, the stub domain's lines and QEMU's events have budgets of their own:
@@ -39,21 +39,25 @@ public:
   // `pipe` is the end to read from. So much is taken from it in an interval, however much there is.
   static constexpr size_t share = size_t{16} << 10;
   static constexpr base::Milliseconds interval{20};
-  static base::Result<std::unique_ptr<ModelLog>> open(base::EventLoop &loop, base::Fd pipe);
+  // `who` writes into it: a literal.
+  static base::Result<std::unique_ptr<ModelLog>> open(base::EventLoop &loop, base::Fd pipe,
+                                                      std::string_view who = "linstub-model");
   ModelLog(const ModelLog &) = delete;
   ModelLog &operator=(const ModelLog &) = delete;
   ~ModelLog(); // when the process has ended: takes what is left
 
 private:
-  ModelLog(base::EventLoop &loop, base::Fd pipe) : loop_(loop), pipe_(std::move(pipe)) {}
+  ModelLog(base::EventLoop &loop, base::Fd pipe, std::string_view who)
+      : loop_(loop), pipe_(std::move(pipe)), mark_(base::format("{}: ", who)), budget_(who, size) {}
   size_t take();
   void add(char c);
   void end_line();
 
   base::EventLoop &loop_;
   base::Fd pipe_;
+  std::string mark_;
   std::string line_;
-  LogBudget budget_{"linstub-model", size};
+  LogBudget budget_;
   base::EventLoop::Handle watch_;
   base::EventLoop::Handle pause_;
 };

@@ -8,9 +8,12 @@ namespace linstub::dm {
 
 using base::Result;
 
-constexpr std::array<Commands::Entry, 9> Commands::table{{
+constexpr std::array<Commands::Entry, 12> Commands::table{{
     {"query-vnc", When::always, &Commands::query_vnc},
     {"query-chardev", When::always, &Commands::query_chardev},
+    {"change-vnc-password", When::always, &Commands::set_vnc_password},
+    {"set_password", When::always, &Commands::set_vnc_password},
+    {"expire_password", When::always, &Commands::expire_vnc_password},
     {"add-fd", When::always, &Commands::add_fd},
     {"remove-fd", When::always, &Commands::remove_fd},
     {"xen-save-devices-state", When::serving, &Commands::save_state},
@@ -39,6 +42,20 @@ void Commands::execute(const qmp::Command &command, base::Fd received,
 void Commands::query_vnc(Request request) { request.answer(services_.query_vnc()); }
 
 void Commands::query_chardev(Request request) { request.answer(services_.query_chardev()); }
+
+void Commands::set_vnc_password(Request request) {
+  if (!services_.keeps_password())
+    return request.answer(base::fail("QEMU has the password of VNC"));
+  auto password = qmp::string_member(request.command.arguments, "password");
+  if (!password)
+    return request.answer(base::fail("Parameter 'password' is missing"));
+  request.answer(services_.set_password(*password).transform([] { return std::string("{}"); }));
+}
+
+void Commands::expire_vnc_password(Request request) {
+  request.answer(base::fail("with display = \"pixels\" the password of VNC does not expire: set "
+                            "another one"));
+}
 
 void Commands::add_fd(Request request) {
   if (!request.received)

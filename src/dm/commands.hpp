@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Commands: the QMP commands that linstub-dm does itself, since they concern dom0, of which QEMU in
-// the stub domain knows nothing. They are those that qmp/policy.hpp marks with Action::answer.
+// the stub domain knows nothing. They are those that qmp/policy.hpp marks with Action::answer, and
+// those that concern the password of VNC, if QEMU has none to do with viewers
+// (Monitor::Owner::keeps).
 #pragma once
 
 #include "dm/fd_sets.hpp"
@@ -38,6 +40,8 @@ private:
   };
   void query_vnc(Request request);
   void query_chardev(Request request);
+  void set_vnc_password(Request request);
+  void expire_vnc_password(Request request);
   void add_fd(Request request);
   void remove_fd(Request request);
   void save_state(Request request);
@@ -52,7 +56,7 @@ private:
     When when{};
     void (Commands::*run)(Request request);
   };
-  static const std::array<Entry, 9> table;
+  static const std::array<Entry, 12> table;
 
   // The file that a command's "filename" names: /dev/fdset/N.
   base::Result<const base::Fd *> named_file(const qmp::Command &command) const;

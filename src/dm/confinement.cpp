@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "dm/confinement.hpp"
 
-#include "base/fd.hpp"
 #include "sys/confine.hpp"
 #include "xen/shared_vchan.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,22 +53,6 @@ constexpr std::array calls{
     sys::AllowedCall{SYS_exit_group},
 };
 
-// A root directory without anything in it, that nobody can write to and that is mounted nowhere,
-// and no network interface. With no descriptor of a directory open there is no way back.
-Result<> leave_the_rest() {
-  if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0)
-    return base::fail_errno(errno, "leave dom0's mounts and network");
-  base::Fd empty(::fsopen("tmpfs", FSOPEN_CLOEXEC));
-  if (!empty || ::fsconfig(empty.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
-    return base::fail_errno(errno, "make an empty root directory");
-  constexpr unsigned attributes =
-      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  base::Fd root(::fsmount(empty.get(), FSMOUNT_CLOEXEC, attributes));
-  if (!root || ::fchdir(root.get()) != 0 || ::chroot(".") != 0)
-    return base::fail_errno(errno, "go to an empty root directory");
-  return {};
-}
-
 } // namespace
 
 std::span<const sys::AllowedCall> allowed_calls() { return calls; }
@@ -85,7 +66,7 @@ Result<> confine(xen::DomId guest, rlim_t largest_file) {
       {RLIMIT_DATA, most_memory},
       {RLIMIT_FSIZE, largest_file},
   }};
-  TRY(leave_the_rest());
+  TRY(sys::leave_files_and_network());
   const uid_t user = first_user + xen::number(guest);
   if (int error = sys::confine({.uid = user, .gid = user, .oom_score = nullptr, .limits = limits});
       error != 0)

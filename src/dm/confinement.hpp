@@ -19,7 +19,8 @@
 namespace linstub::dm {
 
 // The user and group of a guest's device model process: first_user and the guest's domid. No one
-// hands out numbers of that range (systemd's UIDS-GIDS lists those that are in use).
+// hands out numbers of that range (systemd's UIDS-GIDS lists those that are in use). Those that
+// follow are the displays' (display/confinement.hpp).
 constexpr uid_t first_user = 1'950'000'000;
 
 // Beyond these lies nothing that a device model needs.

@@ -89,6 +89,11 @@ Monitor::Owner DeviceModel::monitors_owner() {
           [this](const qmp::Command &command, base::Fd received, const Monitor::Answer &answer) {
             commands_->execute(command, std::move(received), answer);
           },
+      .keeps =
+          [this](qmp::Leaves leaves) {
+            return services_->keeps_password() &&
+                   (leaves == qmp::Leaves::password || leaves == qmp::Leaves::expiry);
+          },
       .before_qemu =
           [this](std::string_view command, std::string_view arguments) {
             link_.wake();

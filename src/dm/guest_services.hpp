@@ -31,6 +31,10 @@ public:
 
   [[nodiscard]] Monitor &monitors() { return *monitors_; }
 
+  // Of VNC: whether QEMU knows nothing of it, and what it is from now on.
+  [[nodiscard]] bool keeps_password() const { return vnc_ && vnc_->has_display(); }
+  base::Result<> set_password(std::string_view password) { return vnc_->set_password(password); }
+
   // The results of the QMP commands of the same name, as JSON, as they are true in dom0.
   [[nodiscard]] std::string query_vnc() const;
   [[nodiscard]] std::string query_chardev() const;

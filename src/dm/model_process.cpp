@@ -82,6 +82,8 @@ Result<> serve(const plan::Plan &plan, broker::MessageSocket socket) {
     if (monitor.fd >= 0)
       kept.push_back(monitor.fd);
   }
+  if (plan.vnc && plan.vnc->display >= 0)
+    kept.push_back(plan.vnc->display);
   close_others(std::move(kept));
   base::log_failure(serve(plan, std::move(socket)));
   ::_exit(1);
@@ -101,6 +103,8 @@ Result<ModelProcess> ModelProcess::start(const plan::Plan &plan, broker::Message
     if (monitor.fd >= 0)
       ::close(monitor.fd);
   }
+  if (plan.vnc && plan.vnc->display >= 0)
+    ::close(plan.vnc->display);
   return ModelProcess(pid);
 }
 

@@ -122,6 +122,8 @@ void Monitor::execute(MonitorSocket &socket, const qmp::Command &command) {
   if (!session) // the answer to a command that came with this one has found that the client is gone
     return;
   const qmp::Rule &rule = qmp::rule_for(command);
+  if (owner_.keeps && owner_.keeps(rule.leaves))
+    return owner_.execute(command, socket.take_received(), answer_to(socket, command));
   switch (rule.action) {
   case qmp::Action::answer:
     return owner_.execute(command, socket.take_received(), answer_to(socket, command));

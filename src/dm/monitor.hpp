@@ -30,6 +30,8 @@ public:
     // A command that linstub-dm itself does. `received` is a descriptor that came with it, if one
     // did.
     std::function<void(const qmp::Command &command, base::Fd received, Answer answer)> execute;
+    // Whether a command that QEMU could do is linstub-dm's, this time; if there is none: it is not.
+    std::function<bool(qmp::Leaves leaves)> keeps;
     // It is about to be asked that; arguments are JSON, as in qmp::Command.
     std::function<void(std::string_view command, std::string_view arguments)> before_qemu;
     // A client asks for what leaves something behind (qmp::Leaves): whether it may, now; and that

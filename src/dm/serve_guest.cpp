@@ -5,6 +5,7 @@
 #include "broker/kept_keeper.hpp"
 #include "broker/server.hpp"
 #include "dm/bounded_log.hpp"
+#include "dm/display_process.hpp"
 #include "dm/model_process.hpp"
 
 #include <fcntl.h>
@@ -25,6 +26,7 @@ struct Left {
 Result<> serve(base::EventLoop &loop, KeptKeeper &keeper, plan::Plan &plan, manifest::Image image,
                xen::Control &control, run::Status &status, Left &left) {
   auto [ours, theirs] = TRY(broker::MessageSocket::make_pair());
+  auto display = TRY(DisplayProcess::start(loop, plan));
   base::Pipe log = TRY(base::make_pipe());
   auto model_log = TRY(ModelLog::open(loop, std::move(log.read)));
   ModelProcess model = TRY(ModelProcess::start(plan, std::move(theirs), std::move(log.write)));

@@ -2,6 +2,7 @@
 #include "dm/vnc_server.hpp"
 
 #include "base/log.hpp"
+#include "display/link.hpp"
 #include "qmp/message.hpp"
 #include "sys/tcp_socket.hpp"
 #include "sys/unix_socket.hpp"
@@ -11,6 +12,11 @@ namespace linstub::dm {
 base::Result<std::unique_ptr<VncServer>> VncServer::open(base::EventLoop &loop,
                                                          const plan::VncAddress &address) {
   std::unique_ptr<VncServer> server(new VncServer(loop, address));
+  if (address.display >= 0) {
+    server->listener_ = base::Fd(address.display);
+    server->port_ = address.first_port;
+    return server;
+  }
   sys::TcpListener listener =
       TRY(sys::listen_tcp(address.host, address.first_port, address.last_port)
               .transform_error(base::doing("VNC")));
@@ -31,8 +37,27 @@ void VncServer::pause() {
   channel_ = nullptr;
 }
 
+base::Result<base::Fd> VncServer::next_client() {
+  if (!has_display())
+    return sys::accept_client(listener_);
+  auto stream = display::receive_stream(listener_);
+  if (!stream) {
+    watch_.reset(); // it has ended, or is not what it was
+    return std::unexpected(std::move(stream).error().in("the display process"));
+  }
+  if (!*stream)
+    return base::Fd();
+  TRY(base::set_nonblocking(**stream));
+  return std::move(**stream);
+}
+
+base::Result<> VncServer::set_password(std::string_view password) {
+  return display::send_password(listener_, password)
+      .transform_error(base::doing("tell the display process the password"));
+}
+
 void VncServer::accept() {
-  auto client = sys::accept_client(listener_);
+  auto client = next_client();
   if (!client)
     return base::log_warning("vnc: {}", client.error().message());
   if (!*client)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// VncServer: accepts VNC clients in dom0 and gives each a stream to QEMU's VNC server. dom0 carries
-// bytes and understands none of them.
+// VncServer: gives each VNC client in dom0 a stream to QEMU's VNC server. dom0 carries bytes and
+// understands none of them. With plan::Display::pixels the only client is the display process,
+// which serves viewers itself (src/display/): what it is asked for comes from here.
 #pragma once
 
 #include "base/event_loop.hpp"
@@ -10,6 +11,7 @@
 
 #include <list>
 #include <memory>
+#include <string_view>
 
 namespace linstub::dm {
 
@@ -17,7 +19,7 @@ class VncServer {
 public:
   static constexpr size_t most_clients = 16;
 
-  // Listens; clients wait until serve().
+  // Listens, or takes over the link to the display process; clients wait until serve().
   static base::Result<std::unique_ptr<VncServer>> open(base::EventLoop &loop,
                                                        const plan::VncAddress &address);
   VncServer(const VncServer &) = delete;
@@ -32,15 +34,20 @@ public:
   // As QEMU's query-vnc gives it.
   [[nodiscard]] std::string description() const;
 
+  // Whether viewers are the display process's: then QEMU is not to know their password.
+  [[nodiscard]] bool has_display() const { return address_.display >= 0; }
+  base::Result<> set_password(std::string_view password);
+
 private:
   VncServer(base::EventLoop &loop, plan::VncAddress address)
       : loop_(loop), address_(std::move(address)) {}
+  base::Result<base::Fd> next_client();
   void accept();
 
   base::EventLoop &loop_;
   plan::VncAddress address_;
   uint16_t port_ = 0;
-  base::Fd listener_;
+  base::Fd listener_; // or the link
   Channel *channel_ = nullptr;
   std::list<std::unique_ptr<Relay>> clients_;
   base::EventLoop::Handle watch_;

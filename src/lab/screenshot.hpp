@@ -5,6 +5,7 @@
 #include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "lab/host.hpp"
+#include "lab/viewer.hpp"
 
 #include <filesystem>
 #include <string>
@@ -17,6 +18,9 @@ struct Picture {
   double lit = 0;     // the share of pixels that are not black: 0 is an empty screen
   size_t colours = 0; // different ones: a screen of text has no more than 16
 };
+
+// What a viewer shows.
+base::Result<Picture> write_png(const Viewer &viewer, const std::filesystem::path &png);
 
 // Of a guest of the host, through the port that xenstore names. An error, too, if the password is
 // not the one that the guest's VNC server wants.

@@ -296,6 +296,16 @@ Result<> name_nics(Context &context) {
   return {};
 }
 
+// A setting may come after -vnc.
+void show_pixels(Plan &plan) {
+  if (!plan.vnc || plan.settings.display != Display::pixels)
+    return;
+  for (QemuOption &option : plan.qemu) {
+    if (option.name == "-vnc")
+      option.value = vnc_for_pixels();
+  }
+}
+
 } // namespace
 
 Run run_kind(std::span<const std::string> arguments) {
@@ -340,6 +350,7 @@ Result<Plan> translate(std::span<const std::string> arguments, const Settings &s
                 "device_model_override in a guest's configuration");
   if (context.plan.name.empty())
     context.plan.name = base::format("guest-{}", *context.plan.guest);
+  show_pixels(context.plan);
   TRY(name_files(context.plan));
   TRY(name_nics(context));
   protect_cd_drives(context.plan);

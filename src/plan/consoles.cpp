@@ -50,6 +50,8 @@ Result<VncOption> parse_vnc(std::string_view value) {
   return VncOption{.address = std::move(address), .for_qemu = options.text()};
 }
 
+std::string vnc_for_pixels() { return base::format("unix:{}", wire::vnc_socket); }
+
 Result<SerialPort> parse_serial(std::string_view value) {
   if (value == "pty")
     return SerialPort{.kind = SerialKind::pty, .path = {}};

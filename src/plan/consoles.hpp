@@ -15,6 +15,10 @@ struct VncOption {
   std::optional<VncAddress> address; // none for "none"
   std::string for_qemu;
 };
+// Of a value that parse_vnc() has taken: for a QEMU whose only client is in dom0, and of ours. It
+// keeps nobody out, and has nothing to keep.
+std::string vnc_for_pixels();
+
 // "host:display,options", the last of which may be to=<highest display to try>.
 base::Result<VncOption> parse_vnc(std::string_view value);
 

@@ -41,6 +41,8 @@ struct VncAddress {
   uint16_t first_port = 0;
   uint16_t last_port = 0; // as many are tried as lie between
   bool password = false;
+  int display =
+      -1; // with Display::pixels: the link to the process that serves it, once there is one
 
   bool operator==(const VncAddress &) const = default;
 };

@@ -120,6 +120,13 @@ base::Result<> set_largest_disk(Settings &settings, std::string_view value) {
   return {};
 }
 
+base::Result<> set_display(Settings &settings, std::string_view value) {
+  if (value != "bytes" && value != "pixels")
+    return base::fail("\"{}\" is neither bytes nor pixels", value);
+  settings.display = value == "pixels" ? Display::pixels : Display::bytes;
+  return {};
+}
+
 struct Key {
   std::string_view table; // in the file; empty: in none
   std::string_view name;
@@ -132,6 +139,7 @@ constexpr std::array<Key, 12> keys{{
     {"", "kernel-options", set_kernel_options},
     {"", "portable-state", set_portable_state},
     {"", "largest-disk", set_largest_disk},
+    {"", "display", set_display},
     {limits_table, "cpu-weight", set_cpu_weight},
     {limits_table, "cpu-cap", set_cpu_cap},
     {limits_table, "max-grant-frames", set_max_grant_frames},

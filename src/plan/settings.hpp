@@ -18,6 +18,12 @@
 
 namespace linstub::plan {
 
+// What of the guest's screen comes to dom0 (ARCHITECTURE, "The way of one key press").
+enum class Display : uint8_t {
+  bytes,  // what QEMU's VNC server says, for viewers to make something of
+  pixels, // pixels, of which a process in dom0 makes what viewers get
+};
+
 struct Settings {
   std::string image = LINSTUB_IMAGE_DIRECTORY; // directory of kernel, ramdisk and manifest.json
   uint32_t memory = 56;                        // MiB of the stub domain
@@ -29,6 +35,7 @@ struct Settings {
   // portable-state: whether a QEMU in dom0 can read the states that are saved. They are what a
   // guest that owns its stub domain wants them to be.
   disk::SavedForm saved_form = disk::SavedForm::marked;
+  Display display = Display::bytes;
   uint64_t largest_disk = uint64_t{2} << 40; // bytes: see disk/disk_image.hpp
 };
 

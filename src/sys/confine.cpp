@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "sys/confine.hpp"
 
+#include "base/fd.hpp"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -61,6 +65,20 @@ base::Result<> lift_limits(std::span<const int> resources) {
     if (::setrlimit(static_cast<__rlimit_resource_t>(resource), &unlimited) != 0)
       return base::fail_errno(errno, "lift the limit of resource {}", resource);
   }
+  return {};
+}
+
+base::Result<> leave_files_and_network() {
+  if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0)
+    return base::fail_errno(errno, "leave dom0's mounts and network");
+  base::Fd empty(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+  if (!empty || ::fsconfig(empty.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return base::fail_errno(errno, "make an empty root directory");
+  constexpr unsigned attributes =
+      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  base::Fd root(::fsmount(empty.get(), FSMOUNT_CLOEXEC, attributes));
+  if (!root || ::fchdir(root.get()) != 0 || ::chroot(".") != 0)
+    return base::fail_errno(errno, "go to an empty root directory");
   return {};
 }
 

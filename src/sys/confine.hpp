@@ -31,6 +31,10 @@ struct Confinement {
 // fork and exec: system calls only. Returns an errno value, 0 for success.
 int confine(const Confinement &confinement);
 
+// A root directory without anything in it, that nobody can write to and that is mounted nowhere,
+// and no network interface. With no descriptor of a directory open there is no way back.
+base::Result<> leave_files_and_network();
+
 // Takes away limits that somebody else has set. Needs CAP_SYS_RESOURCE.
 base::Result<> lift_limits(std::span<const int> resources);
 

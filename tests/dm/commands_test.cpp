@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "display/link.hpp"
 #include "dm/commands.hpp"
 #include "dm/surroundings.hpp"
 #include "plan/arguments.hpp"
@@ -34,7 +35,8 @@ protected:
 TEST_F(CommandsTest, AreThoseThatThePolicyLeavesToLinstubDm) {
   std::vector<std::string_view> of_policy{qmp::human_rule_for("cont").command};
   for (const qmp::Rule &rule : qmp::rules()) {
-    if (rule.action == qmp::Action::answer)
+    if (rule.action == qmp::Action::answer || rule.leaves == qmp::Leaves::password ||
+        rule.leaves == qmp::Leaves::expiry) // with pixels: Monitor::Owner::keeps
       of_policy.push_back(rule.command);
   }
   EXPECT_THAT(Commands::names(), UnorderedElementsAreArray(of_policy));
@@ -50,6 +52,41 @@ TEST_F(CommandsTest, AreAllAnsweredAtOnceWhenNothingCanBeDone) {
 TEST_F(CommandsTest, TellWhatIsServedInDom0) {
   EXPECT_EQ(execute("query-vnc"), R"({"enabled":false})");
   EXPECT_EQ(execute("query-chardev"), "[]");
+}
+
+TEST_F(CommandsTest, LeaveThePasswordOfVncToQemuUnlessViewersAreTheDisplays) {
+  EXPECT_FALSE(services->keeps_password());
+  EXPECT_THAT(execute("set_password", R"({"protocol":"vnc","password":"secret"})"),
+              HasSubstr("error: "));
+}
+
+TEST_F(CommandsTest, TellTheDisplayThePasswordOfVnc) {
+  auto [ours, theirs] = display::make_link().value();
+  plan.vnc = {.host = "127.0.0.1",
+              .first_port = 5907,
+              .last_port = 5907,
+              .password = true,
+              .display = theirs.release()};
+  auto with_display = GuestServices::open(*loop, plan, monitors_owner()).value();
+  EXPECT_TRUE(with_display->keeps_password());
+  Commands its(life, link, *with_display, saver, media);
+  Answers now;
+  auto ask = [&](const std::string &name, const std::string &arguments) {
+    its.execute({.name = name, .arguments = arguments, .id = {}}, {}, now.taker());
+    return now.texts.back();
+  };
+  EXPECT_EQ(ask("change-vnc-password", R"({"password":"secret"})"), "{}");
+  EXPECT_EQ(display::receive_password(ours).value(), "secret");
+  EXPECT_EQ(ask("set_password", R"({"protocol":"vnc","password":"much too long"})"), "{}");
+  EXPECT_EQ(display::receive_password(ours).value(), "much too");
+  EXPECT_THAT(ask("set_password", "{}"), HasSubstr("missing"));
+  EXPECT_THAT(ask("expire_password", R"({"protocol":"vnc","time":"now"})"),
+              HasSubstr("does not expire"));
+  EXPECT_EQ(ask("query-vnc", "{}"),
+            R"({"enabled":true,"host":"127.0.0.1","service":"5907","family":"ipv4","auth":"vnc",)"
+            R"("clients":[]})");
+  ours.reset();
+  EXPECT_THAT(ask("change-vnc-password", R"({"password":"x"})"), HasSubstr("display process"));
 }
 
 TEST_F(CommandsTest, KeepAndForgetDescriptors) {

@@ -12,6 +12,7 @@ namespace linstub::plan {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 std::vector<std::string> words(const std::string &text) {
   std::istringstream in(text);
@@ -168,6 +169,25 @@ TEST(Vnc, TriesPortsUpToTheLastDisplay) {
   EXPECT_EQ(vnc->for_qemu, "unix:/run/vnc.sock,password=on");
   EXPECT_EQ(parse_vnc("[::1]:0")->address->host, "::1");
   EXPECT_EQ(parse_vnc("none")->for_qemu, "none");
+}
+
+// Viewers are not its: it has no password of theirs, and says nothing that a viewer makes sense of.
+TEST(Vnc, IsForDom0AloneWithPixelsWhereverTheSettingStands) {
+  for (const char *line : {"-linstub display=pixels -vnc 0.0.0.0:3,password=on,lossy=on",
+                           "-vnc 0.0.0.0:3,password=on,lossy=on -linstub display=pixels"}) {
+    auto translated = plan("-xen-domid 7 -name g " + std::string(line));
+    ASSERT_TRUE(translated) << translated.error().message();
+    EXPECT_TRUE(translated->vnc->password);
+    EXPECT_EQ(translated->vnc->first_port, 5903);
+    const std::string arguments = joined(qemu_arguments(*translated, {}));
+    EXPECT_THAT(arguments, HasSubstr("-vnc unix:/run/vnc.sock"));
+    EXPECT_THAT(arguments, Not(HasSubstr("password")));
+    EXPECT_THAT(arguments, Not(HasSubstr("lossy")));
+  }
+  auto none = plan("-xen-domid 7 -name g -linstub display=pixels -vnc none");
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(none->vnc);
+  EXPECT_THAT(joined(qemu_arguments(*none, {})), HasSubstr("-vnc none"));
 }
 
 TEST(Vnc, RefusesWhatOnlyQemuInDom0CouldDo) {

@@ -17,6 +17,11 @@ TEST(Settings, AreSetByKey) {
   EXPECT_EQ(settings.image, "/image");
   EXPECT_EQ(settings.largest_disk, uint64_t{2} << 40);
   ASSERT_TRUE(set_all(settings, "largest-disk=500G"));
+  EXPECT_EQ(settings.display, Display::bytes);
+  ASSERT_TRUE(set_all(settings, "display=pixels"));
+  EXPECT_EQ(settings.display, Display::pixels);
+  ASSERT_TRUE(set_all(settings, "display=bytes"));
+  EXPECT_EQ(settings.display, Display::bytes);
   EXPECT_EQ(settings.largest_disk, uint64_t{500} << 30);
 }
 
@@ -33,8 +38,8 @@ TEST(Settings, RefuseBadValuesWithAReason) {
   Settings settings;
   for (const char *bad :
        {"memory=8", "memory=-1", "memory=lots", "memory=99999999", "log-level=loud",
-        "image=relative", "largest-disk=0", "largest-disk=big", "memory", "nothing",
-        "portable-state", "portable-state=maybe", "portable-state=1"}) {
+        "image=relative", "largest-disk=0", "largest-disk=big", "memory", "nothing", "display",
+        "display=vnc", "portable-state", "portable-state=maybe", "portable-state=1"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
   EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 32 MiB"));

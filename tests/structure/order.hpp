@@ -31,11 +31,13 @@ inline constexpr std::array places{
     Place{"run", "base sys xen wire qmp"},
     Place{"pci", "base sys xen wire qmp"},
     Place{"disk", "base sys xen wire qmp run pci"},
+    // The guest's screen: a program of its own.
+    Place{"display", "base sys xen"},
     Place{"plan", "base sys xen wire qmp manifest run pci disk"},
     Place{"stubdom", "base sys xen wire qmp manifest run pci disk plan"},
     // linstub-dm: what it does with its rights in dom0, and the device model, which has none.
     Place{"broker", "base sys xen wire qmp manifest run pci disk plan"},
-    Place{"dm", "base sys xen wire qmp manifest run pci disk plan broker"},
+    Place{"dm", "base sys xen wire qmp manifest run pci disk display plan broker"},
     // What makes the image and tries it.
     Place{"image", "base cache manifest"},
     Place{"lab", "base sys wire cache manifest image"},

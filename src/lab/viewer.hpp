@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Viewer: a client of a guest's VNC server (libvncclient), for what a test does with one.
+#pragma once
+
+#include "base/deadline.hpp"
+#include "base/result.hpp"
+#include "lab/host.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+struct _rfbClient; // NOLINT(bugprone-reserved-identifier): libvncclient's name of it
+
+namespace linstub::lab {
+
+class Viewer {
+public:
+  static constexpr size_t bytes_per_pixel = 4;
+
+  // To the port that xenstore names, on a guest of the host. An error, too, if the password is not
+  // the one that the guest's VNC server wants. `encodings` as libvncclient knows them.
+  static base::Result<std::unique_ptr<Viewer>> connect(const Host &host, const std::string &guest,
+                                                       base::Deadline deadline,
+                                                       const std::string &password = {},
+                                                       const std::string &encodings = "raw");
+  Viewer(const Viewer &) = delete;
+  Viewer &operator=(const Viewer &) = delete;
+
+  [[nodiscard]] int width() const;
+  [[nodiscard]] int height() const;
+  [[nodiscard]] std::span<const uint8_t> pixels() const;
+  [[nodiscard]] std::array<uint8_t, 3> colour(size_t number) const; // red, green, blue
+
+  // The whole screen, and not black if it does not stay so.
+  base::Result<> wait_for_picture(base::Deadline deadline);
+
+  // Asks for the screen, or for what has changed of it, and reads the answer. False when none has
+  // come by the deadline. libvncclient asks for more by itself when it has read an update: serve()
+  // waits for the next one.
+  enum class Ask : uint8_t { all, changes };
+  base::Result<bool> update(Ask ask, base::Deadline deadline);
+  base::Result<bool> serve(base::Deadline deadline);
+
+  // A key, by X11's number, down and up again.
+  base::Result<> press(uint32_t keysym);
+
+private:
+  struct EndClient {
+    void operator()(_rfbClient *client) const;
+  };
+  struct Hooks;
+
+  Viewer(std::string password, std::string encodings)
+      : password_(std::move(password)), encodings_(std::move(encodings)) {}
+
+  std::string password_;
+  std::string encodings_;
+  bool updated_ = false; // an update has been read to its end
+  bool resized_ = false; // the frame buffer is new: nothing of the screen is in it yet
+  std::unique_ptr<_rfbClient, EndClient> client_;
+};
+
+} // namespace linstub::lab
