@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The device options of QEMU's command line that name things of dom0: -drive, -netdev, -device.
+// The device options of QEMU's command line that name things of dom0: -drive, -netdev.
 #pragma once
 
 #include "base/result.hpp"
@@ -43,12 +43,5 @@ struct NetdevOption {
   std::string for_qemu;
 };
 base::Result<NetdevOption> translate_netdev(std::string_view value);
-
-// A NIC's -device: refused if QEMU in the stub domain has no such model, with those that it has;
-// and completed by what this one lacks.
-base::Result<> check_nic(wire::Options &device);
-
-// An error for a device that needs something a stub domain has not got.
-base::Result<> check_device(std::string_view driver);
 
 } // namespace linstub::plan
