@@ -124,9 +124,9 @@ Result<> add_device(Context &context, const std::string &option, const std::stri
   TRY(check_device(options.get_implied("driver")));
   std::string netdev = options.get_or("netdev", "");
   if (netdev.starts_with("net")) {
-    TRY(check_nic(options));
-    uint64_t index = TRY(xen::parse_number(netdev.substr(3), most_nics - 1));
-    context.nic_macs.emplace_back(static_cast<uint8_t>(index), options.get_or("mac", ""));
+    const uint8_t number = TRY(nic_number(netdev));
+    TRY(check_nic(options, number));
+    context.nic_macs.emplace_back(number, options.get_or("mac", ""));
   }
   // What is no such number is for QEMU to refuse.
   auto video = xen::parse_number(options.get_or("vgamem_mb", "0"), most_video_memory);
@@ -153,7 +153,7 @@ Result<> check_machine(Context &context, const std::string &option, const std::s
   if (options.get_implied("type") == "xenpv")
     return fail("linstub-dm serves HVM guests only: remove device_model_override");
   if (options.get_or("igd-passthru", "off") == "on")
-    return fail("graphics passthrough is not served");
+    return fail("graphics passthrough is not served: take gfx_passthru out");
   return pass(context, option, value);
 }
 
@@ -197,7 +197,7 @@ Result<> no_traditional(Context &, const std::string &, const std::string &) {
               "device_model_version=\"qemu-xen-traditional\" out");
 }
 Result<> no_object(Context &, const std::string &, const std::string &) {
-  return fail("linstub-dm does not serve it (libxl uses it for COLO only)");
+  return fail("linstub-dm does not serve it (libxl uses it for COLO only): take it out");
 }
 
 enum class Takes { nothing, value };

@@ -14,15 +14,18 @@ struct Refused {
   std::string_view driver;
   std::string_view why;
 };
+constexpr std::string_view no_usb_host =
+    "USB devices of the host cannot be passed through: give the guest the whole controller with "
+    "pci=";
 constexpr std::string_view no_such_sound =
     "QEMU in the stub domain has no such sound card: use soundhw=\"hda\", \"ac97\" or \"es1370\"";
 constexpr std::array<Refused, 12> refused_devices{{
     {"qxl-vga", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},
     {"qxl", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},
-    {"virtio-serial", "channels of SPICE are not served"},
-    {"virtserialport", "channels of SPICE are not served"},
-    {"usb-redir", "USB redirection is not served"},
-    {"usb-host", "USB devices of the host cannot be passed through"},
+    {"virtio-serial", "channels of SPICE are not served: take spicevdagent out"},
+    {"virtserialport", "channels of SPICE are not served: take spicevdagent out"},
+    {"usb-redir", "USB redirection of SPICE is not served: take spiceusbredirection out"},
+    {"usb-host", no_usb_host},
     {"adlib", no_such_sound},
     {"cs4231a", no_such_sound},
     {"gus", no_such_sound},
@@ -64,7 +67,7 @@ constexpr std::string_view sound = "sound"; // its id
 
 } // namespace
 
-Result<> check_nic(wire::Options &device) {
+Result<> check_nic(wire::Options &device, uint8_t number) {
   const std::string driver = device.get_implied("driver");
   const auto *model = std::ranges::find(nic_models, driver, &NicModel::driver);
   if (model == nic_models.end())
@@ -73,7 +76,7 @@ Result<> check_nic(wire::Options &device) {
                 driver);
   if (device.get("romfile"))
     return {};
-  if (model->rom == BootRom::absent)
+  if (model->rom == BootRom::absent || number >= most_boot_roms)
     device.set("romfile", "");
   else if (!device.get("romsize"))
     device.set("romsize", dom0s_boot_rom_size);
@@ -91,8 +94,7 @@ Result<> check_usb_device(std::string_view name) {
   if (std::ranges::contains(usb_devices, name))
     return {};
   if (name.starts_with("host"))
-    return fail("USB devices of the host cannot be passed through: give the guest the whole "
-                "controller with pci=, or leave the device out");
+    return fail("{}", no_usb_host);
   return fail("there is no such USB device: use tablet, mouse or keyboard");
 }
 

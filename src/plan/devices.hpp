@@ -8,6 +8,7 @@
 #include "plan/plan.hpp"
 #include "wire/options.hpp"
 
+#include <cstdint>
 #include <string_view>
 
 namespace linstub::plan {
@@ -16,8 +17,11 @@ namespace linstub::plan {
 base::Result<> check_device(std::string_view driver);
 
 // A NIC's -device: refused if QEMU in the stub domain has no such model, with those that it has;
-// and completed by what this one lacks.
-base::Result<> check_nic(wire::Options &device);
+// and completed by what this one lacks. Those with numbers from most_boot_roms on get no boot ROM:
+// what libxl lets a guest have beyond its memory, a MiB, holds no more of them, and QEMU ends with
+// "failed to populate ram" (in dom0, too).
+constexpr uint8_t most_boot_roms = 4;
+base::Result<> check_nic(wire::Options &device, uint8_t number);
 
 // The value of -usbdevice.
 base::Result<> check_usb_device(std::string_view name);

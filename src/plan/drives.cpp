@@ -86,7 +86,7 @@ void make_read_only(Drive &drive) {
 Result<disk::Disk> disk_of(const wire::Options &options, const std::string &path, size_t number) {
   if (!path.starts_with('/'))
     return fail("the image \"{}\" is not an absolute path: images over a network protocol are not "
-                "served",
+                "served. Connect it in dom0 (nbd-client, iscsiadm), and use its block device",
                 path);
   return disk::Disk{.path = path,
                     .vdev = TRY(xen::disk_name(number)),
@@ -107,7 +107,8 @@ Result<Drive> translate_drive(std::string_view value, size_t number) {
   wire::Options options = wire::Options::parse(value);
   for (const wire::Options::Item &item : options.items()) {
     if (item.key.starts_with("children.") || item.key.starts_with("file.") || item.key == "driver")
-      return fail("\"{}\" is not served: COLO replication is not supported", item.key);
+      return fail("\"{}\" is not served: COLO replication is not supported, take colo out of disk=",
+                  item.key);
   }
   if (options.leader())
     return fail("\"{}\" is not key=value", *options.leader());
@@ -170,24 +171,31 @@ Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string>
   }
 }
 
+Result<uint8_t> nic_number(std::string_view netdev) {
+  constexpr std::string_view prefix = "net";
+  if (!netdev.starts_with(prefix))
+    return fail("the id \"{}\" is not net<number>", netdev);
+  auto index = xen::parse_number(netdev.substr(prefix.size()), most_nics - 1);
+  if (!index)
+    return fail("a guest has at most {} emulated NICs: give the others type=vif, for PV drivers",
+                most_nics);
+  return static_cast<uint8_t>(*index);
+}
+
 Result<NetdevOption> translate_netdev(std::string_view value) {
   wire::Options options = wire::Options::parse(value);
   if (options.get_implied("type") != "tap")
     return fail("only NICs of type tap are served");
   std::string id = options.get_or("id", "");
-  if (!id.starts_with("net"))
-    return fail("the id \"{}\" is not net<number>", id);
-  auto index = xen::parse_number(id.substr(3), most_nics - 1);
-  if (!index)
-    return fail("a guest has at most {} emulated NICs", most_nics);
-  Nic nic{.index = static_cast<uint8_t>(*index),
+  const uint8_t index = TRY(nic_number(id));
+  Nic nic{.index = index,
           .interface = options.get_or("ifname", ""),
           .bridge = options.get_or("br", ""),
           .mac = {}};
   if (!is_interface_name(nic.interface))
     return fail("\"{}\" cannot be the name of a network interface", nic.interface);
   // linstub-init puts the descriptor of the tap in here (wire/paths.hpp).
-  std::string for_qemu = base::format("type=tap,id={},ifname=tap{}", id, *index);
+  std::string for_qemu = base::format("type=tap,id={},ifname=tap{}", id, index);
   return NetdevOption{.nic = std::move(nic), .for_qemu = std::move(for_qemu)};
 }
 

@@ -38,6 +38,9 @@ base::Result<std::optional<std::string>> set_medium(Plan &plan, std::string_view
 // A name that no disk and no file of the plan has, nor one of `others`.
 base::Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string> &others);
 
+// The number of a NIC, from the id that libxl gives its -netdev: "net0".
+base::Result<uint8_t> nic_number(std::string_view netdev);
+
 struct NetdevOption {
   Nic nic; // without a MAC: that is in -device
   std::string for_qemu;

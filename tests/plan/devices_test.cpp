@@ -25,21 +25,30 @@ std::vector<std::string> qemu_has(const std::string &arguments) {
 TEST(Devices, ANicOfAModelThatIsNotServedIsRefusedWithThoseThatAre) {
   for (const char *served : {"e1000", "rtl8139", "virtio-net", "virtio-net-pci", "driver=e1000e"}) {
     auto device = wire::Options::parse(served);
-    EXPECT_TRUE(check_nic(device)) << served;
+    EXPECT_TRUE(check_nic(device, 0)) << served;
     EXPECT_FALSE(device.get("romfile"));
     EXPECT_EQ(device.get("romsize"), "262144") << "as in dom0: QEMU there would refuse the state";
   }
   auto without = wire::Options::parse("e1000,romfile=");
-  EXPECT_TRUE(check_nic(without));
+  EXPECT_TRUE(check_nic(without, 0));
   EXPECT_FALSE(without.get("romsize"));
   auto without_rom = wire::Options::parse("pcnet,id=nic0");
-  ASSERT_TRUE(check_nic(without_rom));
+  ASSERT_TRUE(check_nic(without_rom, 0));
   EXPECT_EQ(without_rom.text(), "pcnet,id=nic0,romfile=") << "QEMU would not start without one";
   auto other = wire::Options::parse("vmxnet3,id=nic0");
-  auto refused = check_nic(other);
+  auto refused = check_nic(other, 0);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(),
               testing::AllOf(testing::HasSubstr("vmxnet3"), testing::HasSubstr("rtl8139")));
+}
+
+TEST(Devices, AreFourNicsAtMostThatAGuestCanBootFrom) {
+  auto with = wire::Options::parse("e1000,id=nic3");
+  ASSERT_TRUE(check_nic(with, most_boot_roms - 1));
+  EXPECT_FALSE(with.get("romfile"));
+  auto without = wire::Options::parse("e1000,id=nic4");
+  ASSERT_TRUE(check_nic(without, most_boot_roms));
+  EXPECT_EQ(without.get("romfile"), "") << "or there is no memory for it";
 }
 
 TEST(Devices, OfSoundHaveSomethingToPlayTo) {

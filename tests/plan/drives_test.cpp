@@ -2,6 +2,7 @@
 // The media of CD-ROM drives in a plan, and the names of disks.
 #include "plan/arguments.hpp"
 #include "plan/drives.hpp"
+#include "wire/state_record.hpp"
 #include "xen/vbd.hpp"
 
 #include <gmock/gmock.h>
@@ -124,6 +125,7 @@ TEST(DiskNames, AreFreeIfNobodyHasThem) {
   std::set<std::string> all;
   for (size_t i = 0; i < xen::most_disks; i++)
     all.insert(xen::disk_name(i).value());
+  EXPECT_FALSE(all.contains(wire::state_disk));
   EXPECT_FALSE(free_disk_name(plan, all));
 }
 
