@@ -38,7 +38,7 @@ Plan plan_disk(const BackendNodes &nodes, BackendMove move) {
   if (node(nodes, "device-type") == "cdrom")
     return std::nullopt;
   if (nodes.contains("colo-host"))
-    return fail("COLO replication is not supported");
+    return fail("COLO replication is not supported: take colo out of disk=");
   const std::string_view params = node(nodes, "params");
   const size_t colon = params.find(':');
   if (colon == std::string_view::npos || !params.substr(colon + 1).starts_with('/'))
@@ -71,7 +71,13 @@ constexpr std::array table{
          nullptr,
          "a stub domain has no directory of dom0's to share: type=\"xen_9pfsd\" of p9= is served "
          "by a program of Xen's own"},
-    Kind{"qusb", "vusb", {}, nullptr, "USB devices of the host cannot be passed through"},
+    Kind{"qusb",
+         "vusb",
+         {},
+         nullptr,
+         "USB devices of the host cannot be passed through: give the guest the whole controller "
+         "with "
+         "pci="},
 };
 
 constexpr auto kinds = [] {

@@ -2,6 +2,7 @@
 #include "plan/arguments.hpp"
 
 #include "plan/consoles.hpp"
+#include "plan/devices.hpp"
 #include "plan/drives.hpp"
 #include "wire/options.hpp"
 #include "xen/vbd.hpp"
@@ -54,7 +55,9 @@ Result<> add_chardev(Context &context, const std::string &, const std::string &v
   wire::Options options = wire::Options::parse(value);
   std::string id = options.get_or("id", "");
   if (options.leader() != "socket" || !id.ends_with("-cmd"))
-    return fail("only libxl's monitor sockets are served: channels, COLO and SPICE are not");
+    return fail(
+        "only libxl's monitor sockets are served, and no channels, COLO or SPICE: instead of "
+        "channel= give the guest one more serial port, serial=[ \"pty\", \"pty\" ]");
   MonitorAddress monitor{.path = options.get_or("path", ""), .fd = -1};
   if (auto fd = options.get("fd"))
     monitor.fd = static_cast<int>(TRY(xen::parse_number(*fd, 1'000'000)));
@@ -121,9 +124,9 @@ Result<> add_device(Context &context, const std::string &option, const std::stri
   TRY(check_device(options.get_implied("driver")));
   std::string netdev = options.get_or("netdev", "");
   if (netdev.starts_with("net")) {
-    TRY(check_nic(options));
-    uint64_t index = TRY(xen::parse_number(netdev.substr(3), most_nics - 1));
-    context.nic_macs.emplace_back(static_cast<uint8_t>(index), options.get_or("mac", ""));
+    const uint8_t number = TRY(nic_number(netdev));
+    TRY(check_nic(options, number));
+    context.nic_macs.emplace_back(number, options.get_or("mac", ""));
   }
   // What is no such number is for QEMU to refuse.
   auto video = xen::parse_number(options.get_or("vgamem_mb", "0"), most_video_memory);
@@ -150,13 +153,17 @@ Result<> check_machine(Context &context, const std::string &option, const std::s
   if (options.get_implied("type") == "xenpv")
     return fail("linstub-dm serves HVM guests only: remove device_model_override");
   if (options.get_or("igd-passthru", "off") == "on")
-    return fail("graphics passthrough is not served");
+    return fail("graphics passthrough is not served: take gfx_passthru out");
   return pass(context, option, value);
 }
 
+// QEMU has no such option any more, but libxl still says acpi=0 so.
+Result<> without_acpi(Context &context, const std::string &, const std::string &) {
+  return pass(context, "-machine", "acpi=off");
+}
+
 Result<> add_usb_device(Context &context, const std::string &option, const std::string &value) {
-  if (value.starts_with("host"))
-    return fail("USB devices of the host cannot be passed through");
+  TRY(check_usb_device(value));
   return pass(context, option, value);
 }
 
@@ -185,8 +192,12 @@ Result<> no_monitor(Context &, const std::string &, const std::string &) {
 Result<> no_pv(Context &, const std::string &, const std::string &) {
   return fail("linstub-dm serves HVM guests only: remove device_model_override");
 }
+Result<> no_traditional(Context &, const std::string &, const std::string &) {
+  return fail("linstub-dm stands for QEMU as it is now: take "
+              "device_model_version=\"qemu-xen-traditional\" out");
+}
 Result<> no_object(Context &, const std::string &, const std::string &) {
-  return fail("linstub-dm does not serve it (libxl uses it for COLO only)");
+  return fail("linstub-dm does not serve it (libxl uses it for COLO only): take it out");
 }
 
 enum class Takes { nothing, value };
@@ -225,7 +236,7 @@ constexpr std::array options{
     Option{"-kernel", Takes::value, copy_file},
     Option{"-initrd", Takes::value, copy_file},
     Option{"-append", Takes::value, pass},
-    Option{"-no-acpi", Takes::nothing, pass_flag},
+    Option{"-no-acpi", Takes::nothing, without_acpi},
     // Display
     Option{"-vnc", Takes::value, set_vnc},
     Option{"-display", Takes::value, set_display},
@@ -258,6 +269,7 @@ constexpr std::array options{
     Option{"-smbios", Takes::value, pass},
     // What cannot be served
     Option{"-xen-attach", Takes::nothing, no_pv},
+    Option{"-domain-name", Takes::value, no_traditional},
     Option{"-object", Takes::value, no_object},
     Option{"-monitor", Takes::value, no_monitor},
     Option{"-qmp", Takes::value, no_monitor},
@@ -354,6 +366,7 @@ Result<Plan> translate(std::span<const std::string> arguments, const Settings &s
   TRY(name_files(context.plan));
   TRY(name_nics(context));
   protect_cd_drives(context.plan);
+  connect_sound(context.plan);
   return std::move(context.plan);
 }
 

@@ -86,7 +86,7 @@ void make_read_only(Drive &drive) {
 Result<disk::Disk> disk_of(const wire::Options &options, const std::string &path, size_t number) {
   if (!path.starts_with('/'))
     return fail("the image \"{}\" is not an absolute path: images over a network protocol are not "
-                "served",
+                "served. Connect it in dom0 (nbd-client, iscsiadm), and use its block device",
                 path);
   return disk::Disk{.path = path,
                     .vdev = TRY(xen::disk_name(number)),
@@ -101,67 +101,14 @@ bool is_interface_name(std::string_view name) {
              name, [](char c) { return c <= ' ' || c == '/' || c == ':' || c > '~'; });
 }
 
-struct Refused {
-  std::string_view driver;
-  std::string_view why;
-};
-constexpr std::array<Refused, 8> refused_devices{{
-    {"qxl-vga", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},
-    {"qxl", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},
-    {"virtio-serial", "channels of SPICE are not served"},
-    {"virtserialport", "channels of SPICE are not served"},
-    {"usb-redir", "USB redirection is not served"},
-    {"usb-host", "USB devices of the host cannot be passed through"},
-    // libxl adds PCI devices over QMP, when QEMU runs.
-    {"xen-pci-passthrough", "name PCI devices of the host with pci= in the guest's configuration"},
-    {"vfio-pci", "name PCI devices of the host with pci= in the guest's configuration"},
-}};
-
-// The NICs that QEMU in the stub domain has (config/qemu/linstub.mak).
-enum class BootRom : uint8_t { absent, present }; // in the image, under QEMU's name for it
-// The image's are the BIOS part of those that QEMU in dom0 has (ipxe-qemu). A NIC's state fits
-// another one only if the windows of their ROMs are of one size.
-constexpr std::string_view dom0s_boot_rom_size = "262144";
-struct NicModel {
-  std::string_view driver;
-  BootRom rom{};
-};
-constexpr std::array<NicModel, 10> nic_models{{
-    {"e1000", BootRom::present},
-    {"e1000e", BootRom::present},
-    {"rtl8139", BootRom::present},
-    {"virtio-net", BootRom::present},
-    {"virtio-net-pci", BootRom::present},
-    {"pcnet", BootRom::absent},
-    {"ne2k_pci", BootRom::absent},
-    {"e1000-82540em", BootRom::present},
-    {"e1000-82544gc", BootRom::present},
-    {"e1000-82545em", BootRom::present},
-}};
-
 } // namespace
-
-Result<> check_nic(wire::Options &device) {
-  const std::string driver = device.get_implied("driver");
-  const auto *model = std::ranges::find(nic_models, driver, &NicModel::driver);
-  if (model == nic_models.end())
-    return fail("a NIC of model {} is not served: use e1000, e1000e, rtl8139, virtio-net, pcnet or "
-                "ne2k_pci in the guest's configuration",
-                driver);
-  if (device.get("romfile"))
-    return {};
-  if (model->rom == BootRom::absent)
-    device.set("romfile", "");
-  else if (!device.get("romsize"))
-    device.set("romsize", dom0s_boot_rom_size);
-  return {};
-}
 
 Result<Drive> translate_drive(std::string_view value, size_t number) {
   wire::Options options = wire::Options::parse(value);
   for (const wire::Options::Item &item : options.items()) {
     if (item.key.starts_with("children.") || item.key.starts_with("file.") || item.key == "driver")
-      return fail("\"{}\" is not served: COLO replication is not supported", item.key);
+      return fail("\"{}\" is not served: COLO replication is not supported, take colo out of disk=",
+                  item.key);
   }
   if (options.leader())
     return fail("\"{}\" is not key=value", *options.leader());
@@ -224,32 +171,32 @@ Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string>
   }
 }
 
+Result<uint8_t> nic_number(std::string_view netdev) {
+  constexpr std::string_view prefix = "net";
+  if (!netdev.starts_with(prefix))
+    return fail("the id \"{}\" is not net<number>", netdev);
+  auto index = xen::parse_number(netdev.substr(prefix.size()), most_nics - 1);
+  if (!index)
+    return fail("a guest has at most {} emulated NICs: give the others type=vif, for PV drivers",
+                most_nics);
+  return static_cast<uint8_t>(*index);
+}
+
 Result<NetdevOption> translate_netdev(std::string_view value) {
   wire::Options options = wire::Options::parse(value);
   if (options.get_implied("type") != "tap")
     return fail("only NICs of type tap are served");
   std::string id = options.get_or("id", "");
-  if (!id.starts_with("net"))
-    return fail("the id \"{}\" is not net<number>", id);
-  auto index = xen::parse_number(id.substr(3), most_nics - 1);
-  if (!index)
-    return fail("a guest has at most {} emulated NICs", most_nics);
-  Nic nic{.index = static_cast<uint8_t>(*index),
+  const uint8_t index = TRY(nic_number(id));
+  Nic nic{.index = index,
           .interface = options.get_or("ifname", ""),
           .bridge = options.get_or("br", ""),
           .mac = {}};
   if (!is_interface_name(nic.interface))
     return fail("\"{}\" cannot be the name of a network interface", nic.interface);
   // linstub-init puts the descriptor of the tap in here (wire/paths.hpp).
-  std::string for_qemu = base::format("type=tap,id={},ifname=tap{}", id, *index);
+  std::string for_qemu = base::format("type=tap,id={},ifname=tap{}", id, index);
   return NetdevOption{.nic = std::move(nic), .for_qemu = std::move(for_qemu)};
-}
-
-Result<> check_device(std::string_view driver) {
-  const auto *found = std::ranges::find(refused_devices, driver, &Refused::driver);
-  if (found != refused_devices.end())
-    return fail("{}", found->why);
-  return {};
 }
 
 Result<std::string> frontend_mac(const std::string &guest_mac) {

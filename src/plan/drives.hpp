@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The device options of QEMU's command line that name things of dom0: -drive, -netdev, -device.
+// The device options of QEMU's command line that name things of dom0: -drive, -netdev.
 #pragma once
 
 #include "base/result.hpp"
@@ -38,17 +38,13 @@ base::Result<std::optional<std::string>> set_medium(Plan &plan, std::string_view
 // A name that no disk and no file of the plan has, nor one of `others`.
 base::Result<std::string> free_disk_name(const Plan &plan, const std::set<std::string> &others);
 
+// The number of a NIC, from the id that libxl gives its -netdev: "net0".
+base::Result<uint8_t> nic_number(std::string_view netdev);
+
 struct NetdevOption {
   Nic nic; // without a MAC: that is in -device
   std::string for_qemu;
 };
 base::Result<NetdevOption> translate_netdev(std::string_view value);
-
-// A NIC's -device: refused if QEMU in the stub domain has no such model, with those that it has;
-// and completed by what this one lacks.
-base::Result<> check_nic(wire::Options &device);
-
-// An error for a device that needs something a stub domain has not got.
-base::Result<> check_device(std::string_view driver);
 
 } // namespace linstub::plan

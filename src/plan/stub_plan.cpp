@@ -5,6 +5,7 @@
 #include "wire/kernel_options.hpp"
 #include "wire/state_record.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace linstub::plan {
@@ -13,6 +14,23 @@ namespace {
 // For each disk that QEMU serves to a PV driver: a thread, and the data of 32 requests of 44 KiB
 // (its hw/block/dataplane/xen-block.c), which is what Linux has under way at most.
 constexpr uint32_t memory_of_pv_disk = 4;
+
+// For more disks and NICs than fit into a stub domain of the usual size. A disk: pages for the
+// lists of blkfront's requests (32), the requests, and what QEMU's port of a controller has for
+// each of two drives, 128 KiB. With 27 of AHCI the kernel killed QEMU in 56 MiB, 10 fit. A NIC:
+// netfront has its 256 receive buffers filled at all times.
+constexpr size_t usual_disks = 8;
+constexpr uint32_t memory_of_disk = 1;
+constexpr size_t usual_nics = 2;
+constexpr uint32_t memory_of_nic = 2;
+
+uint32_t memory_of_devices(const Plan &plan) {
+  auto beyond = [](size_t count, size_t usual) {
+    return static_cast<uint32_t>(count - std::min(count, usual));
+  };
+  return memory_of_disk * beyond(disks_of(plan).size() + plan.files.size(), usual_disks) +
+         memory_of_nic * beyond(plan.nics.size(), usual_nics) + memory_of_pv_disk * plan.pv_served;
+}
 
 uint32_t mebibytes(uint64_t bytes) {
   constexpr uint64_t mebibyte = uint64_t{1} << 20;
@@ -73,8 +91,7 @@ Description describe(const Plan &plan, const manifest::Image &image,
                           .kernel = image.kernel(),
                           .ramdisk = image.ramdisk(),
                           .command_line = kernel_command_line(plan),
-                          .memory = memory_needed(plan.settings, files) +
-                                    memory_of_pv_disk * plan.pv_served,
+                          .memory = memory_needed(plan.settings, files) + memory_of_devices(plan),
                           .limits = plan.settings.limits,
                           .log_level = level_name(plan.settings.log_level),
                           .arguments = qemu_arguments(plan, origin),

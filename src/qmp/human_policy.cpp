@@ -65,7 +65,7 @@ std::string_view take_word(std::string_view &line) {
   return word;
 }
 
-const Rule &refusal(std::string_view command) {
+const std::vector<Rule> &known_refusals() {
   static const std::vector<Rule> known = [] {
     std::vector<Rule> rules;
     rules.reserve(std::size(refused));
@@ -73,16 +73,25 @@ const Rule &refusal(std::string_view command) {
       rules.push_back({.command = one.command, .action = Action::refuse, .why = one.why});
     return rules;
   }();
+  return known;
+}
+
+const Rule &refusal(std::string_view command) {
   static const Rule other{
       .command = "human-monitor-command",
       .action = Action::refuse,
       .why = "linstub-dm lets the human monitor have commands that concern the guest alone: info, "
              "stop, cont, system_reset, system_powerdown, nmi, sendkey, x, xp, print and the like"};
+  const std::vector<Rule> &known = known_refusals();
   auto found = std::ranges::find(known, command, &Rule::command);
   return found == known.end() ? other : *found;
 }
 
 } // namespace
+
+std::span<const std::string_view> human_commands() { return commands; }
+std::span<const std::string_view> human_subjects() { return subjects; }
+std::span<const Rule> human_refusals() { return known_refusals(); }
 
 const Rule &human_rule_for(std::string_view line) {
   static const Rule forward{.command = "human-monitor-command",

@@ -12,6 +12,12 @@ namespace linstub::qmp {
 
 constexpr size_t longest_human_command = 1024;
 
+// The tables, for people to read: the commands that QEMU gets, what they may ask "info" for, and
+// those that are refused with a sentence of their own.
+std::span<const std::string_view> human_commands();
+std::span<const std::string_view> human_subjects();
+std::span<const Rule> human_refusals();
+
 // The rule for a line that is meant for the human monitor: forward, or a refusal with a sentence.
 const Rule &human_rule_for(std::string_view line);
 

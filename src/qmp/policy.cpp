@@ -116,7 +116,8 @@ const std::array<Device, 2> &devices_of_dom0() {
       {"usb-host",
        {.command = "device_add",
         .action = Action::refuse,
-        .why = "linstub-dm cannot pass USB devices of the host through"}},
+        .why = "linstub-dm cannot pass USB devices of the host through: give the guest the whole "
+               "controller with pci="}},
   }};
   return devices;
 }

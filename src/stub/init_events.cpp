@@ -4,6 +4,7 @@
 #include "wire/paths.hpp"
 #include "xen/ioreq_servers.hpp"
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,9 +88,13 @@ void Init::on_qemu_end(base::ExitStatus status) {
   // Whatever has ended it: Xen must not go on to send it the guest's requests.
   base::log_failure(xen::destroy_ioreq_servers(settings_.target), base::LogLevel::warning);
   std::string words = last_words_.tail(longest_last_words);
-  tell(Event::qemu_ended,
-       base::format("QEMU {}; {}{}", status.text(),
-                    words.empty() ? "it said nothing" : "its last words: ", words));
+  const char *why =
+      status.signal == SIGKILL
+          ? "it said nothing, as when the kernel kills it because the stub domain has "
+            "too little memory (the setting \"memory\")"
+          : "it said nothing";
+  tell(Event::qemu_ended, base::format("QEMU {}; {}{}", status.text(),
+                                       words.empty() ? why : "its last words: ", words));
 }
 
 void Init::log_grew() {

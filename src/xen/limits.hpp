@@ -2,7 +2,7 @@
 // DomainLimits: what a domain may take of the host beside its memory, as Xen counts it. Xen is told
 // once, when the domain is made (xl.cfg(5) has the same words), but for the two of the scheduler.
 //
-// The defaults are a stub domain's. Each is what one with all that it can have needs (26 disks, 8
+// The defaults are a stub domain's. Each is what one with all that it can have needs (64 disks, 8
 // NICs, a guest of 128 virtual CPUs), and some room; what is more would only be there to be abused.
 #pragma once
 
@@ -33,7 +33,7 @@ struct DomainLimits {
   uint32_t max_maptrack_frames = 16;
 
   // Event channels. Its kernel has 8, the channel 1, a disk 1, a NIC 2; QEMU has one for each
-  // virtual CPU of the guest and one more: 180 in all.
+  // virtual CPU of the guest and one more: 218 in all.
   uint32_t max_event_channels = 511;
 
   bool operator==(const DomainLimits &) const = default;

@@ -17,7 +17,11 @@ constexpr uint32_t letters_there_are = 26;
 base::Result<std::string> disk_name(size_t number) {
   if (number >= most_disks)
     return base::fail("a stub domain has at most {} disks", most_disks);
-  return base::format("{}{}", prefix, static_cast<char>('a' + number));
+  if (number < letters_there_are)
+    return base::format("{}{}", prefix, static_cast<char>('a' + number));
+  const size_t after = number - letters_there_are + 1; // xvdaa is the state disk
+  return base::format("{}{}{}", prefix, static_cast<char>('a' + after / letters_there_are),
+                      static_cast<char>('a' + after % letters_there_are));
 }
 
 bool is_disk_name(std::string_view name) {

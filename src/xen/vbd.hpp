@@ -12,10 +12,11 @@
 
 namespace linstub::xen {
 
-// Disks that a stub domain may have: xvda to xvdz.
-constexpr size_t most_disks = 26;
+// Disks that a stub domain may have, beside the one for states (wire/state_record.hpp): xvda to
+// xvdz, and on from xvdab. libxl's own Linux mode ends at xvdz.
+constexpr size_t most_disks = 64;
 
-// The name of the disk with this number, from 0; an error from most_disks on.
+// The name of the disk with this number, from 0, which is never xvdaa; an error from most_disks on.
 base::Result<std::string> disk_name(size_t number);
 
 // Whether it is the name of a disk.

@@ -27,32 +27,8 @@ protected:
     ASSERT_TRUE(guest) << why(guest);
   }
 
-  // The characters of the upper lines of the screen, without the gaps between them.
-  std::string screen() {
-    // "00000000000b8000: 0x0747 0x0752 ...": in each word the character and its colours.
-    std::istringstream dump(
-        host()
-            .check("xl qemu-monitor-command t-media 'xp /800hx 0xb8000'", seconds(60))
-            .value_or(""));
-    std::string text;
-    for (std::string word; dump >> word;) {
-      if (!word.starts_with("0x"))
-        continue;
-      const auto cell = static_cast<char>(std::strtoul(word.c_str(), nullptr, 16) & 0xff);
-      if (cell > ' ' && cell <= '~')
-        text += cell;
-      else if (!text.empty() && text.back() != ' ')
-        text += ' ';
-    }
-    return text;
-  }
-
-  bool shows(const std::string &words) {
-    const auto deadline = base::Deadline::after(boot_limit);
-    while (!screen().contains(words) && !deadline.passed())
-      holds_within("false", seconds(3));
-    return screen().contains(words);
-  }
+  bool shows(const std::string &words) { return Scenario::shows("t-media", words, boot_limit); }
+  std::string screen() { return Scenario::screen("t-media"); }
 
   static constexpr const char *medium = "/run/lab-t-media.iso";
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 #include <thread>
 
 namespace linstub::lab {
@@ -107,6 +108,33 @@ void Scenario::come_back(GuestRun &guest, const std::string &before, Millisecond
   ASSERT_TRUE(followed) << why(followed);
   auto ready = guest.wait_for("+ ready", ready_limit);
   ASSERT_TRUE(ready) << why(ready);
+}
+
+std::string Scenario::screen(const std::string &guest) {
+  // "00000000000b8000: 0x0747 0x0752 ...": in each word the character and its colours.
+  std::istringstream dump(
+      host()
+          .check(base::format("xl qemu-monitor-command {} 'xp /800hx 0xb8000'", guest),
+                 command_limit)
+          .value_or(""));
+  std::string text;
+  for (std::string word; dump >> word;) {
+    if (!word.starts_with("0x"))
+      continue;
+    const auto cell = static_cast<char>(std::strtoul(word.c_str(), nullptr, 16) & 0xff);
+    if (cell > ' ' && cell <= '~')
+      text += cell;
+    else if (!text.empty() && text.back() != ' ')
+      text += ' ';
+  }
+  return text;
+}
+
+bool Scenario::shows(const std::string &guest, const std::string &words, Milliseconds limit) {
+  const auto deadline = Deadline::after(limit);
+  while (!screen(guest).contains(words) && !deadline.passed())
+    std::this_thread::sleep_for(seconds(3));
+  return screen(guest).contains(words);
 }
 
 bool Scenario::holds_within(const std::string &condition, Milliseconds limit) {

@@ -75,6 +75,13 @@ public:
   // How many QEMUs run in dom0.
   std::string qemus() { return dom0("ps -eo comm | grep -c qemu || true"); }
 
+  // The characters of the upper lines of a guest's screen in text mode, without the gaps between
+  // them.
+  std::string screen(const std::string &guest);
+
+  // Waits until its screen has these words.
+  bool shows(const std::string &guest, const std::string &words, base::Milliseconds limit);
+
   // Waits until a shell condition holds in dom0.
   bool holds_within(const std::string &condition, base::Milliseconds limit);
 

@@ -142,6 +142,9 @@ TEST(Translate, RefusesWithASentenceThatNamesTheOption) {
   EXPECT_THAT(refusal("-drive file=nbd:x:1,format=raw"), HasSubstr("absolute path"));
   EXPECT_THAT(refusal("-drive file=/x,format=vpc"), HasSubstr("vpc"));
   EXPECT_THAT(refusal("-chardev pty,id=libxl-channel0"), HasSubstr("channels"));
+  EXPECT_THAT(refusal("-chardev pty,id=libxl-channel0"), HasSubstr("serial="));
+  EXPECT_THAT(refusal("-d 7 -domain-name g"), HasSubstr("device_model_version"));
+  EXPECT_THAT(refusal("-device sb16"), HasSubstr("ac97"));
   EXPECT_THAT(refusal("-device usb-host,hostbus=1"), HasSubstr("USB"));
   EXPECT_THAT(refusal("-device e1000,driver=usb-host"), HasSubstr("USB"));
   EXPECT_THAT(refusal("-device xen-pci-passthrough,hostaddr=01:00.0"), HasSubstr("pci="));

@@ -2,6 +2,7 @@
 // The media of CD-ROM drives in a plan, and the names of disks.
 #include "plan/arguments.hpp"
 #include "plan/drives.hpp"
+#include "wire/state_record.hpp"
 #include "xen/vbd.hpp"
 
 #include <gmock/gmock.h>
@@ -124,27 +125,8 @@ TEST(DiskNames, AreFreeIfNobodyHasThem) {
   std::set<std::string> all;
   for (size_t i = 0; i < xen::most_disks; i++)
     all.insert(xen::disk_name(i).value());
+  EXPECT_FALSE(all.contains(wire::state_disk));
   EXPECT_FALSE(free_disk_name(plan, all));
-}
-
-TEST(Drives, ANicOfAModelThatIsNotServedIsRefusedWithThoseThatAre) {
-  for (const char *served : {"e1000", "rtl8139", "virtio-net", "virtio-net-pci", "driver=e1000e"}) {
-    auto device = wire::Options::parse(served);
-    EXPECT_TRUE(check_nic(device)) << served;
-    EXPECT_FALSE(device.get("romfile"));
-    EXPECT_EQ(device.get("romsize"), "262144") << "as in dom0: QEMU there would refuse the state";
-  }
-  auto without = wire::Options::parse("e1000,romfile=");
-  EXPECT_TRUE(check_nic(without));
-  EXPECT_FALSE(without.get("romsize"));
-  auto without_rom = wire::Options::parse("pcnet,id=nic0");
-  ASSERT_TRUE(check_nic(without_rom));
-  EXPECT_EQ(without_rom.text(), "pcnet,id=nic0,romfile=") << "QEMU would not start without one";
-  auto other = wire::Options::parse("vmxnet3,id=nic0");
-  auto refused = check_nic(other);
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message(),
-              testing::AllOf(testing::HasSubstr("vmxnet3"), testing::HasSubstr("rtl8139")));
 }
 
 } // namespace

@@ -86,6 +86,20 @@ TEST_F(StubPlan, HasTheGuestsDisksAndNics) {
   EXPECT_EQ(description.arguments, render(guest.qemu));
 }
 
+TEST_F(StubPlan, HasRoomForManyDisksAndNics) {
+  std::string drives;
+  for (int i = 0; i < 27; i++)
+    drives += base::format("-drive file=/{}.img,if=none,id=d{},format=raw ", i, i);
+  std::string nics;
+  for (int i = 0; i < 8; i++)
+    nics += base::format("-device rtl8139,netdev=net{},mac=00:16:3e:01:02:03 "
+                         "-netdev type=tap,id=net{},ifname=vif7.{}-emu,br=xenbr0 ",
+                         i, i, i);
+  const uint32_t usual = describe(plan(""), image_, {}, {}).memory;
+  EXPECT_EQ(describe(plan(drives), image_, {}, {}).memory, usual + 19);
+  EXPECT_EQ(describe(plan(nics), image_, {}, {}).memory, usual + 12);
+}
+
 TEST_F(StubPlan, HasTheDisksOfPvDriversAndRoomForServingThem) {
   Plan guest = plan("-drive file=/a.img,if=ide,format=raw");
   guest.pv_disks = {{.path = "/b.img", .vdev = "xvdb", .format = disk::DiskFormat::qcow2}};

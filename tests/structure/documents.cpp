@@ -72,6 +72,17 @@ public:
     return std::move(wrong_);
   }
 
+  // The tests that a text names.
+  Sentences check_names(const std::string &document, std::string_view text) {
+    When runs;
+    for (const Quoted &one : backquoted(text)) {
+      if (!check_name(one, runs))
+        wrong_.push_back(
+            base::format("{} names the test {}, which is not there", document, one.text));
+    }
+    return std::move(wrong_);
+  }
+
 private:
   void check_row(const std::string &promise, const std::string &held_by, const std::string &when) {
     When runs;
@@ -171,6 +182,11 @@ std::vector<Test> find_tests(const std::vector<Source> &sources) {
 
 Sentences check_promises(std::string_view specification, const std::vector<Source> &sources) {
   return Promises(sources).check(specification);
+}
+
+Sentences check_named_tests(const std::string &document, std::string_view text,
+                            const std::vector<Source> &sources) {
+  return Promises(sources).check_names(document, text);
 }
 
 Sentences check_named_files(const std::string &document, std::string_view text,

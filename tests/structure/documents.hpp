@@ -30,6 +30,11 @@ std::vector<Test> find_tests(const std::vector<Source> &sources);
 // then.
 Sentences check_promises(std::string_view specification, const std::vector<Source> &sources);
 
+// Whether the tests are there that stand between backquotes in a text, named as above: a sentence
+// for each that is not.
+Sentences check_named_tests(const std::string &document, std::string_view text,
+                            const std::vector<Source> &sources);
+
 // Paths in backquotes, below the checkout or below src/, are there.
 Sentences check_named_files(const std::string &document, std::string_view text,
                             const std::filesystem::path &checkout);

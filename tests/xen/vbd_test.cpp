@@ -3,13 +3,24 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 namespace linstub::xen {
 namespace {
 
-TEST(DiskName, EndsWithTheAlphabet) {
+TEST(DiskName, GoesOnAfterTheAlphabetWithoutTheNameOfTheStateDisk) {
   EXPECT_EQ(disk_name(0), "xvda");
   EXPECT_EQ(disk_name(25), "xvdz");
-  EXPECT_FALSE(disk_name(26));
+  EXPECT_EQ(disk_name(26), "xvdab");
+  EXPECT_EQ(disk_name(50), "xvdaz");
+  EXPECT_EQ(disk_name(51), "xvdba");
+  EXPECT_FALSE(disk_name(most_disks));
+}
+
+TEST(DiskName, IsOfOneDiskOnly) {
+  std::set<uint32_t> numbers;
+  for (size_t i = 0; i < most_disks; i++)
+    EXPECT_TRUE(numbers.insert(vbd_number(disk_name(i).value()).value()).second) << i;
 }
 
 TEST(DiskName, HaveXensNumbers) {
