@@ -132,7 +132,7 @@ struct Key {
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 12> keys{{
+constexpr std::array<Key, 13> keys{{
     {"", "image", set_image},
     {"", "memory", set_memory},
     {"", "log-level", set_log_level},
