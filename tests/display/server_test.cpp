@@ -247,8 +247,8 @@ protected:
     ADD_FAILURE() << "no stream has come";
     return Qemu(base::Fd());
   }
-  std::future<std::unique_ptr<Client>> connect(std::string encodings = "raw",
-                                               std::string password = {}) {
+  std::future<std::unique_ptr<Client>> connect(const std::string &encodings = "raw",
+                                               const std::string &password = {}) {
     return std::async(std::launch::async, [this, encodings, password] {
       return Client::connect(port, encodings, password);
     });
@@ -343,6 +343,7 @@ TEST_F(ServerTest, ShowsSeveralViewersTheSameAndOneThatComesLaterToo) {
 // It says nothing, in the middle of a message, and reads nothing.
 TEST_F(ServerTest, AViewerThatStallsStallsNobody) {
   base::Fd stalled(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_TRUE(stalled);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
