@@ -8,7 +8,9 @@ base::Result<DiskFormat> parse_format(std::string_view format) {
     return DiskFormat::raw;
   if (format == "qcow2")
     return DiskFormat::qcow2;
-  return base::fail("the image format \"{}\" is not served: convert the image to raw or qcow2 with qemu-img", format);
+  return base::fail(
+      "the image format \"{}\" is not served: convert the image to raw or qcow2 with qemu-img",
+      format);
 }
 
 } // namespace linstub::disk

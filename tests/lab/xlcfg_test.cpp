@@ -52,6 +52,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "vga = \"cirrus\"", "videoram = 8", "keymap = \"de\"", "localtime = 1",
                  "rtc_timeoffset = 3600", "viridian = 1"},
                 {"dev: usb-tablet", "dev: usb-mouse", "dev: usb-kbd", "dev: cirrus-vga"}},
+        Machine{"Usb1", {"usbversion = 1", "boot = \"dc\""}, {"dev: piix3-usb-uhci, id \"usb\""}},
         Machine{"OtherNics",
                 {"vif = [ \"bridge=xenbr0,model=e1000e\", \"bridge=xenbr0,model=pcnet\", "
                  "\"bridge=xenbr0,model=ne2k_pci\", \"bridge=xenbr0,model=virtio-net\" ]"},
@@ -101,10 +102,16 @@ TEST_P(QemuInDom0DoesNotStart, AndLinstubDoes) {
   dom0("xl destroy t-old");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, QemuInDom0DoesNotStart,
-                         ::testing::Values(Unknown{"SoundEs1370", "soundhw = \"es1370\"",
-                                                   "no default audio driver", "dev: ES1370"}),
-                         [](const auto &test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    All, QemuInDom0DoesNotStart,
+    ::testing::Values(Unknown{"WithoutAcpi", "acpi = 0", "-no-acpi", "dev: xen-platform"},
+                      Unknown{"FiveNics",
+                              "vif = [ \"bridge=xenbr0\", \"bridge=xenbr0\", \"bridge=xenbr0\", "
+                              "\"bridge=xenbr0\", \"bridge=xenbr0\" ]",
+                              "failed to populate ram", "id \"nic4\""},
+                      Unknown{"SoundEs1370", "soundhw = \"es1370\"", "no default audio driver",
+                              "dev: ES1370"}),
+    [](const auto &test) { return test.param.name; });
 
 TEST_F(XlCfg, FourSerialPortsLeadToAPtyAFileASocketAndNowhere) {
   ONLY_WHEN_THOROUGH();

@@ -57,8 +57,8 @@ constexpr std::array commands{
 constexpr std::array xens_limits{
     Limit{"graphics output (VNC/SDL/Spice) not supported", "VNC",
           "`LifeCycle.ShowsItsScreenOverVncAndItsStubDomainsSizeInStatus`"},
-    Limit{"only one nic is supported", "eight; the lab has seen four in one guest",
-          "`AsUnderQemuInDom0/OtherNics`"},
+    Limit{"only one nic is supported", "eight; the lab has seen five in one guest",
+          "`AsUnderQemuInDom0/OtherNics`, `QemuInDom0DoesNotStart/FiveNics`"},
     Limit{"at most 26 emulated disks are supported (more are still available as PV disks)",
           "64; the lab is too slow to attach so many in the minute that libxl gives a device model",
           "`tests/xen/vbd_test.cpp`, `tests/plan/stub_plan_test.cpp`"},

@@ -31,7 +31,7 @@ constexpr std::array boot{
         "in it",
         "", ""},
     Row{"bios=\"rombios\"", toolstack, "qemu-xen does not support bios=rombios.", "", ""},
-    Row{"acpi=0", arguments, "-no-acpi", not_in_the_lab,
+    Row{"acpi=0", arguments, "-no-acpi", "`QemuInDom0DoesNotStart/WithoutAcpi`",
         "does not start: QEMU 10 has no option `-no-acpi`"},
     Row{"vcpus, maxvcpus", arguments, "-smp 1,maxcpus=2", "`GuestsHave.AVirtualCpuThatIsPluggedIn`",
         ""},
@@ -158,7 +158,7 @@ constexpr std::array networks{
     Row{"more than 4 emulated NICs", arguments,
         "-device rtl8139,id=nic4,netdev=net4,mac=00:16:3e:01:02:03 "
         "-netdev type=tap,id=net4,ifname=vif7.4-emu,br=xenbr0,script=no,downscript=no",
-        not_in_the_lab,
+        "`QemuInDom0DoesNotStart/FiveNics`",
         "does not start: there is no memory for the fifth boot ROM (here the fifth has none)"},
     Row{"more than 8 emulated NICs", arguments,
         "-device rtl8139,id=nic8,netdev=net8,mac=00:16:3e:01:02:03 "
@@ -188,7 +188,7 @@ constexpr std::array others{
         "does not start: QEMU 10 has no `host:` any more"},
     Row{"usbdevice=\"braille\", \"wacom-tablet\"", arguments, "-usb -usbdevice braille", "",
         "works"},
-    Row{"usbversion=1", arguments, "-device piix3-usb-uhci,id=usb", not_in_the_lab, ""},
+    Row{"usbversion=1", arguments, "-device piix3-usb-uhci,id=usb", "`AsUnderQemuInDom0/Usb1`", ""},
     Row{"usbversion=2", arguments,
         "-device ich9-usb-ehci1,id=usb,addr=0x1d.0x7,multifunction=on "
         "-device ich9-usb-uhci1,masterbus=usb.0,firstport=0,addr=0x1d.0,multifunction=on",

@@ -56,6 +56,13 @@ TEST(Promises, NameTestsThatAreThere) {
     EXPECT_THAT(check(held_by, "by hand"), ElementsAre(HasSubstr("which is not there"))) << held_by;
 }
 
+TEST(NamedTests, OfAnyDocumentAreThere) {
+  EXPECT_THAT(check_named_tests("docs/a.md", "works: `Life.Boots`, `Dies/*`; `spice=1`", sources()),
+              IsEmpty());
+  EXPECT_THAT(check_named_tests("docs/a.md", "works: `Life.Sleeps`", sources()),
+              ElementsAre("docs/a.md names the test Life.Sleeps, which is not there"));
+}
+
 TEST(Promises, SayWhenTheyAreTried) {
   EXPECT_THAT(check("`Life.Migrates`", "thorough"), IsEmpty());
   EXPECT_THAT(check("`Life.Reboots`", "every run: 2; thorough: 5"), IsEmpty());
