@@ -16,7 +16,6 @@ namespace {
 using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr auto ask_limit = seconds(120);
 constexpr auto look_limit = seconds(60);
