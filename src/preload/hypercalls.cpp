@@ -5,7 +5,7 @@
 // (wire/guest_call.hpp), if that has left a socket in LINSTUB_CALLS. Else it goes through as it is:
 // with PCI devices QEMU needs more, and may more.
 #include "preload/next.hpp"
-#include "xen/xen_headers.hpp"
+#include "preload/xen_functions.hpp"
 
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -18,11 +18,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-
-extern "C" {
-#include <xen/hvm/params.h>
-#include <xen/sys/privcmd.h>
-}
 
 namespace linstub::preload {
 namespace {

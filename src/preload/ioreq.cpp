@@ -7,7 +7,7 @@
 // sets of descriptors do not have the device. Without exceptions, RTTI and the C++ library.
 #include "preload/next.hpp"
 #include "preload/waiter.hpp"
-#include "xen/xen_headers.hpp"
+#include "preload/xen_functions.hpp"
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,12 +15,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
-
-extern "C" {
-#include <xen/hvm/ioreq.h>
-#include <xenevtchn.h>
-#include <xenforeignmemory.h>
-}
 
 namespace linstub::preload {
 namespace {
