@@ -66,7 +66,9 @@ Spin::Nanoseconds cost_of_sleep() {
 // linstub-dm.
 Spin chosen_spin() {
   const char *text = std::getenv("LINSTUB_SPIN");
-  if (text == nullptr || *text == '\0' || std::strcmp(text, "auto") == 0)
+  if (text == nullptr || *text == '\0')
+    return Spin::off();
+  if (std::strcmp(text, "auto") == 0)
     return Spin::learned(cost_of_sleep());
   constexpr uint64_t microsecond = 1000;
   const uint64_t time = std::strtoul(text, nullptr, 10);

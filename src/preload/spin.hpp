@@ -5,9 +5,9 @@
 // A sleep and the wake-up after it cost something, `worth`. Who looks for as long as that before he
 // sleeps never takes more than twice the time of the better way. Whether it is the better way is
 // learned: each find earns what the sleep would have cost, each look costs what it took. A guest
-// whose requests come seldom, or one that shares its physical CPU with the stub domain and so
-// cannot ask while somebody looks, soon has a loss, and then there is only a probe now and then,
-// twice as seldom after each that found nothing.
+// whose requests come seldom soon has a loss, and then there is only a probe now and then, twice as
+// seldom after each that found nothing. What this cannot see is that the CPU went to somebody else
+// while it looked: where guest, stub domain and dom0 share one, a find may be no gain.
 #pragma once
 
 #include <algorithm>
