@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "wire/guest_call.hpp"
 
-#include "base/log.hpp"
-
-#include <charconv>
+#include "wire/words.hpp"
 
 namespace linstub::wire {
 namespace {
@@ -11,31 +9,6 @@ namespace {
 constexpr std::string_view populate = "populate";
 constexpr std::string_view s_state = "s-state";
 constexpr int most_errno = 4095;
-
-// The text up to a blank, or all of it; removes both.
-std::string_view take_word(std::string_view &text) {
-  const size_t blank = text.find(' ');
-  const std::string_view word = text.substr(0, blank);
-  text.remove_prefix(blank == std::string_view::npos ? text.size() : blank + 1);
-  return word;
-}
-
-base::Result<uint64_t> take_number(std::string_view &text) {
-  const std::string_view word = take_word(text);
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (error != std::errc() || end != word.data() + word.size())
-    return base::fail("\"{}\" is not a number", base::printable(word, 32));
-  return number;
-}
-
-// A text means what is written as that text, and nothing else: no second blank, no leading zero.
-template <class Value>
-base::Result<Value> exactly(Value value, std::string_view text) {
-  if (encode(value) != text)
-    return base::fail("\"{}\" is not written as it should be", base::printable(text, 80));
-  return value;
-}
 
 } // namespace
 
