@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -128,25 +127,9 @@ Result<> confine_display(xen::DomId guest, rlim_t most_processes) {
       {RLIMIT_DATA, most_memory},
       {RLIMIT_FSIZE, 0},
   }};
-  TRY(sys::leave_files_and_network());
-  const uid_t user = first_user + xen::number(guest);
-  if (int error = sys::confine({.uid = user, .gid = user, .oom_score = nullptr, .limits = limits});
-      error != 0)
-    return base::fail_errno(error, "become user {}", user);
-  // It does not outlive the broker. (A change of user would forget that.)
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
-    return base::fail_errno(errno, "ask for an end together with the broker");
-  if (int error = sys::allow_only(display_list); error != 0)
-    return base::fail_errno(error, "restrict the system calls");
-  return {};
+  return sys::confine_for_good(first_user + xen::number(guest), limits, display_list);
 }
 
-Result<> confine_viewer() {
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
-    return base::fail_errno(errno, "ask for an end together with the display");
-  if (int error = sys::allow_only(viewer_list); error != 0)
-    return base::fail_errno(error, "restrict the system calls");
-  return {};
-}
+Result<> confine_viewer() { return sys::narrow(viewer_list); }
 
 } // namespace linstub::display

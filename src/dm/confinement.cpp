@@ -6,10 +6,8 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -66,17 +64,7 @@ Result<> confine(xen::DomId guest, rlim_t largest_file) {
       {RLIMIT_DATA, most_memory},
       {RLIMIT_FSIZE, largest_file},
   }};
-  TRY(sys::leave_files_and_network());
-  const uid_t user = first_user + xen::number(guest);
-  if (int error = sys::confine({.uid = user, .gid = user, .oom_score = nullptr, .limits = limits});
-      error != 0)
-    return base::fail_errno(error, "become user {}", user);
-  // It does not outlive the broker. (A change of user would forget that.)
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
-    return base::fail_errno(errno, "ask for an end together with the broker");
-  if (int error = sys::allow_only(calls); error != 0)
-    return base::fail_errno(error, "restrict the system calls");
-  return {};
+  return sys::confine_for_good(first_user + xen::number(guest), limits, calls);
 }
 
 } // namespace linstub::dm

@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -79,6 +80,23 @@ base::Result<> leave_files_and_network() {
   base::Fd root(::fsmount(empty.get(), FSMOUNT_CLOEXEC, attributes));
   if (!root || ::fchdir(root.get()) != 0 || ::chroot(".") != 0)
     return base::fail_errno(errno, "go to an empty root directory");
+  return {};
+}
+
+base::Result<> confine_for_good(uid_t user, std::span<const Limit> limits,
+                                std::span<const AllowedCall> calls) {
+  TRY(leave_files_and_network());
+  if (int error = confine({.uid = user, .gid = user, .oom_score = nullptr, .limits = limits});
+      error != 0)
+    return base::fail_errno(error, "become user {}", user);
+  return narrow(calls); // after the change of user, which would forget who is to die with whom
+}
+
+base::Result<> narrow(std::span<const AllowedCall> calls) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+    return base::fail_errno(errno, "ask for an end together with the parent");
+  if (int error = allow_only(calls); error != 0)
+    return base::fail_errno(error, "restrict the system calls");
   return {};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "sys/call_filter.hpp"
 
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -34,6 +35,16 @@ int confine(const Confinement &confinement);
 // A root directory without anything in it, that nobody can write to and that is mounted nowhere,
 // and no network interface. With no descriptor of a directory open there is no way back.
 base::Result<> leave_files_and_network();
+
+// What a process of dom0's is left with that reads what comes from a stub domain: that user and
+// group, an empty root directory, no network, those limits, and those system calls. For good, and
+// not for longer than its parent lives.
+base::Result<> confine_for_good(uid_t user, std::span<const Limit> limits,
+                                std::span<const AllowedCall> calls);
+
+// The last two parts of it, for a fork of such a process: it ends with its parent, and has those
+// system calls.
+base::Result<> narrow(std::span<const AllowedCall> calls);
 
 // Takes away limits that somebody else has set. Needs CAP_SYS_RESOURCE.
 base::Result<> lift_limits(std::span<const int> resources);
