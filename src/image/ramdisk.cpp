@@ -4,7 +4,9 @@
 #include "base/fd.hpp"
 #include "base/process.hpp"
 #include "image/closure.hpp"
+#include "image/erofs.hpp"
 #include "image/newc.hpp"
+#include "wire/paths.hpp"
 
 #include <algorithm>
 #include <set>
@@ -19,6 +21,8 @@ constexpr auto strip_limit = std::chrono::seconds(60);
 constexpr uint32_t program_permissions = 0755;
 constexpr uint32_t data_permissions = 0644;
 constexpr const char *library_directory = "/lib/x86_64-linux-gnu";
+// The kernel starts it from the ramdisk itself; all else is in the file system that it mounts.
+constexpr std::string_view init_path = "/init";
 
 // A file that goes in: where to, where from, and by whom it was made.
 struct Placed {
@@ -37,8 +41,9 @@ public:
     for (const ContentLine &line : contents_)
       TRY(place(line).transform_error(base::doing("ramdisk: {}", line.path)));
     TRY(place_libraries());
+    TRY(make_directories());
     TRY(load());
-    add_directories();
+    TRY(add_system_file());
     result_.archive = TRY(write_newc(std::move(entries_)));
     return std::move(result_);
   }
@@ -159,26 +164,61 @@ private:
       }
       result_.files.push_back(
           {file.path, origin.name, origin.version, manifest::digest_of(content)});
-      entries_.push_back({.path = file.path,
-                          .kind = NewcEntry::Kind::file,
-                          .permissions = file.permissions,
-                          .data = std::move(content)});
+      TRY(put(file, std::move(content)).transform_error(base::doing("ramdisk: {}", file.path)));
     }
     for (auto &[name, package] : used)
       result_.packages.push_back(std::move(package));
     return {};
   }
 
-  void add_directories() {
-    for (const NewcEntry &entry : entries_) {
-      for (fs::path parent = fs::path(entry.path).parent_path(); parent != "/";
-           parent = parent.parent_path())
-        directories_.insert(parent);
+  base::Result<> put(const Placed &file, std::string content) {
+    if (file.path == init_path) {
+      entries_.push_back(
+          {.path = file.path, .permissions = file.permissions, .data = std::move(content)});
+      return {};
     }
-    for (const std::string &directory : directories_)
-      entries_.push_back({.path = directory,
-                          .kind = NewcEntry::Kind::directory,
-                          .permissions = program_permissions});
+    const fs::path target = in_tree(file.path);
+    TRY(base::replace_file(target, content));
+    return set_permissions(target, file.permissions);
+  }
+
+  // Where it lies until it is packed.
+  [[nodiscard]] fs::path in_tree(const fs::path &path) const {
+    return sources_.scratch / "system" / path.relative_path();
+  }
+
+  // Those that are named, and those that files are in.
+  base::Result<> make_directories() {
+    for (const Placed &file : placed_)
+      directories_.insert(fs::path(file.path).parent_path());
+    for (const std::string &directory : directories_) {
+      std::error_code error;
+      fs::create_directories(in_tree(directory), error);
+      if (error)
+        return base::fail("make {}: {}", in_tree(directory).string(), error.message());
+    }
+    std::error_code error;
+    for (const auto &entry : fs::recursive_directory_iterator(in_tree("/"), error))
+      TRY(set_permissions(entry.path(), program_permissions));
+    return set_permissions(in_tree("/"), program_permissions);
+  }
+
+  // Whatever the umask is.
+  static base::Result<> set_permissions(const fs::path &path, uint32_t permissions) {
+    std::error_code error;
+    fs::permissions(path, fs::perms(permissions), error);
+    if (error)
+      return base::fail("set the permissions of {}: {}", path.string(), error.message());
+    return {};
+  }
+
+  base::Result<> add_system_file() {
+    const fs::path file = sources_.scratch / "system.erofs";
+    TRY(make_erofs(in_tree("/"), file));
+    entries_.push_back({.path = wire::system_file,
+                        .permissions = data_permissions,
+                        .data = TRY(base::read_file(file, largest_file))});
+    return {};
   }
 
   const std::vector<ContentLine> &contents_;

@@ -38,6 +38,7 @@ std::vector<Tool> build_tools() {
           {"python3", "python3"},
           {"strip", "binutils"},
           {"zstd", "zstd"},
+          {"mkfs.erofs", "erofs-utils"},
           {"xz", "xz-utils"},
           {"tar", "tar"},
           {"dpkg-source", "dpkg-dev"},
@@ -55,6 +56,10 @@ base::Result<std::vector<Package>> qemu_packages() {
                                  "libseccomp-dev", "libxen-dev", "nettle-dev", "zlib1g-dev",
                                  "meson", "python3-venv"},
                                 "QEMU's build");
+}
+
+base::Result<std::vector<Package>> ramdisk_packages() {
+  return installed_packages({"erofs-utils"}, "the ramdisk");
 }
 
 std::vector<std::string> option_lines(std::string_view text) {

@@ -30,6 +30,7 @@ constexpr uint64_t qemu_work_size = uint64_t{2} << 30;
 std::vector<Tool> build_tools();
 base::Result<std::vector<Package>> kernel_packages();
 base::Result<std::vector<Package>> qemu_packages();
+base::Result<std::vector<Package>> ramdisk_packages();
 
 // The stub domain's kernel: `tarball` of linux-source, tinyconfig, the options of `fragment` over
 // it. Leaves "kernel" (a bzImage) and "config". An option of the fragment that the source does not

@@ -64,14 +64,24 @@ Init::Init() : log_(log_size), last_words_(2 * longest_last_words) {
   base::set_log_sink(log_to_ring, &log_);
 }
 
+base::Result<> Init::enter_system() {
+  // The packed file is in memory already: no second copy of what was read of it.
+  TRY(sys::mount({.type = "erofs",
+                  .target = wire::system_directory,
+                  .flags = MS_RDONLY | MS_NOSUID | MS_NODEV,
+                  .options = "cache_strategy=disabled",
+                  .source = wire::system_file}));
+  return sys::change_root(wire::system_directory);
+}
+
 base::Result<> Init::mount_file_systems() {
   constexpr unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   const std::array mounts{
-      sys::Mount{"devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755"},
-      sys::Mount{"proc", "/proc", plain, ""},
-      sys::Mount{"sysfs", "/sys", plain, ""},
-      sys::Mount{"tmpfs", "/run", plain, "mode=1777"}, // QEMU's sockets, copied files
-      sys::Mount{"tmpfs", "/tmp", plain, "mode=1777"},
+      sys::Mount{"devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755", ""},
+      sys::Mount{"proc", "/proc", plain, "", ""},
+      sys::Mount{"sysfs", "/sys", plain, "", ""},
+      sys::Mount{"tmpfs", "/run", plain, "mode=1777", ""}, // QEMU's sockets, copied files
+      sys::Mount{"tmpfs", "/tmp", plain, "mode=1777", ""},
   };
   for (const sys::Mount &mount : mounts)
     TRY(sys::mount(mount));

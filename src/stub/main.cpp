@@ -21,7 +21,8 @@ struct Step {
   linstub::base::Result<> (Init::*run)();
 };
 
-constexpr std::array<Step, 6> steps{{
+constexpr std::array<Step, 7> steps{{
+    {"enter the file system of QEMU", &Init::enter_system},
     {"mount the file systems", &Init::mount_file_systems},
     {"open the console", &Init::open_console},
     {"prepare the kernel", &Init::prepare_kernel},

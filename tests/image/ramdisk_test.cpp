@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
+#include "base/process.hpp"
 #include "image/image_build.hpp"
 #include "image/ramdisk.hpp"
 #include "image/temporary.hpp"
@@ -67,6 +68,31 @@ TEST(Ramdisk, HoldsProgramsTheirLibrariesAndWhereEachComesFrom) {
   EXPECT_TRUE(std::ranges::is_sorted(ramdisk->files, {}, &RamdiskFile::path));
   ASSERT_FALSE(ramdisk->packages.empty());
   EXPECT_EQ(ramdisk->packages.front().name, "libc6");
+}
+
+TEST(Ramdisk, HasInitItselfAndAllElseInAFileSystemOfItsOwn) {
+  const Workplace place;
+  const auto ramdisk = place.make(table);
+  ASSERT_TRUE(ramdisk) << ramdisk.error().message();
+  auto output = [&](std::vector<std::string> argv, std::string_view input = {}) {
+    const auto limit = base::Deadline::after(std::chrono::minutes(1));
+    const auto said = base::run_checked({.argv = std::move(argv)}, limit, input);
+    return said ? *said : "failed: " + said.error().message();
+  };
+  EXPECT_EQ(output({"cpio", "--quiet", "-t"}, ramdisk->archive), "init\nsystem.erofs\n");
+  const fs::path file = place.path() / "system.erofs";
+  const fs::path tree = place.path() / "extracted";
+  ASSERT_TRUE(base::replace_file(
+      file,
+      output({"cpio", "--quiet", "-i", "--to-stdout", "system.erofs"}, ramdisk->archive)));
+  EXPECT_EQ(output({"fsck.erofs", "--extract=" + tree.string(), "--preserve-perms", file})
+                .contains("failed"),
+            false);
+  EXPECT_EQ(base::read_file(tree / "usr/share/keymaps/de", 100).value_or(""), "z 0x15\n");
+  EXPECT_TRUE(fs::is_directory(tree / "proc"));
+  EXPECT_FALSE(fs::exists(tree / "init"));
+  EXPECT_EQ(output({"stat", "-c", "%a", tree / "usr/bin/q", tree / "usr/share/keymaps/de", tree}),
+            "755\n644\n755\n");
 }
 
 TEST(Ramdisk, IsTheSameWhenBuiltTwiceInDifferentDirectories) {

@@ -39,7 +39,7 @@ inline constexpr std::array places{
     Place{"broker", "base sys xen wire qmp manifest run pci disk plan"},
     Place{"dm", "base sys xen wire qmp manifest run pci disk display plan broker"},
     // What makes the image and tries it.
-    Place{"image", "base cache manifest"},
+    Place{"image", "base wire cache manifest"},
     Place{"lab", "base sys wire cache manifest image"},
     // What is measured in it.
     Place{"bench", "base lab"},
