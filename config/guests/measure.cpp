@@ -12,6 +12,10 @@
 //   cpu                   a thousand steps of arithmetic: what is left of the CPU for the guest
 //   read DEVICE SIZE      SIZE bytes of a disk, from one place to the next, past the page cache
 //   random DEVICE SIZE    the same from places all over it
+//   spread DEVICE SIZE    the same as read, to pieces of memory that are a MiB from one another:
+//   the
+//                         device model needs to see all that memory. Done twice; the time is the
+//                         second's
 //   write DEVICE SIZE     writes them, and has the disk flush once at the end
 //   flush DEVICE SIZE     writes them, and has the disk flush each time
 //   send ADDRESS PORT     a KiB over TCP, until the other side has it all
@@ -30,9 +34,9 @@ constexpr long sys_read = 0, sys_write = 1, sys_open = 2, sys_lseek = 8, sys_mma
                sys_clock_gettime = 228;
 constexpr long o_rdwr = 2, o_sync = 04010000, o_direct = 040000, seek_end = 2;
 constexpr long line_status = 0x3fd;
-constexpr long page = 4096, read_and_write = 3, map_shared = 1;
+constexpr long page = 4096, read_and_write = 3, map_shared = 1, map_own_and_populate = 0x8022;
 constexpr long screen = 0xb8000, screen_size = 0x8000, below_the_last_line = 80 * 25 * 2;
-constexpr long largest = 1 << 20, kibibyte = 1024, packet_size = 64;
+constexpr long largest = 1 << 20, mebibyte = 1 << 20, kibibyte = 1024, packet_size = 64;
 
 alignas(4096) char buffer[largest];
 
@@ -162,6 +166,24 @@ void use_disk(const char *what, const Disk &disk, long count) {
     check(system_call(sys_fsync, disk.file));
 }
 
+// Memory that is there from the begin lies a page beside the other, so the pieces are as far apart
+// for the device as they are here.
+void spread(const Disk &disk, long count) {
+  const long memory = check(
+      system_call(sys_mmap, 0, count * mebibyte, read_and_write, map_own_and_populate, -1, 0));
+  long start = 0;
+  for (int round = 0; round < 2; ++round) {
+    start = now_ns();
+    for (long i = 0; i < count; ++i) {
+      if (system_call(sys_pread, disk.file, memory + i * mebibyte, disk.block,
+                      i % disk.blocks * disk.block) != disk.block)
+        end(1);
+    }
+  }
+  print((now_ns() - start) / count);
+  end(0);
+}
+
 // --- the network ---------------------------------------------------------------------------------
 
 struct Peer {
@@ -270,6 +292,8 @@ extern "C" [[noreturn]] void run(long *stack) {
     receive(peer, count);
   else if (is(what, "packet"))
     send_packets(peer, count);
+  else if (is(what, "spread") && arguments > 4)
+    spread(disk, count);
   else if (arguments > 4)
     use_disk(what, disk, count);
   else

@@ -12,8 +12,8 @@ constexpr auto limit = std::chrono::minutes(5);
 
 base::Result<> make_erofs(const std::filesystem::path &directory,
                           const std::filesystem::path &file) {
-  // What a page fault unpacks is at most one cluster, in a buffer of that size: small ones are quick
-  // to read, large ones pack better: 16 KiB 5.69 MB, 32 KiB 5.53, 64 KiB 5.38.
+  // What a page fault unpacks is at most one cluster, in a buffer of that size: small ones are
+  // quick to read, large ones pack better: 16 KiB 5.69 MB, 32 KiB 5.53, 64 KiB 5.38.
   const std::vector<std::string> argv{
       "mkfs.erofs",
       "--quiet",

@@ -26,7 +26,7 @@ enum class Display : uint8_t {
 
 struct Settings {
   std::string image = LINSTUB_IMAGE_DIRECTORY; // directory of kernel, ramdisk and manifest.json
-  uint32_t memory = 56;                        // MiB of the stub domain
+  uint32_t memory = 44;                        // MiB of the stub domain
   base::LogLevel log_level = base::LogLevel::info;
   std::string kernel_options; // added to the stub domain's kernel command line
   // spin, for linstub-init: "auto", "off" or a number of microseconds (preload/spin.hpp)
@@ -40,7 +40,7 @@ struct Settings {
 };
 
 constexpr const char *settings_file = LINSTUB_SETTINGS_FILE;
-constexpr uint32_t least_memory = 32; // MiB: below that the kernel cannot unpack the ramdisk
+constexpr uint32_t least_memory = 36; // MiB: with 34, QEMU does not come up
 constexpr uint32_t most_memory = 4096;
 
 // Sets one value. The error names the key and, for an unknown one, those that are known.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// How much of its guest QEMU keeps mapped. For its emulated devices QEMU maps the guest's memory a MiB
-// at a time and forgets a piece only when another one needs its place in a table of 32 GiB
-// (hw/xen/xen-mapcache.c). Each MiB takes 2 KiB of page tables and an area of the address space, which
-// in a stub domain is memory that it has not got: a guest of 16 GiB that reads its disk long enough
-// would take some 36 MiB. The table is as large as RLIMIT_AS allows, less what QEMU thinks it needs for
-// itself; so that limit is answered here, and is not set.
+// How much of its guest QEMU keeps mapped. For its emulated devices QEMU maps the guest's memory a
+// MiB at a time and forgets a piece only when another one needs its place in a table of 32 GiB
+// (hw/xen/xen-mapcache.c). Each MiB takes 2 KiB of page tables and an area of the address space,
+// which in a stub domain is memory that it has not got: a guest of 16 GiB that reads its disk long
+// enough would take some 36 MiB. The table is as large as RLIMIT_AS allows, less what QEMU thinks
+// it needs for itself; so that limit is answered here, and is not set.
 #include "preload/next.hpp"
 
 #include <sys/resource.h>

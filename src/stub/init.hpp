@@ -35,7 +35,7 @@ public:
   Init();
 
   // The steps, in this order.
-  base::Result<> enter_system();
+  base::Result<> enter_system(); // whose root is read-only
   base::Result<> mount_file_systems();
   base::Result<> open_console();
   base::Result<> prepare_kernel();

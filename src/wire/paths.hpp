@@ -76,8 +76,8 @@ constexpr const char *memory_node = "data/linstub/memory";
 constexpr size_t longest_memory = 64;
 constexpr size_t longest_error = 512;
 
-// The ramdisk has linstub-init, and this: a file system with QEMU and all that it needs (EROFS), which
-// linstub-init mounts and makes the root.
+// The ramdisk has linstub-init, and this: a file system with QEMU and all that it needs (EROFS),
+// which linstub-init mounts and makes the root.
 constexpr const char *system_file = "/system.erofs";
 constexpr const char *system_directory = "/system";
 

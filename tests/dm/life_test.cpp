@@ -115,10 +115,10 @@ TEST(Life, AnUpgradeWhoseNextOneFailsBeforeThePauseIsNotNoticedByTheGuest) {
 }
 
 TEST(Life, AnUpgradeThatFailsLetsTheGuestRunOnWithWhatItHad) {
-  for (auto events : {std::vector{save_failed},
-                      {next_failed, save_failed},
-                      {next_failed, state_saved},
-                      {state_saved, next_failed}}) {
+  for (const auto &events : {std::vector{save_failed},
+                             {next_failed, save_failed},
+                             {next_failed, state_saved},
+                             {state_saved, next_failed}}) {
     Life life = after({created, qemu_runs, monitor_ready, upgrade_asked, next_ready});
     Step last;
     for (Event event : events) {

@@ -83,8 +83,7 @@ TEST(Ramdisk, HasInitItselfAndAllElseInAFileSystemOfItsOwn) {
   const fs::path file = place.path() / "system.erofs";
   const fs::path tree = place.path() / "extracted";
   ASSERT_TRUE(base::replace_file(
-      file,
-      output({"cpio", "--quiet", "-i", "--to-stdout", "system.erofs"}, ramdisk->archive)));
+      file, output({"cpio", "--quiet", "-i", "--to-stdout", "system.erofs"}, ramdisk->archive)));
   EXPECT_EQ(output({"fsck.erofs", "--extract=" + tree.string(), "--preserve-perms", file})
                 .contains("failed"),
             false);

@@ -4,7 +4,9 @@
 #include "scenario.hpp"
 
 #include <cstdlib>
+#include <cstring>
 #include <sstream>
+#include <thread>
 
 namespace linstub::lab {
 namespace {
@@ -12,10 +14,12 @@ namespace {
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 constexpr auto end_limit = seconds(120);
 // keeper.hpp: 45 s of silence, and what the lab adds.
 constexpr auto silence_limit = seconds(120);
+constexpr auto memory_told = seconds(40); // a stub domain says every 30 what it has
 
 // libxl's record of the stub domain's configuration, which is put aside (xen/toolstack.hpp,
 // unlist()).
@@ -115,6 +119,38 @@ TEST_F(Limits, AStubDomainWithoutAnyNodesIsRemoved) {
                     stub()));
   dom0("xl destroy t-limits");
   EXPECT_THAT(left_within(end_limit), IsEmpty());
+}
+
+// QEMU maps what its devices reach, a MiB at a time, and each takes 2 KiB of page tables and more.
+TEST_F(Limits, TheMapOfALargeGuestIsBounded) {
+  ONLY_WHEN_THOROUGH();
+  GuestConfig config = quick();
+  config.memory = 2048;
+  GuestRun guest = start(config);
+  auto available = [&] {
+    const std::string kib = dom0("linstub status --json | python3 -c 'import json, sys; "
+                                 "print(json.load(sys.stdin)[0][\"memory-kib\"][\"available\"])'");
+    return std::atol(kib.c_str());
+  };
+  auto time_of = [&](int mebibytes) {
+    const auto said =
+        guest.ask(base::format("measure spread {} /dev/sda 4096", mebibytes), seconds(300));
+    EXPECT_THAT(said.value_or(""), StartsWith("+ measure ")) << why(said);
+    return std::atof(said.value_or("").substr(std::strlen("+ measure ")).c_str()) / 1e6;
+  };
+  time_of(16); // QEMU has used what a disk needs
+  std::this_thread::sleep_for(memory_told);
+  const long before = available();
+  std::printf("%s\n", dom0("linstub status --json | tr -d ' \\n'").c_str()); // TRY
+  const double fits = time_of(900);
+  const double does_not = time_of(1700);
+  std::this_thread::sleep_for(memory_told);
+  const long after = available();
+  std::printf("%s\n", dom0("linstub status --json | tr -d ' \\n'").c_str()); // TRY
+  std::printf("mapped: %ld KiB less available; a read to memory that is mapped %.2f ms, to memory "
+              "that has to be mapped %.2f ms\n",
+              before - after, fits, does_not);
+  EXPECT_LT(before - after, 3400) << "1700 MiB would take 3400 KiB of page tables alone";
 }
 
 TEST_F(Limits, ALinstubDmThatHangsIsKilledAndItsGuestCrashes) {

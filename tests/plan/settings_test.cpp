@@ -42,7 +42,7 @@ TEST(Settings, RefuseBadValuesWithAReason) {
         "display=vnc", "portable-state", "portable-state=maybe", "portable-state=1"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
-  EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 32 MiB"));
+  EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 36 MiB"));
 }
 
 // The numbers stand in linstub.toml(5), too.
@@ -125,7 +125,7 @@ TEST_F(SettingsFile, TakesTrueAndFalseForYesAndNo) {
 TEST_F(SettingsFile, MayBeAbsent) {
   auto settings = load_settings("/nonexistent/linstub.toml");
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->memory, 56);
+  EXPECT_EQ(settings->memory, 44);
 }
 
 TEST_F(SettingsFile, IsRefusedWithItsNameAndWhatIsWrong) {

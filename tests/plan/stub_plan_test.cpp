@@ -96,7 +96,7 @@ TEST_F(StubPlan, HasRoomForManyDisksAndNics) {
                          "-netdev type=tap,id=net{},ifname=vif7.{}-emu,br=xenbr0 ",
                          i, i, i);
   const uint32_t usual = describe(plan(""), image_, {}, {}).memory;
-  EXPECT_EQ(describe(plan(drives), image_, {}, {}).memory, usual + 19);
+  EXPECT_EQ(describe(plan(drives), image_, {}, {}).memory, usual + 23);
   EXPECT_EQ(describe(plan(nics), image_, {}, {}).memory, usual + 12);
 }
 
