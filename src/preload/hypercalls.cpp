@@ -4,6 +4,7 @@
 // else libxenctrl would ask of Xen is asked of dom0 in its place, by way of linstub-init
 // (wire/guest_call.hpp), if that has left a socket in LINSTUB_CALLS. Else it goes through as it is:
 // with PCI devices QEMU needs more, and may more.
+#include "preload/map_cache.hpp"
 #include "preload/next.hpp"
 #include "preload/xen_functions.hpp"
 
@@ -67,6 +68,7 @@ LINSTUB_EXPORT int xc_domain_populate_physmap_exact(xc_interface *xen, uint32_t 
                                                     unsigned int flags, xen_pfn_t *frames) {
   static const auto real =
       next<decltype(::xc_domain_populate_physmap_exact)>("xc_domain_populate_physmap_exact");
+  linstub::preload::forget_maps();
   if (call_socket() < 0 || order != 0 || flags != 0)
     return real(xen, domid, count, order, flags, frames);
   // Frames that follow each other, as QEMU's do (hw/xen/xen-hvm-common.c, xen_ram_alloc()), are one

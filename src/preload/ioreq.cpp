@@ -5,6 +5,7 @@
 //
 // QEMU waits in one thread, and sets up in the same (hw/xen/xen-hvm-common.c); its other threads'
 // sets of descriptors do not have the device. Without exceptions, RTTI and the C++ library.
+#include "preload/map_cache.hpp"
 #include "preload/next.hpp"
 #include "preload/waiter.hpp"
 #include "preload/xen_functions.hpp"
@@ -102,12 +103,28 @@ void port_bound(xenevtchn_handle *channels, uint32_t remote, int local) {
     const int fd = next<decltype(::xenevtchn_fd)>("xenevtchn_fd")(channels);
     server.channels = channels;
     server.waiter.emplace(Kernel(fd), *server.pages, fd, chosen_spin());
+    keep_maps(true);
   }
   server.waiter->add(remote, static_cast<uint32_t>(local));
 }
 
 bool is_server(const xenevtchn_handle *channels) {
   return server.waiter && server.channels == channels;
+}
+
+void end_server() {
+  server.waiter.reset();
+  keep_maps(false);
+}
+
+// The guest has given memory back to Xen, or may have: QEMU is about to unmap what it has of it,
+// and the virtual CPU waits until it has.
+int next_request() {
+  constexpr uint8_t other = IOREQ_TYPE_COPY;
+  const int port = server.waiter->pending();
+  if (server.waiter->type_of(port, other) == IOREQ_TYPE_INVALIDATE)
+    forget_maps();
+  return port;
 }
 
 } // namespace
@@ -132,7 +149,7 @@ LINSTUB_EXPORT int xenforeignmemory_unmap_resource(xenforeignmemory_handle *memo
                                                    xenforeignmemory_resource_handle *resource) {
   static const auto real =
       next<decltype(::xenforeignmemory_unmap_resource)>("xenforeignmemory_unmap_resource");
-  server.waiter.reset(); // QEMU has one resource, and gives it back when it ends
+  linstub::preload::end_server(); // QEMU has one resource, and gives it back when it ends
   server.pages.reset();
   return real(memory, resource);
 }
@@ -158,13 +175,13 @@ LINSTUB_EXPORT int xenevtchn_unbind(xenevtchn_handle *channels, evtchn_port_t po
 LINSTUB_EXPORT int xenevtchn_close(xenevtchn_handle *channels) {
   static const auto real = next<decltype(::xenevtchn_close)>("xenevtchn_close");
   if (linstub::preload::is_server(channels))
-    server.waiter.reset();
+    linstub::preload::end_server();
   return real(channels);
 }
 
 LINSTUB_EXPORT xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *channels) {
   static const auto real = next<decltype(::xenevtchn_pending)>("xenevtchn_pending");
-  return linstub::preload::is_server(channels) ? server.waiter->pending() : real(channels);
+  return linstub::preload::is_server(channels) ? linstub::preload::next_request() : real(channels);
 }
 
 LINSTUB_EXPORT int xenevtchn_unmask(xenevtchn_handle *channels, evtchn_port_t port) {

@@ -47,6 +47,9 @@ public:
     return (__atomic_load_n(&requests_[vcpu].state, __ATOMIC_ACQUIRE) & state_bits) == ready;
   }
 
+  // Of a request that is ready: what it is.
+  [[nodiscard]] uint8_t type(size_t vcpu) const { return requests_[vcpu].type; }
+
   // Whether there are writes in the ring that nobody has read: its two counters stand first.
   [[nodiscard]] bool are_buffered() const {
     return buffered_ != nullptr && __atomic_load_n(&buffered_[0], __ATOMIC_ACQUIRE) !=

@@ -112,6 +112,13 @@ public:
     return -1;
   }
 
+  // What the request of a port is that pending() has just given: its virtual CPU waits, so it stays
+  // what it is. `none` for the ring of writes.
+  [[nodiscard]] uint8_t type_of(int port, uint8_t none) const {
+    const size_t place = find(static_cast<uint32_t>(port));
+    return port > 0 && place < vcpus_ ? pages_.type(place) : none;
+  }
+
   // As xenevtchn_unmask(): 0, or -1 with errno.
   int unmask(uint32_t port) {
     const size_t place = find(port);

@@ -21,6 +21,7 @@ extern "C" {
 #include <xen/hvm/params.h>
 #include <xen/sys/privcmd.h>
 // clang-format on
+#include <xendevicemodel.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
 }

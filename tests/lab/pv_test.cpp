@@ -162,6 +162,33 @@ TEST_F(PvDrivers, TakeADiskOverWithAllThatWasWrittenThroughItsEmulation) {
   EXPECT_TRUE(gone_within(end_limit));
 }
 
+// What QEMU has mapped of the guest's memory (src/preload/kept_maps.hpp) is not the guest's any
+// more when its balloon driver has given it to Xen; what it gets back is other memory at the same
+// place.
+TEST_F(PvDrivers, GiveMemoryBackWhileAnEmulatedDiskIsAtWork) {
+  ONLY_WHEN_THOROUGH();
+  ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
+  GuestRun guest = start(config(disk("hda", "a.qcow2"), "xen_emul_unplug=never"));
+  std::string written = hash(guest, "put sda 8 first");
+  for (int round = 0; round < 3; round++) {
+    for (const auto &[mebibytes, reached] :
+         {std::pair{128, "-le 130"}, std::pair{192, "-ge 190"}}) {
+      EXPECT_EQ(hash(guest, "sum sda 8"), written) << round << " before " << mebibytes;
+      succeeds(base::format("xl mem-set t-pv {}m", mebibytes), ask_limit);
+      EXPECT_TRUE(holds_within(
+          base::format("[ $(xl list t-pv | awk 'NR == 2 {{ print $3 }}') {} ]", reached),
+          end_limit))
+          << dom0("xl list");
+      EXPECT_EQ(hash(guest, "sum sda 8"), written) << round << " after " << mebibytes;
+      written = hash(guest, base::format("put sda 8 {}-{}", round, mebibytes));
+    }
+  }
+  EXPECT_EQ(hash(guest, "sum sda 8"), written);
+  dom0("xl destroy t-pv");
+  EXPECT_TRUE(gone_within(end_limit));
+  EXPECT_EQ(read_image("a.qcow2", 0, 8), written);
+}
+
 TEST_F(PvDrivers, ConnectAgainAfterARestoreAndAReboot) {
   ONLY_WHEN_THOROUGH();
   ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
