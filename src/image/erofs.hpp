@@ -9,8 +9,8 @@
 
 namespace linstub::image {
 
-// Makes `file` of what is in `directory`. All belongs to root and has time 0; names, permissions and
-// contents decide of each byte, and the version of mkfs.erofs, and nothing else does.
+// Makes `file` of what is in `directory`. All belongs to root and has time 0; names, permissions
+// and contents decide of each byte, and the version of mkfs.erofs, and nothing else does.
 base::Result<> make_erofs(const std::filesystem::path &directory,
                           const std::filesystem::path &file);
 

@@ -7,6 +7,7 @@
 #include "cache/cache.hpp"
 #include "image/components.hpp"
 #include "image/contents.hpp"
+#include "image/erofs.hpp"
 #include "image/image_inputs.hpp"
 #include "image/locked_inputs.hpp"
 #include "image/ramdisk.hpp"
@@ -126,6 +127,20 @@ base::Result<std::string> compressed(cache::Cache &cache, const std::string &arc
   return base::read_file(entry / ramdisk_name, largest_file);
 }
 
+// The file system with QEMU: packing takes a quarter of a minute. What permissions and directories
+// there are, follows from the table of contents.
+base::Result<std::string> packed(cache::Cache &cache, const fs::path &directory,
+                                 std::string_view contents) {
+  constexpr const char *name = "system.erofs";
+  auto key = cache::Key().add("contents", contents).add("recipe", "1");
+  for (const Package &package : TRY(ramdisk_packages()))
+    key.add(package.name, package.version);
+  TRY(key.add_tree("tree", directory));
+  const fs::path entry = TRY(cache.get(
+      "system", key, [&](const fs::path &made) { return make_erofs(directory, made / name); }));
+  return base::read_file(entry / name, largest_file);
+}
+
 base::Result<> check_bound(std::string_view what, uint64_t size, uint64_t bound) {
   if (size > bound)
     return base::fail("the {} has {} bytes, its bound is {}; take something out of its "
@@ -152,7 +167,10 @@ base::Result<Image> assemble(cache::Cache &cache, const ImageInputs &inputs, con
                                                 .scratch = scratch.path(),
                                                 .qemu_version = inputs.qemu.version,
                                                 .linstub_version = LINSTUB_VERSION,
-                                                .owners = owners}));
+                                                .owners = owners,
+                                                .pack = [&](const fs::path &directory) {
+                                                  return packed(cache, directory, lines);
+                                                }}));
   Image image{.kernel = TRY(base::read_file(parts.kernel / kernel_name, largest_file)),
               .ramdisk = TRY(compressed(cache, ramdisk.archive)),
               .manifest = {.identity = {.version = LINSTUB_VERSION,

@@ -4,7 +4,6 @@
 #include "base/fd.hpp"
 #include "base/process.hpp"
 #include "image/closure.hpp"
-#include "image/erofs.hpp"
 #include "image/newc.hpp"
 #include "wire/paths.hpp"
 
@@ -213,11 +212,9 @@ private:
   }
 
   base::Result<> add_system_file() {
-    const fs::path file = sources_.scratch / "system.erofs";
-    TRY(make_erofs(in_tree("/"), file));
     entries_.push_back({.path = wire::system_file,
                         .permissions = data_permissions,
-                        .data = TRY(base::read_file(file, largest_file))});
+                        .data = TRY(sources_.pack(in_tree("/")))});
     return {};
   }
 

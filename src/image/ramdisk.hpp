@@ -25,6 +25,8 @@ struct RamdiskSources {
   // Which package a file of the root belongs to (image::owners).
   std::function<base::Result<std::map<std::string, Package>>(const std::vector<std::string> &)>
       owners;
+  // The file system of what is in a directory (make_erofs(), or what it made before).
+  std::function<base::Result<std::string>(const std::filesystem::path &)> pack;
 };
 
 struct Ramdisk {

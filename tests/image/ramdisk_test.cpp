@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/fd.hpp"
 #include "base/process.hpp"
+#include "image/erofs.hpp"
 #include "image/image_build.hpp"
 #include "image/ramdisk.hpp"
 #include "image/temporary.hpp"
@@ -34,16 +35,25 @@ public:
   [[nodiscard]] fs::path path() const { return directory_->path(); }
 
   [[nodiscard]] base::Result<Ramdisk> make(std::string_view table) const {
-    return make_ramdisk(*parse_contents(table), {.root = "/",
-                                                 .qemu = path() / "qemu",
-                                                 .init = path() / "init",
-                                                 .scratch = path() / "scratch",
-                                                 .qemu_version = "10.0",
-                                                 .linstub_version = "0.1.0",
-                                                 .owners = owners});
+    return make_ramdisk(*parse_contents(table),
+                        {.root = "/",
+                         .qemu = path() / "qemu",
+                         .init = path() / "init",
+                         .scratch = path() / "scratch",
+                         .qemu_version = "10.0",
+                         .linstub_version = "0.1.0",
+                         .owners = owners,
+                         .pack = [&](const fs::path &directory) { return pack(directory); }});
   }
 
 private:
+  [[nodiscard]] base::Result<std::string> pack(const fs::path &directory) const {
+    const fs::path file = path() / "system.erofs";
+    if (auto made = make_erofs(directory, file); !made)
+      return std::unexpected(made.error());
+    return base::read_file(file, size_t{64} << 20);
+  }
+
   base::Result<TemporaryDirectory> directory_ = TemporaryDirectory::make(fs::temp_directory_path());
 };
 
