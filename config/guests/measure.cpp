@@ -12,10 +12,8 @@
 //   cpu                   a thousand steps of arithmetic: what is left of the CPU for the guest
 //   read DEVICE SIZE      SIZE bytes of a disk, from one place to the next, past the page cache
 //   random DEVICE SIZE    the same from places all over it
-//   spread DEVICE SIZE    the same as read, to pieces of memory that are a MiB from one another:
-//   the
-//                         device model needs to see all that memory. Done twice; the time is the
-//                         second's
+//   spread DEVICE SIZE    the same as read, to pieces of memory a MiB from one another, so that
+//                         the device model needs to see all of it. Once before the time begins
 //   write DEVICE SIZE     writes them, and has the disk flush once at the end
 //   flush DEVICE SIZE     writes them, and has the disk flush each time
 //   send ADDRESS PORT     a KiB over TCP, until the other side has it all
@@ -147,9 +145,9 @@ Disk open_disk(const char *path, long block) {
   return {file, block, bytes / block};
 }
 
-void move(const Disk &disk, long call, long which) {
-  if (system_call(call, disk.file, address_of(buffer), disk.block,
-                  which % disk.blocks * disk.block) != disk.block)
+void move(const Disk &disk, long call, long which, long memory) {
+  if (system_call(call, disk.file, memory, disk.block, which % disk.blocks * disk.block) !=
+      disk.block)
     end(1);
 }
 
@@ -158,7 +156,8 @@ void use_disk(const char *what, const Disk &disk, long count) {
   const bool flush = is(what, "flush");
   const bool writes = flush || is(what, "write");
   for (long i = 0; i < count; ++i) {
-    move(disk, writes ? sys_pwrite : sys_pread, random ? static_cast<long>(next_random()) : i);
+    move(disk, writes ? sys_pwrite : sys_pread, random ? static_cast<long>(next_random()) : i,
+         address_of(buffer));
     if (flush)
       check(system_call(sys_fsync, disk.file));
   }
@@ -166,22 +165,16 @@ void use_disk(const char *what, const Disk &disk, long count) {
     check(system_call(sys_fsync, disk.file));
 }
 
-// Memory that is there from the begin lies a page beside the other, so the pieces are as far apart
-// for the device as they are here.
-void spread(const Disk &disk, long count) {
-  const long memory = check(
-      system_call(sys_mmap, 0, count * mebibyte, read_and_write, map_own_and_populate, -1, 0));
-  long start = 0;
-  for (int round = 0; round < 2; ++round) {
-    start = now_ns();
-    for (long i = 0; i < count; ++i) {
-      if (system_call(sys_pread, disk.file, memory + i * mebibyte, disk.block,
-                      i % disk.blocks * disk.block) != disk.block)
-        end(1);
-    }
-  }
-  print((now_ns() - start) / count);
-  end(0);
+// So many MiB. What is there from the begin lies a page beside the other, so pieces of it are as
+// far apart for a device as they are here.
+long new_memory(long mebibytes) {
+  return check(
+      system_call(sys_mmap, 0, mebibytes * mebibyte, read_and_write, map_own_and_populate, -1, 0));
+}
+
+void spread(const Disk &disk, long count, long memory) {
+  for (long i = 0; i < count; ++i)
+    move(disk, sys_pread, i, memory + i * mebibyte);
 }
 
 // --- the network ---------------------------------------------------------------------------------
@@ -275,6 +268,10 @@ extern "C" [[noreturn]] void run(long *stack) {
     file = open("/dev/port", 0);
   else if (is(what, "pio") && arguments > 3)
     file = open(argument(3), o_rdwr);
+  const bool spreads = is(what, "spread") && arguments > 4;
+  const long pieces = spreads ? new_memory(count) : 0;
+  if (spreads)
+    spread(disk, count, pieces);
   const long start = now_ns();
   if (is(what, "port"))
     read_ports(file, count);
@@ -292,8 +289,8 @@ extern "C" [[noreturn]] void run(long *stack) {
     receive(peer, count);
   else if (is(what, "packet"))
     send_packets(peer, count);
-  else if (is(what, "spread") && arguments > 4)
-    spread(disk, count);
+  else if (spreads)
+    spread(disk, count, pieces);
   else if (arguments > 4)
     use_disk(what, disk, count);
   else

@@ -29,11 +29,11 @@ constexpr auto command_limit = seconds(60);
 constexpr const char *install = R"sh(
 to=$(dirname "$(ls /usr/lib/xen-*/bin/xenconsole /usr/libexec/xen/bin/xenconsole 2>/dev/null | sort -V | tail -n 1)")/qemu-dm
 [ ! -e "$to" ] || [ -e /run/lab-bench-minios ] || { echo "$to is there already: libxl would use it" >&2; exit 1; }
-echo "$to" > /run/lab-bench-minios
+echo "$to" >> /run/lab-bench-minios
 chmod 755 $from/qemu-dm && cp $from/qemu-dm "$to"
 # It ends without its keyboard layouts. Debian's QEMU has the same.
 data=/usr/share/xen/qemu
-[ -e $data ] || { mkdir -p ${data%/*} && ln -s /usr/share/qemu $data && echo $data > /run/lab-bench-minios-data; }
+[ -e $data ] || { mkdir -p ${data%/*} && ln -s /usr/share/qemu $data && echo $data >> /run/lab-bench-minios; }
 )sh";
 
 } // namespace
@@ -63,10 +63,8 @@ Result<> put_minios(const lab::Host &host, const fs::path &directory) {
 }
 
 Result<> remove_minios(const lab::Host &host) {
-  TRY(host.check(base::format("[ ! -e /run/lab-bench-minios ] || rm -f \"$(cat "
-                              "/run/lab-bench-minios)\"; rm -rf /run/lab-bench-minios {}; "
-                              "[ ! -e /run/lab-bench-minios-data ] || rm -f \"$(cat "
-                              "/run/lab-bench-minios-data)\" /run/lab-bench-minios-data",
+  TRY(host.check(base::format("[ ! -e /run/lab-bench-minios ] || xargs rm -f "
+                              "</run/lab-bench-minios; rm -rf /run/lab-bench-minios {}",
                               lab::minios_directory),
                  command_limit));
   return {};

@@ -29,9 +29,8 @@ base::Result<> make_erofs(const std::filesystem::path &directory,
       file.string(),
       directory.string(),
   };
-  auto made = base::run_checked({.argv = argv}, base::Deadline::after(limit));
-  if (!made)
-    return base::fail("pack {}: {}", directory.string(), made.error().message());
+  TRY(base::run_checked({.argv = argv}, base::Deadline::after(limit))
+          .transform_error(base::doing("pack {}", directory.string())));
   return {};
 }
 

@@ -128,13 +128,9 @@ base::Result<std::string> compressed(cache::Cache &cache, const std::string &arc
 }
 
 // The file system with QEMU: packing takes a quarter of a minute. What permissions and directories
-// there are, follows from the table of contents.
-base::Result<std::string> packed(cache::Cache &cache, const fs::path &directory,
-                                 std::string_view contents) {
+// there are, follows from the table of contents, which is in the key.
+base::Result<std::string> packed(cache::Cache &cache, cache::Key key, const fs::path &directory) {
   constexpr const char *name = "system.erofs";
-  auto key = cache::Key().add("contents", contents).add("recipe", "1");
-  for (const Package &package : TRY(ramdisk_packages()))
-    key.add(package.name, package.version);
   TRY(key.add_tree("tree", directory));
   const fs::path entry = TRY(cache.get(
       "system", key, [&](const fs::path &made) { return make_erofs(directory, made / name); }));
@@ -161,16 +157,17 @@ base::Result<Image> assemble(cache::Cache &cache, const ImageInputs &inputs, con
                       "--init where it is",
                       options.init.string());
   const TemporaryDirectory scratch = TRY(TemporaryDirectory::make(cache.root()));
-  Ramdisk ramdisk = TRY(make_ramdisk(contents, {.root = "/",
-                                                .qemu = parts.qemu,
-                                                .init = options.init,
-                                                .scratch = scratch.path(),
-                                                .qemu_version = inputs.qemu.version,
-                                                .linstub_version = LINSTUB_VERSION,
-                                                .owners = owners,
-                                                .pack = [&](const fs::path &directory) {
-                                                  return packed(cache, directory, lines);
-                                                }}));
+  Ramdisk ramdisk =
+      TRY(make_ramdisk(contents, {.root = "/",
+                                  .qemu = parts.qemu,
+                                  .init = options.init,
+                                  .scratch = scratch.path(),
+                                  .qemu_version = inputs.qemu.version,
+                                  .linstub_version = LINSTUB_VERSION,
+                                  .owners = owners,
+                                  .pack = [&](const fs::path &directory) {
+                                    return packed(cache, inputs.system_key, directory);
+                                  }}));
   Image image{.kernel = TRY(base::read_file(parts.kernel / kernel_name, largest_file)),
               .ramdisk = TRY(compressed(cache, ramdisk.archive)),
               .manifest = {.identity = {.version = LINSTUB_VERSION,

@@ -190,8 +190,8 @@ base::Result<ImageInputs> find_inputs(const BuildOptions &options, const cache::
   add_packages(found.qemu_key, found.inputs, TRY(qemu_packages()));
 
   found.inputs.push_back(TRY(recipe_input(options.recipes, contents_recipe)));
-  for (const Package &package : TRY(ramdisk_packages()))
-    found.inputs.push_back({.kind = "package", .name = package.name, .version = package.version});
+  found.system_key.add("recipe", recipe_version).add("contents", found.inputs.back().digest.sha256);
+  add_packages(found.system_key, found.inputs, TRY(ramdisk_packages()));
   return found;
 }
 

@@ -24,6 +24,7 @@ struct ImageInputs {
   std::vector<manifest::Input> inputs; // all of them but the packages that ramdisk files come from
   cache::Key kernel_key;               // everything that the kernel is made from
   cache::Key qemu_key;                 // everything that QEMU is made from
+  cache::Key system_key;               // what packs the files of the ramdisk, and which they are
 };
 
 // Looks at the root that we run in, which must be of the suite that the recipes name, and gets

@@ -186,20 +186,23 @@ private:
     return sources_.scratch / "system" / path.relative_path();
   }
 
-  // Those that are named, and those that files are in.
+  // Those that are named, those that files are in, and what they are in.
   base::Result<> make_directories() {
     for (const Placed &file : placed_)
       directories_.insert(fs::path(file.path).parent_path());
-    for (const std::string &directory : directories_) {
+    std::set<fs::path> all;
+    for (fs::path directory : directories_) {
+      while (all.insert(directory).second)
+        directory = directory.parent_path(); // in the end that of "/" is "/"
+    }
+    for (const fs::path &directory : all) {
       std::error_code error;
       fs::create_directories(in_tree(directory), error);
       if (error)
         return base::fail("make {}: {}", in_tree(directory).string(), error.message());
+      TRY(set_permissions(in_tree(directory), program_permissions));
     }
-    std::error_code error;
-    for (const auto &entry : fs::recursive_directory_iterator(in_tree("/"), error))
-      TRY(set_permissions(entry.path(), program_permissions));
-    return set_permissions(in_tree("/"), program_permissions);
+    return {};
   }
 
   // Whatever the umask is.

@@ -23,7 +23,8 @@ namespace {
 static_assert(sizeof(ioreq_t) == sizeof(IoreqPages::Request) &&
               offsetof(ioreq_t, vp_eport) == offsetof(IoreqPages::Request, port) &&
               offsetof(ioreq_t, type) == offsetof(IoreqPages::Request, state) + 1);
-static_assert(STATE_IOREQ_READY == IoreqPages::ready);
+static_assert(STATE_IOREQ_READY == IoreqPages::ready &&
+              IOREQ_TYPE_INVALIDATE == IoreqPages::invalidate);
 static_assert(offsetof(buffered_iopage_t, read_pointer) == 0 &&
               offsetof(buffered_iopage_t, write_pointer) == sizeof(uint32_t));
 
@@ -41,6 +42,7 @@ public:
   ssize_t write(const uint32_t *ports, size_t count) const {
     return ::write(fd_, ports, count * sizeof(*ports));
   }
+  static void forget_maps() { preload::forget_maps(); }
   static uint64_t now() {
     timespec time{};
     ::clock_gettime(CLOCK_MONOTONIC, &time);
@@ -117,16 +119,6 @@ void end_server() {
   keep_maps(false);
 }
 
-// The guest has given memory back to Xen, or may have: QEMU is about to unmap what it has of it,
-// and the virtual CPU waits until it has.
-int next_request() {
-  constexpr uint8_t other = IOREQ_TYPE_COPY;
-  const int port = server.waiter->pending();
-  if (server.waiter->type_of(port, other) == IOREQ_TYPE_INVALIDATE)
-    forget_maps();
-  return port;
-}
-
 } // namespace
 } // namespace linstub::preload
 
@@ -181,7 +173,7 @@ LINSTUB_EXPORT int xenevtchn_close(xenevtchn_handle *channels) {
 
 LINSTUB_EXPORT xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *channels) {
   static const auto real = next<decltype(::xenevtchn_pending)>("xenevtchn_pending");
-  return linstub::preload::is_server(channels) ? linstub::preload::next_request() : real(channels);
+  return linstub::preload::is_server(channels) ? server.waiter->pending() : real(channels);
 }
 
 LINSTUB_EXPORT int xenevtchn_unmask(xenevtchn_handle *channels, evtchn_port_t port) {

@@ -7,13 +7,13 @@
 // two counters that are compared, no index and no length.
 #pragma once
 
+#include "preload/page.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 namespace linstub::preload {
-
-constexpr size_t page_size = 4096;
 
 class IoreqPages {
 public:
@@ -31,7 +31,8 @@ public:
   static_assert(sizeof(Request) == 32);
   static constexpr size_t most_vcpus = page_size / sizeof(Request);
   static constexpr uint8_t state_bits = 0xf;
-  static constexpr uint8_t ready = 1; // STATE_IOREQ_READY
+  static constexpr uint8_t ready = 1;      // STATE_IOREQ_READY
+  static constexpr uint8_t invalidate = 8; // IOREQ_TYPE_INVALIDATE
 
   IoreqPages() = default;
   // `buffered` may be null. Both stay where they are for as long as this lives.
@@ -47,8 +48,11 @@ public:
     return (__atomic_load_n(&requests_[vcpu].state, __ATOMIC_ACQUIRE) & state_bits) == ready;
   }
 
-  // Of a request that is ready: what it is.
-  [[nodiscard]] uint8_t type(size_t vcpu) const { return requests_[vcpu].type; }
+  // Whether that request, which is ready, says that the guest has given memory back to Xen. It
+  // stays what it is until it is answered.
+  [[nodiscard]] bool says_memory_went(size_t vcpu) const {
+    return requests_[vcpu].type == invalidate;
+  }
 
   // Whether there are writes in the ring that nobody has read: its two counters stand first.
   [[nodiscard]] bool are_buffered() const {

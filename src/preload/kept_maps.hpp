@@ -12,6 +12,9 @@
 // Not for several threads at once. What is unmapped for good is told to `unmap`.
 #pragma once
 
+#include "preload/page.hpp"
+
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -32,14 +35,15 @@ public:
   static constexpr size_t ways = 2;
   static constexpr size_t most_lent = 1200; // of more than that, nothing is known
   static constexpr size_t largest = 512;    // pages
-  static constexpr size_t page = 4096;
 
   explicit constexpr KeptMaps(Unmap unmap) : unmap_(unmap) {}
 
   // A map of these pages that nobody uses, which is lent to the caller now; or null.
   void *take(uint64_t first, size_t count) {
+    if (lent_count_ == most_lent)
+      return nullptr;
     for (Map &map : set_of(first)) {
-      if (map.count == 0 || map.first != first || map.count != count || lent_count_ == most_lent)
+      if (map.count == 0 || map.first != first || map.count != count)
         continue;
       const Map found = map;
       map = {};
@@ -62,11 +66,11 @@ public:
     if (place == lent_count_)
       return false;
     const Lent lent = remove(place);
-    if (lent.stale || lent.map.count * page != length)
+    if (lent.stale || lent.map.count * page_size != length)
       return false;
     auto &set = set_of(lent.map.first);
     if (set[ways - 1].count != 0)
-      unmap_(set[ways - 1].where, set[ways - 1].count * page);
+      unmap_(set[ways - 1].where, set[ways - 1].count * page_size);
     for (size_t way = ways - 1; way > 0; way--)
       set[way] = set[way - 1];
     set[0] = lent.map;
@@ -84,7 +88,7 @@ public:
     for (auto &set : sets_) {
       for (Map &map : set) {
         if (map.count != 0)
-          unmap_(map.where, map.count * page);
+          unmap_(map.where, map.count * page_size);
         map = {};
       }
     }
@@ -113,8 +117,7 @@ private:
 
   Lent remove(size_t place) {
     const Lent gone = lent_[place];
-    for (size_t i = place + 1; i < lent_count_; i++)
-      lent_[i - 1] = lent_[i];
+    std::copy(&lent_[place] + 1, &lent_[0] + lent_count_, &lent_[place]);
     lent_count_--;
     return gone;
   }

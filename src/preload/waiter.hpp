@@ -18,11 +18,15 @@
 // descriptors are asked too. A single thread uses it; what it is given as System is called for what
 // it does not do itself:
 //
-//   int poll(pollfd *, nfds_t, const timespec *, const sigset_t *)   ppoll()
-//   ssize_t read(uint32_t *ports, size_t count)                      of the device: blocks if there
-//   is ssize_t write(const uint32_t *ports, size_t count)               none; both as read() and
-//   write() uint64_t now()                                                   nanoseconds of a
-//   steady clock
+//   ppoll():
+//     int poll(pollfd *, nfds_t, const timespec *, const sigset_t *)
+//   read() and write() of the device; the first blocks if there is nothing:
+//     ssize_t read(uint32_t *ports, size_t count)
+//     ssize_t write(const uint32_t *ports, size_t count)
+//   the nanoseconds of a steady clock:
+//     uint64_t now()
+//   the next request says that memory is not the guest's any more, and waits for an answer:
+//     void forget_maps()
 #pragma once
 
 #include "preload/ioreq_pages.hpp"
@@ -100,6 +104,8 @@ public:
       const size_t vcpu = (next_ + i) % vcpus_;
       if (ports_[vcpu] != 0 && pages_.is_ready(vcpu)) {
         next_ = vcpu + 1; // the others come before it again
+        if (pages_.says_memory_went(vcpu))
+          system_.forget_maps();
         return static_cast<int>(ports_[vcpu]);
       }
     }
@@ -110,13 +116,6 @@ public:
     }
     errno = EAGAIN;
     return -1;
-  }
-
-  // What the request of a port is that pending() has just given: its virtual CPU waits, so it stays
-  // what it is. `none` for the ring of writes.
-  [[nodiscard]] uint8_t type_of(int port, uint8_t none) const {
-    const size_t place = find(static_cast<uint32_t>(port));
-    return port > 0 && place < vcpus_ ? pages_.type(place) : none;
   }
 
   // As xenevtchn_unmask(): 0, or -1 with errno.

@@ -77,11 +77,11 @@ base::Result<> Init::enter_system() {
 base::Result<> Init::mount_file_systems() {
   constexpr unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   const std::array mounts{
-      sys::Mount{"devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755", ""},
-      sys::Mount{"proc", "/proc", plain, "", ""},
-      sys::Mount{"sysfs", "/sys", plain, "", ""},
-      sys::Mount{"tmpfs", "/run", plain, "mode=1777", ""}, // QEMU's sockets, copied files
-      sys::Mount{"tmpfs", "/tmp", plain, "mode=1777", ""},
+      sys::Mount{"devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755"},
+      sys::Mount{"proc", "/proc", plain, ""},
+      sys::Mount{"sysfs", "/sys", plain, ""},
+      sys::Mount{"tmpfs", "/run", plain, "mode=1777"}, // QEMU's sockets, copied files
+      sys::Mount{"tmpfs", "/tmp", plain, "mode=1777"},
   };
   for (const sys::Mount &mount : mounts)
     TRY(sys::mount(mount));

@@ -52,7 +52,7 @@ base::Result<> PciDevices::look() {
     return {};
   if (world_.mount && !mounted_) {
     TRY(sys::mount(
-        {"tmpfs", world_.links, MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=64k", ""}));
+        {"tmpfs", world_.links, MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=64k"}));
     mounted_ = true;
   }
   for (const auto &[address, directory] : linked_) {

@@ -49,8 +49,7 @@ public:
 private:
   [[nodiscard]] base::Result<std::string> pack(const fs::path &directory) const {
     const fs::path file = path() / "system.erofs";
-    if (auto made = make_erofs(directory, file); !made)
-      return std::unexpected(made.error());
+    TRY(make_erofs(directory, file));
     return base::read_file(file, size_t{64} << 20);
   }
 

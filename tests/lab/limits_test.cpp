@@ -141,12 +141,10 @@ TEST_F(Limits, TheMapOfALargeGuestIsBounded) {
   time_of(16); // QEMU has used what a disk needs
   std::this_thread::sleep_for(memory_told);
   const long before = available();
-  std::printf("%s\n", dom0("linstub status --json | tr -d ' \\n'").c_str()); // TRY
   const double fits = time_of(900);
   const double does_not = time_of(1700);
   std::this_thread::sleep_for(memory_told);
   const long after = available();
-  std::printf("%s\n", dom0("linstub status --json | tr -d ' \\n'").c_str()); // TRY
   std::printf("mapped: %ld KiB less available; a read to memory that is mapped %.2f ms, to memory "
               "that has to be mapped %.2f ms\n",
               before - after, fits, does_not);

@@ -26,7 +26,7 @@ struct Place {
   KeptMaps<Unmap> maps{Unmap{&unmapped}};
 
   bool give_back(void *where, size_t pages = mebibyte) {
-    return maps.give_back(where, pages * KeptMaps<Unmap>::page);
+    return maps.give_back(where, pages * page_size);
   }
 };
 
@@ -113,34 +113,31 @@ TEST(KeptMaps, NeverShowMemoryThatTheGuestHasNoMore) {
   uintptr_t next = 0;
   int again = 0;
   for (int turn = 0; turn < 100'000; turn++) {
-    switch (const auto dice = random() % 100; dice) {
-    case 0:
+    const auto dice = random() % 100;
+    if (dice == 0) {
       age++;
       maps.forget_all();
-      break;
-    default:
-      if (dice < 50 && !used.empty()) {
-        const size_t which = random() % used.size();
-        void *where = used[which];
-        used.erase(used.begin() + static_cast<ptrdiff_t>(which));
-        if (!maps.give_back(where, mebibyte * KeptMaps<Unmap>::page)) {
-          EXPECT_EQ(mapped.erase(where), 1U);
-        }
-      } else if (used.size() < 20) {
-        const uint64_t first = random() % 600 * mebibyte;
-        void *where = maps.take(first, mebibyte);
-        if (where != nullptr) {
-          again++;
-          ASSERT_TRUE(mapped.contains(where));
-          EXPECT_EQ(mapped.at(where).first, first);
-          EXPECT_EQ(mapped.at(where).age, age);
-        } else {
-          where = address(++next);
-          mapped[where] = {first, age};
-          maps.lend({first, mebibyte, where});
-        }
-        used.push_back(where);
+    } else if (dice < 50 && !used.empty()) {
+      const size_t which = random() % used.size();
+      void *where = used[which];
+      used.erase(used.begin() + static_cast<ptrdiff_t>(which));
+      if (!maps.give_back(where, mebibyte * page_size)) {
+        EXPECT_EQ(mapped.erase(where), 1U);
       }
+    } else if (used.size() < 20) {
+      const uint64_t first = random() % 600 * mebibyte;
+      void *where = maps.take(first, mebibyte);
+      if (where != nullptr) {
+        again++;
+        ASSERT_TRUE(mapped.contains(where));
+        EXPECT_EQ(mapped.at(where).first, first);
+        EXPECT_EQ(mapped.at(where).age, age);
+      } else {
+        where = address(++next);
+        mapped[where] = {first, age};
+        maps.lend({first, mebibyte, where});
+      }
+      used.push_back(where);
     }
   }
   EXPECT_GT(again, 1000);

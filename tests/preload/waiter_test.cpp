@@ -110,6 +110,7 @@ public:
   int polls = 0;
   int sleeps = 0;
   int calls = 0;
+  int forgotten = 0;
 
 private:
   struct Port {
@@ -145,6 +146,7 @@ struct Calls {
   ssize_t read(uint32_t *ports, size_t count) const { return world->read(ports, count); }
   ssize_t write(const uint32_t *ports, size_t count) const { return world->write(ports, count); }
   uint64_t now() const { return world->now(); }
+  void forget_maps() const { world->forgotten++; }
 };
 
 // What QEMU does in a turn of its loop.
@@ -271,6 +273,22 @@ INSTANTIATE_TEST_SUITE_P(Guests, WaiterModel,
                                          Case{4, 100, Spin::learned(1000)},
                                          Case{32, 2, Spin::learned(200)}, Case{32, 2, Spin::off()},
                                          Case{128, 5, Spin::learned(1000)}));
+
+TEST(WaiterTest, MapsAreForgottenBeforeARequestThatSaysSoIsGiven) {
+  World world(2);
+  Waiter<Calls> waiter(Calls{&world}, IoreqPages(world.requests.data(), world.buffered.data()),
+                       device_fd, Spin::off());
+  for (size_t vcpu : {0U, 1U})
+    waiter.add(remote_base + static_cast<uint32_t>(vcpu), world.vcpu_port(vcpu));
+  world.requests[1].type = IoreqPages::invalidate; // of an old request: it is not ready
+  world.ask(0);
+  EXPECT_EQ(waiter.pending(), static_cast<int>(world.vcpu_port(0)));
+  EXPECT_EQ(world.forgotten, 0);
+  world.requests[0].state = answered;
+  world.ask(1);
+  EXPECT_EQ(waiter.pending(), static_cast<int>(world.vcpu_port(1)));
+  EXPECT_EQ(world.forgotten, 1);
+}
 
 TEST(WaiterTest, ARequestThatFollowsItsAnswerCostsNoSystemCall) {
   World world(1);
