@@ -28,7 +28,6 @@ constexpr auto source_limit = minutes(10);
 constexpr auto version_limit = minutes(1);
 constexpr auto mark_life = std::chrono::days(30); // after it was needed the last time
 constexpr size_t largest_database = size_t{64} << 20;
-constexpr size_t largest_checks = size_t{1} << 20;
 
 struct Work {
   fs::path file; // below the checkout
@@ -80,8 +79,7 @@ base::Result<std::vector<Work>> unknown(const fs::path &checkout,
   const fs::path marks = TRY(marks_directory());
   const auto version =
       TRY(base::run_checked({.argv = {"clang-tidy", "--version"}}, Deadline::after(version_limit)));
-  const auto checks = TRY(base::read_file(checkout / ".clang-tidy", largest_checks));
-  TidyKeys keys(checkout, version + checks);
+  TidyKeys keys(checkout, version);
   std::vector<Work> rest;
   for (const Source &source : sources) {
     Work work{source.file, marks / TRY(keys.key(source))};

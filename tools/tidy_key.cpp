@@ -65,6 +65,13 @@ base::Result<std::set<fs::path>> TidyKeys::read_for(const fs::path &source,
                                                     const std::vector<fs::path> &directories) {
   std::set<fs::path> found{source};
   std::vector<fs::path> rest{source};
+  for (fs::path folder = source; folder.has_relative_path();) {
+    folder = folder.parent_path();
+    fs::path checks = folder / ".clang-tidy";
+    std::error_code error;
+    if (fs::is_regular_file(checkout_ / checks, error))
+      found.insert(std::move(checks));
+  }
   while (!rest.empty()) {
     const fs::path path = std::move(rest.back());
     rest.pop_back();

@@ -29,15 +29,16 @@ std::vector<std::string> options_of(std::string_view command, const std::string 
 
 class TidyKeys {
 public:
-  // `common` is what every key depends on: the checks, clang-tidy's version.
+  // `common` is what every key depends on: clang-tidy's version.
   TidyKeys(std::filesystem::path checkout, std::string common)
       : checkout_(std::move(checkout)), common_(std::move(common)) {}
 
   // 32 hexadecimal digits. An error if the source or what it includes cannot be read.
   base::Result<std::string> key(const Source &source);
 
-  // The files of the project that may be read for a source, itself among them, below the checkout.
-  // Conditions are not looked at: a file too many does no harm.
+  // The files of the project that may be read for a source, itself and the lists of checks in its
+  // directories (.clang-tidy) among them, below the checkout. Conditions are not looked at: a file
+  // too many does no harm.
   base::Result<std::set<std::filesystem::path>>
   read_for(const std::filesystem::path &source,
            const std::vector<std::filesystem::path> &directories);

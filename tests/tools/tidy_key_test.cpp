@@ -41,7 +41,7 @@ protected:
   }
 
   static std::string key(const fs::path &checkout, const std::string &define = "-DX=1",
-                         const std::string &common = "checks") {
+                         const std::string &common = "version") {
     Source source{.file = "src/a/a.cpp",
                   .commands = {"/usr/bin/c++ " + define + " -I" + checkout.string() +
                                "/src -std=c++23 -o a.cpp.o -c " + checkout.string() +
@@ -78,9 +78,20 @@ TEST_F(TidyKeysTest, DoNotChangeWithWhatIsNotRead) {
   EXPECT_EQ(key(first_), key(second_));
 }
 
-TEST_F(TidyKeysTest, ChangeWithTheOptionsAndTheChecks) {
+TEST_F(TidyKeysTest, ChangeWithTheOptionsAndTheVersion) {
   EXPECT_NE(key(first_), key(first_, "-DX=2"));
-  EXPECT_NE(key(first_), key(first_, "-DX=1", "other checks"));
+  EXPECT_NE(key(first_), key(first_, "-DX=1", "other version"));
+}
+
+TEST_F(TidyKeysTest, ChangeWithTheChecksOfEachDirectoryAbove) {
+  const std::string none = key(first_);
+  write(first_, "src/b/.clang-tidy", "Checks: x\n");
+  EXPECT_EQ(key(first_), none);
+  write(first_, "src/a/.clang-tidy", "Checks: y\n");
+  const std::string own = key(first_);
+  EXPECT_NE(own, none);
+  write(first_, ".clang-tidy", "Checks: z\n");
+  EXPECT_NE(key(first_), own);
 }
 
 TEST_F(TidyKeysTest, ASourceThatIsNotThereIsAnError) {
