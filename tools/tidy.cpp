@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// linstub-tidy CHECKOUT BUILD: runs clang-tidy on the sources in BUILD's compile_commands.json, but
-// not on those that were clean once and have not changed since ($LINSTUB_CACHE/tidy).
+// linstub-tidy CHECKOUT BUILD [PATH..]: runs clang-tidy on the sources in BUILD's
+// compile_commands.json, but not on those that were clean once and have not changed since
+// ($LINSTUB_CACHE/tidy). With paths, only on those whose path below CHECKOUT begins with one.
 //
 // Exit status 0: all are clean; 1: there are findings, and they have been shown; 69: it could not
 // be told.
@@ -15,6 +16,7 @@
 #include <cstdio>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <thread>
 
 namespace linstub::tools {
@@ -152,8 +154,16 @@ private:
   size_t unclean_ = 0;
 };
 
-base::Result<size_t> tidy(const fs::path &checkout, const fs::path &build) {
-  const auto sources = TRY(read_database(checkout, build));
+bool wanted(const fs::path &file, std::span<char *> beginnings) {
+  return beginnings.empty() || std::ranges::any_of(beginnings, [&](const char *beginning) {
+           return file.string().starts_with(beginning);
+         });
+}
+
+base::Result<size_t> tidy(const fs::path &checkout, const fs::path &build,
+                          std::span<char *> beginnings) {
+  auto sources = TRY(read_database(checkout, build));
+  std::erase_if(sources, [&](const Source &source) { return !wanted(source.file, beginnings); });
   auto rest = TRY(unknown(checkout, sources));
   const size_t count = rest.size();
   const size_t unclean = Checks(checkout, build, std::move(rest)).run();
@@ -168,11 +178,12 @@ base::Result<size_t> tidy(const fs::path &checkout, const fs::path &build) {
 int main(int argc, char **argv) {
   using namespace linstub;
   base::set_log("linstub-tidy", base::LogLevel::info);
-  if (argc != 3) {
-    std::fputs("usage: linstub-tidy CHECKOUT BUILD\n", stderr);
+  const std::span arguments(argv, static_cast<size_t>(argc));
+  if (arguments.size() < 3) {
+    std::fputs("usage: linstub-tidy CHECKOUT BUILD [PATH..]\n", stderr);
     return 2;
   }
-  auto unclean = tools::tidy(argv[1], argv[2]);
+  auto unclean = tools::tidy(arguments[1], arguments[2], arguments.subspan(3));
   if (!unclean) {
     base::log_failure(unclean);
     return base::infrastructure_failed;

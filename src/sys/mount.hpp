@@ -15,8 +15,7 @@ struct Mount {
   std::string target;      // the directory; made if it is not there
   unsigned long flags = 0; // MS_NOSUID and the like
   std::string options;     // "mode=0755"
-  std::string source =
-      {}; // a file or a device; empty: there is none, and /proc/mounts shows the type
+  std::string source;      // a file or a device; empty: none, and /proc/mounts shows the type
 };
 
 // An error names type and target. What is mounted there already is covered, without an error.

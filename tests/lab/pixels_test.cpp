@@ -70,8 +70,7 @@ protected:
                                                   const std::vector<uint8_t> &before) {
     const auto begin = base::Clock::now();
     const auto deadline = base::Deadline::after(look_limit);
-    while (!deadline.passed()) {
-      TRY(viewer.serve(deadline));
+    while (TRY(viewer.serve(deadline))) {
       if (!std::ranges::equal(viewer.pixels(), before))
         return std::chrono::duration_cast<base::Milliseconds>(base::Clock::now() - begin);
     }
