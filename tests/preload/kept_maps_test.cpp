@@ -15,6 +15,7 @@ using ::testing::IsEmpty;
 
 constexpr size_t mebibyte = 256; // pages
 
+// NOLINTNEXTLINE(performance-no-int-to-ptr): nothing is there
 void *address(uintptr_t number) { return reinterpret_cast<void *>(number * 0x100'000); }
 
 struct Place {
