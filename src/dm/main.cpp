@@ -7,6 +7,7 @@
 #include "dm/serve_guest.hpp"
 #include "plan/arguments.hpp"
 #include "plan/drives.hpp"
+#include "plan/stub_plan.hpp"
 #include "sys/confine.hpp"
 
 #include <sys/resource.h>
@@ -49,6 +50,7 @@ Result<> lift_limits() {
 Result<> serve(plan::Plan plan, run::Status &status) {
   xen::Control control = TRY(xen::Control::open());
   std::string xen = TRY(control.release());
+  TRY(plan::check_type(plan.settings, xen));
   manifest::Image image = TRY(manifest::check_image(plan.settings.image, xen));
   status.version = image.identity.version;
   plan.may_have_pci = control.can_have_pci(*plan.guest);

@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 #include "wire/copied_file.hpp"
+#include "xen/domain_type.hpp"
 
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ struct Description {
   std::string kernel;  // path
   std::string ramdisk; // path
   std::string command_line;
+  xen::DomainType type = xen::DomainType::pv;
   uint32_t memory = 0; // MiB
   xen::DomainLimits limits;
   std::string log_level;

@@ -35,6 +35,13 @@ base::Result<> set_memory(Settings &settings, std::string_view value) {
   return {};
 }
 
+base::Result<> set_type(Settings &settings, std::string_view value) {
+  if (value != "pv" && value != "pvh")
+    return base::fail("\"{}\" is neither pv nor pvh", value);
+  settings.type = value == "pvh" ? xen::DomainType::pvh : xen::DomainType::pv;
+  return {};
+}
+
 base::Result<> set_log_level(Settings &settings, std::string_view value) {
   if (!base::parse_log_level(value, settings.log_level))
     return base::fail("\"{}\" is none of error, warning, info, debug", value);
@@ -132,9 +139,10 @@ struct Key {
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 13> keys{{
+constexpr std::array<Key, 14> keys{{
     {"", "image", set_image},
     {"", "memory", set_memory},
+    {"", "type", set_type},
     {"", "log-level", set_log_level},
     {"", "kernel-options", set_kernel_options},
     {"", "portable-state", set_portable_state},

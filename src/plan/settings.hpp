@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "disk/saved_state.hpp"
+#include "xen/domain_type.hpp"
 #include "xen/limits.hpp"
 
 #include <cstdint>
@@ -27,6 +28,7 @@ enum class Display : uint8_t {
 struct Settings {
   std::string image = LINSTUB_IMAGE_DIRECTORY; // directory of kernel, ramdisk and manifest.json
   uint32_t memory = 44;                        // MiB of the stub domain
+  xen::DomainType type = xen::DomainType::pv;  // of the stub domain, if the guest can have no PCI
   base::LogLevel log_level = base::LogLevel::info;
   std::string kernel_options; // added to the stub domain's kernel command line
   // spin, for linstub-init: "auto", "off" or a number of microseconds (preload/spin.hpp)

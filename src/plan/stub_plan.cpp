@@ -33,6 +33,10 @@ uint32_t memory_of_devices(const Plan &plan) {
          memory_of_nic * beyond(plan.nics.size(), usual_nics) + memory_of_pv_disk * plan.pv_served;
 }
 
+// In a PVH domain what is mapped of the guest has 64 bytes of the kernel's for each page, as its
+// own memory has; QEMU keeps 512 MiB of it mapped at most (preload/kept_maps.hpp).
+constexpr uint32_t memory_of_pvh = 8;
+
 uint32_t mebibytes(uint64_t bytes) {
   constexpr uint64_t mebibyte = uint64_t{1} << 20;
   return static_cast<uint32_t>((bytes + mebibyte - 1) / mebibyte);
@@ -67,6 +71,26 @@ uint32_t memory_needed(const Settings &settings, const std::vector<disk::CopiedF
   return memory;
 }
 
+base::Result<> check_type(const Settings &settings, std::string_view xen) {
+  // "x86: Allow HVM/PVH domains to map foreign pages"
+  constexpr uint64_t first_major = 4;
+  constexpr uint64_t first_minor = 19;
+  if (settings.type == xen::DomainType::pv)
+    return {};
+  const size_t dot = std::min(xen.find('.'), xen.size());
+  const auto major = xen::parse_number(xen.substr(0, dot), UINT16_MAX);
+  const auto minor = xen::parse_number(xen.substr(std::min(dot + 1, xen.size())), UINT16_MAX);
+  if (!major || !minor || std::pair(*major, *minor) < std::pair(first_major, first_minor))
+    return base::fail("Xen {} lets no PVH domain map its guest's memory, as a stub domain has "
+                      "to (Xen {}.{} and later do): set type=pv",
+                      xen, first_major, first_minor);
+  return {};
+}
+
+xen::DomainType type_of(const Plan &plan) {
+  return plan.may_have_pci ? xen::DomainType::pv : plan.settings.type;
+}
+
 uint32_t memory_to_restore(const Plan &plan) {
   constexpr uint32_t usual = 16;
   return plan.video_memory == 0 ? usual : plan.video_memory;
@@ -87,12 +111,15 @@ std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin) 
 
 Description describe(const Plan &plan, const manifest::Image &image,
                      const std::vector<disk::CopiedFile> &files, const Origin &origin) {
+  const xen::DomainType type = type_of(plan);
   Description description{.guest = *plan.guest,
                           .name = plan.name + "-dm",
                           .kernel = image.kernel(),
                           .ramdisk = image.ramdisk(),
                           .command_line = kernel_command_line(plan),
-                          .memory = memory_needed(plan.settings, files) + memory_of_devices(plan),
+                          .type = type,
+                          .memory = memory_needed(plan.settings, files) + memory_of_devices(plan) +
+                                    (type == xen::DomainType::pvh ? memory_of_pvh : 0),
                           .limits = plan.settings.limits,
                           .log_level = level_name(plan.settings.log_level),
                           .arguments = qemu_arguments(plan, origin),

@@ -33,6 +33,9 @@ constexpr Milliseconds other_destruction_timeout{40'000};
 constexpr Milliseconds between_looks{100};
 // The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
 constexpr uint32_t overhead = 4; // MiB
+// Of a PVH domain: Xen's tables of its memory and of what it maps, 2 MiB for each GiB.
+constexpr uint32_t paging_memory = 4; // MiB
+
 // Of a stub domain that is to replace another one, as long as that is there.
 std::string first_name(const plan::Description &description) {
   return description.role == plan::Role::next ? description.name + "-next" : description.name;
@@ -72,15 +75,18 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
                                        const std::string &hotplug) {
   const std::string name = first_name(description);
   TRY(wait_for_name(name));
-  TRY(toolstack_.make_room(description.memory + overhead, description.guest));
+  const uint32_t paging = description.type == xen::DomainType::pvh ? paging_memory : 0;
+  TRY(toolstack_.make_room(description.memory + overhead + paging, description.guest));
   const xen::Uuid uuid = TRY(announce_stub_domain(description.guest));
   xen::DomId domid = TRY(toolstack_.create(
-      {.name = name,
+      {.type = description.type,
+       .name = name,
        .uuid = uuid,
        .kernel = description.kernel,
        .ramdisk = description.ramdisk,
        .command_line = description.command_line,
        .memory = description.memory,
+       .paging_memory = paging,
        .limits = description.limits,
        .nodes = {{wire::owner_node, std::to_string(xen::number(description.guest))}}}));
   auto finish = [&]() -> Result<> {

@@ -72,20 +72,24 @@ base::Result<Toolstack> Toolstack::open() {
 
 base::Result<DomId> Toolstack::create(const NewDomain &domain) {
   Config config;
-  config->c_info.type = LIBXL_DOMAIN_TYPE_PV;
+  const bool pvh = domain.type == DomainType::pvh;
+  const auto type = pvh ? LIBXL_DOMAIN_TYPE_PVH : LIBXL_DOMAIN_TYPE_PV;
+  config->c_info.type = type;
   config->c_info.name = copy(domain.name);
   config->c_info.xsdata = copy(domain.nodes);
   if (libxl_uuid_from_string(&config->c_info.uuid, text(domain.uuid).c_str()) != 0)
     return base::fail("create domain {}: libxl does not take its UUID", domain.name);
 
   libxl_domain_build_info &build = config->b_info;
-  libxl_domain_build_info_init_type(&build, LIBXL_DOMAIN_TYPE_PV);
+  libxl_domain_build_info_init_type(&build, type);
   build.kernel = copy(domain.kernel);
   build.ramdisk = copy(domain.ramdisk);
   build.cmdline = copy(domain.command_line);
   build.max_vcpus = 1;
   build.max_memkb = uint64_t{domain.memory} << 10;
   build.target_memkb = build.max_memkb;
+  if (pvh)
+    build.shadow_memkb = uint64_t{domain.paging_memory} << 10;
   build.sched_params.weight = static_cast<int>(domain.limits.cpu_weight);
   build.sched_params.cap = static_cast<int>(domain.limits.cpu_cap);
   build.max_grant_frames = domain.limits.max_grant_frames;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "xen/domain_type.hpp"
 #include "xen/domid.hpp"
 #include "xen/limits.hpp"
 #include "xen/uuid.hpp"
@@ -19,14 +20,16 @@ struct xentoollog_logger;
 
 namespace linstub::xen {
 
-// A PV domain that boots a kernel and a ramdisk of dom0.
+// A domain that boots a kernel and a ramdisk of dom0.
 struct NewDomain {
+  DomainType type = DomainType::pv;
   std::string name;
   Uuid uuid{};         // Xen knows it by this from its first moment to its last
   std::string kernel;  // path
   std::string ramdisk; // path
   std::string command_line;
-  uint32_t memory = 0; // MiB
+  uint32_t memory = 0;        // MiB
+  uint32_t paging_memory = 0; // MiB, with pvh: for Xen's tables of what the domain has and maps
   DomainLimits limits;
   // Nodes written together with the domain's first, below /local/domain/<domid>.
   std::vector<std::pair<std::string, std::string>> nodes;

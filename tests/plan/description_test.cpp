@@ -13,6 +13,7 @@ TEST(Description, ComesBackAsItWas) {
       .kernel = "/k",
       .ramdisk = "/r",
       .command_line = "quiet",
+      .type = xen::DomainType::pvh,
       .memory = 64,
       .limits = {.cpu_weight = 1,
                  .cpu_cap = 2,

@@ -23,6 +23,11 @@ TEST(Settings, AreSetByKey) {
   ASSERT_TRUE(set_all(settings, "display=bytes"));
   EXPECT_EQ(settings.display, Display::bytes);
   EXPECT_EQ(settings.largest_disk, uint64_t{500} << 30);
+  EXPECT_EQ(settings.type, xen::DomainType::pv);
+  ASSERT_TRUE(set_all(settings, "type=pvh"));
+  EXPECT_EQ(settings.type, xen::DomainType::pvh);
+  ASSERT_TRUE(set_all(settings, "type=pv"));
+  EXPECT_EQ(settings.type, xen::DomainType::pv);
 }
 
 TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
@@ -31,15 +36,15 @@ TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message(), HasSubstr("memroy"));
   EXPECT_THAT(done.error().message(),
-              HasSubstr("image, memory, log-level, kernel-options, portable-state"));
+              HasSubstr("image, memory, type, log-level, kernel-options, portable-state"));
 }
 
 TEST(Settings, RefuseBadValuesWithAReason) {
   Settings settings;
-  for (const char *bad :
-       {"memory=8", "memory=-1", "memory=lots", "memory=99999999", "log-level=loud",
-        "image=relative", "largest-disk=0", "largest-disk=big", "memory", "nothing", "display",
-        "display=vnc", "portable-state", "portable-state=maybe", "portable-state=1"}) {
+  for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999",
+                          "log-level=loud", "image=relative", "largest-disk=0", "largest-disk=big",
+                          "memory", "nothing", "display", "display=vnc", "type=hvm", "type",
+                          "portable-state", "portable-state=maybe", "portable-state=1"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
   EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 36 MiB"));

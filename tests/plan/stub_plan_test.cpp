@@ -76,6 +76,34 @@ TEST_F(StubPlan, FollowsTheSettings) {
   EXPECT_THAT(talkative.command_line, Not(HasSubstr("quiet")));
 }
 
+TEST_F(StubPlan, IsPvhWhereThatIsWantedAndCanBe) {
+  Plan guest = plan("");
+  const Description pv = describe(guest, image_, {}, {});
+  EXPECT_EQ(pv.type, xen::DomainType::pv);
+  guest.settings.type = xen::DomainType::pvh;
+  const Description pvh = describe(guest, image_, {}, {});
+  EXPECT_EQ(pvh.type, xen::DomainType::pvh);
+  EXPECT_GT(pvh.memory, pv.memory); // for what it maps
+  guest.may_have_pci = true;
+  const Description with_pci = describe(guest, image_, {}, {});
+  EXPECT_EQ(with_pci.type, xen::DomainType::pv);
+  EXPECT_EQ(with_pci.memory, pv.memory);
+}
+
+TEST(TypeOfAStubDomain, IsRefusedWhereXenCannotRunIt) {
+  const Settings pvh{.type = xen::DomainType::pvh};
+  for (const char *xen : {"4.19", "4.20", "5.0"}) {
+    EXPECT_TRUE(check_type({}, xen)) << xen;
+    EXPECT_TRUE(check_type(pvh, xen)) << xen;
+  }
+  for (const char *xen : {"4.18", "4.17", "3.20", "4", "4.", "", "."}) {
+    EXPECT_TRUE(check_type({}, xen)) << xen;
+    auto checked = check_type(pvh, xen);
+    ASSERT_FALSE(checked) << xen;
+    EXPECT_THAT(checked.error().message(), HasSubstr("type=pv"));
+  }
+}
+
 TEST_F(StubPlan, HasTheGuestsDisksAndNics) {
   Plan guest = plan("-drive file=/a.img,if=ide,format=raw -drive if=none,id=ide-5632 "
                     "-device e1000,netdev=net0,mac=00:16:3e:01:02:03 "

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// A stub domain in the CPU's extension for virtual machines. All other scenarios run with it too,
+// on a tree whose linstub.toml says so (HACKING).
+#include "busy_guest.hpp"
+
+namespace linstub::lab {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr auto state_limit = seconds(200);
+
+class PvhStubDomain : public Scenario {
+protected:
+  // libxl's record of it, which is put aside (xen/toolstack.hpp, unlist()).
+  std::string record() {
+    return dom0("cat /var/lib/xen/userdata-d.$(xl domid t-pvh-dm).*.linstub-json | tr -d ' \\n'");
+  }
+  static GuestConfig config() {
+    return {.name = "t-pvh", .extra = {"device_model_args_hvm = [ \"-linstub\", \"type=pvh\" ]"}};
+  }
+};
+
+TEST_F(PvhStubDomain, ServesAGuestAtWorkThroughAnUpgrade) {
+  BusyGuest guest(*this, config());
+  EXPECT_THAT(record(), HasSubstr("\"type\":\"pvh\""));
+  guest.expect_all_well("at work");
+  std::printf("%s", succeeds("linstub upgrade t-pvh", state_limit).c_str());
+  guest.expect_all_well("after the upgrade");
+  EXPECT_THAT(record(), HasSubstr("\"type\":\"pvh\""));
+  std::printf("%s\n", dom0("linstub status; xl list").c_str());
+}
+
+TEST_F(PvhStubDomain, IsSavedAndRestored) {
+  ONLY_WHEN_THOROUGH();
+  BusyGuest guest(*this, config());
+  for (int i = 0; i < rounds(1, 10); i++) {
+    succeeds("rm -f /var/tmp/t.save; xl save t-pvh /var/tmp/t.save", state_limit);
+    succeeds("xl restore /var/tmp/t.save", state_limit);
+    guest.found_again();
+    guest.expect_all_well("round " + std::to_string(i));
+  }
+  EXPECT_THAT(record(), HasSubstr("\"type\":\"pvh\""));
+  dom0("rm -f /var/tmp/t.save");
+}
+
+} // namespace
+} // namespace linstub::lab
