@@ -34,8 +34,8 @@ uint32_t memory_of_devices(const Plan &plan) {
 }
 
 // In a PVH domain what is mapped of the guest has 64 bytes of the kernel's for each page, as its
-// own memory has; QEMU keeps 512 MiB of it mapped at most (preload/kept_maps.hpp).
-constexpr uint32_t memory_of_pvh = 8;
+// own memory has; QEMU keeps a GiB of it mapped at most (preload/map_cache.cpp).
+constexpr uint32_t memory_of_pvh = 16;
 
 uint32_t mebibytes(uint64_t bytes) {
   constexpr uint64_t mebibyte = uint64_t{1} << 20;
