@@ -138,6 +138,7 @@ public:
                                          const std::string &password = {}) {
     rfbClientLog = rfbClientErr = drop_log;
     rfbClient *raw = rfbGetClient(8, 3, 4);
+    std::free(raw->serverHost); // NOLINT(cppcoreguidelines-no-malloc): the library's
     raw->serverHost = ::strdup("127.0.0.1");
     raw->serverPort = port;
     raw->appData.encodingsString = encodings.c_str();
