@@ -47,6 +47,7 @@ private:
   void set_format();
   void change();
   bool may_resize();
+  void asked(uint16_t width, uint16_t height);
   void send(const Input &input) const;
   rfbBool check(rfbClientRec *client, const char *response, int length) const;
 
@@ -56,6 +57,7 @@ private:
   rfbClientRec *client_ = nullptr;
   std::vector<std::byte> blank_; // until there is a screen
   bool asked_ = false;           // the viewer knows a size, and has said what it can do
+  bool resized_ = false;         // it has not asked for all of the new size yet
 };
 
 void Conversation::wait_for_screen() {
@@ -119,8 +121,10 @@ bool Conversation::open() {
   client_ = rfbNewClient(server_.get(), viewer_.client.release());
   if (client_ == nullptr)
     return false;
-  client_->clientFramebufferUpdateRequestHook =
-      [](rfbClientRec *client, rfbFramebufferUpdateRequestMsg *) { of(client).asked_ = true; };
+  client_->clientFramebufferUpdateRequestHook = [](rfbClientRec *client,
+                                                   rfbFramebufferUpdateRequestMsg *request) {
+    of(client).asked(request->w, request->h);
+  };
   return true;
 }
 
@@ -154,6 +158,17 @@ bool Conversation::may_resize() {
   return true;
 }
 
+// A request for the former size may still come when the new one has been told, and a viewer's
+// picture of a new size begins with nothing: so all of it goes out once more when all of it is
+// asked for.
+void Conversation::asked(uint16_t width, uint16_t height) {
+  asked_ = true;
+  if (!resized_ || width != server_->width || height != server_->height)
+    return;
+  resized_ = false;
+  rfbMarkRectAsModified(server_.get(), 0, 0, server_->width, server_->height);
+}
+
 void Conversation::change() {
   if (picture_.stale() && viewer_.screen.size() != Size{}) {
     if (!may_resize())
@@ -166,6 +181,7 @@ void Conversation::change() {
                       size.height, bits_per_sample, samples, bytes_per_pixel);
     set_format();
     server_->setTranslateFunction(client_);
+    resized_ = true;
   }
   for (const Picture::Rectangle &place : picture_.take())
     rfbMarkRectAsModified(server_.get(), static_cast<int>(place.left), static_cast<int>(place.top),

@@ -147,7 +147,10 @@ public:
     raw->format.blueShift = 0;
     static thread_local std::string given;
     given = password;
-    raw->GetPassword = [](rfbClient *) { return ::strdup(given.c_str()); };
+    // None for an empty one, which the library would not free.
+    raw->GetPassword = [](rfbClient *) {
+      return given.empty() ? nullptr : ::strdup(given.c_str());
+    };
     raw->readTimeout = 10;
     if (rfbInitClient(raw, nullptr, nullptr) == FALSE)
       return nullptr;
