@@ -37,6 +37,12 @@ uint32_t memory_of_devices(const Plan &plan) {
 // own memory has; QEMU keeps a GiB of it mapped at most (preload/map_cache.cpp).
 constexpr uint32_t memory_of_pvh = 16;
 
+// The settings' type, but PV if its guest may have PCI devices: Linux has the frontend of
+// passed-through devices for PV domains only (drivers/pci/xen-pcifront.c).
+xen::DomainType type_of(const Plan &plan) {
+  return plan.may_have_pci ? xen::DomainType::pv : plan.settings.type;
+}
+
 uint32_t mebibytes(uint64_t bytes) {
   constexpr uint64_t mebibyte = uint64_t{1} << 20;
   return static_cast<uint32_t>((bytes + mebibyte - 1) / mebibyte);
@@ -85,10 +91,6 @@ base::Result<> check_type(const Settings &settings, std::string_view xen) {
                       "to (Xen {}.{} and later do): set type=pv",
                       xen, first_major, first_minor);
   return {};
-}
-
-xen::DomainType type_of(const Plan &plan) {
-  return plan.may_have_pci ? xen::DomainType::pv : plan.settings.type;
 }
 
 uint32_t memory_to_restore(const Plan &plan) {

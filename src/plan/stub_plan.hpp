@@ -16,10 +16,6 @@ uint32_t memory_needed(const Settings &settings, const std::vector<disk::CopiedF
 // says what to do.
 base::Result<> check_type(const Settings &settings, std::string_view xen);
 
-// What the stub domain is: the settings' type, but PV if its guest may have PCI devices: Linux has
-// the frontend of passed-through devices for PV domains only (drivers/pci/xen-pcifront.c).
-xen::DomainType type_of(const Plan &plan);
-
 // MiB more while QEMU restores: until it has learned where the guest's video memory is, it keeps a
 // stand-in of that size (hw/xen/xen-mapcache.c). It can be taken away afterwards.
 uint32_t memory_to_restore(const Plan &plan);
