@@ -21,11 +21,6 @@ constexpr auto end_limit = seconds(120);
 constexpr auto silence_limit = seconds(120);
 constexpr auto memory_told = seconds(40); // a stub domain says every 30 what it has
 
-// libxl's record of the stub domain's configuration, which is put aside (xen/toolstack.hpp,
-// unlist()).
-constexpr const char *record =
-    "cat /var/lib/xen/userdata-d.$(xl domid t-limits-dm).*.linstub-json | tr -d ' \\n'";
-
 class Limits : public Scenario {
 protected:
   static GuestConfig quick(const std::string &options = {}) {
@@ -51,7 +46,7 @@ TEST_F(Limits, OfAStubDomainAreThoseThatWereSet) {
                                "max-maptrack-frames=8,max-event-channels=200"));
   EXPECT_EQ(dom0("xl sched-credit2 -d t-limits-dm | awk '$1 == \"t-limits-dm\" { print $3, $4 }'"),
             "128 80");
-  const std::string config = dom0(record);
+  const std::string config = stub_record("t-limits");
   for (const char *part : {"\"weight\":128", "\"cap\":80", "\"max_grant_frames\":24",
                            "\"max_maptrack_frames\":8", "\"event_channels\":200"})
     EXPECT_THAT(config, HasSubstr(part));
@@ -67,7 +62,7 @@ TEST_F(Limits, OfAStubDomainAreThereWithoutASetting) {
   const std::string table = grant_table();
   EXPECT_THAT(table, HasSubstr("frames (32 max)"));
   EXPECT_THAT(table, HasSubstr("maptrack frames (16 max)"));
-  EXPECT_THAT(dom0(record), HasSubstr("\"event_channels\":511"));
+  EXPECT_THAT(stub_record("t-limits"), HasSubstr("\"event_channels\":511"));
   // xenstored's are the same for every domain; what a stub domain has of them is far below. Of
   // oxenstored the first command tells, of xenstored the second.
   const std::string quota =

@@ -13,10 +13,6 @@ constexpr auto state_limit = seconds(200);
 
 class PvhStubDomain : public Scenario {
 protected:
-  // libxl's record of it, which is put aside (xen/toolstack.hpp, unlist()).
-  std::string record() {
-    return dom0("cat /var/lib/xen/userdata-d.$(xl domid t-pvh-dm).*.linstub-json | tr -d ' \\n'");
-  }
   static GuestConfig config() {
     return {.name = "t-pvh", .extra = {"device_model_args_hvm = [ \"-linstub\", \"type=pvh\" ]"}};
   }
@@ -24,11 +20,11 @@ protected:
 
 TEST_F(PvhStubDomain, ServesAGuestAtWorkThroughAnUpgrade) {
   BusyGuest guest(*this, config());
-  EXPECT_THAT(record(), HasSubstr("\"type\":\"pvh\""));
+  EXPECT_THAT(stub_record("t-pvh"), HasSubstr("\"type\":\"pvh\""));
   guest.expect_all_well("at work");
   std::printf("%s", succeeds("linstub upgrade t-pvh", state_limit).c_str());
   guest.expect_all_well("after the upgrade");
-  EXPECT_THAT(record(), HasSubstr("\"type\":\"pvh\""));
+  EXPECT_THAT(stub_record("t-pvh"), HasSubstr("\"type\":\"pvh\""));
   std::printf("%s\n", dom0("linstub status; xl list").c_str());
 }
 
@@ -41,7 +37,7 @@ TEST_F(PvhStubDomain, IsSavedAndRestored) {
     guest.found_again();
     guest.expect_all_well("round " + std::to_string(i));
   }
-  EXPECT_THAT(record(), HasSubstr("\"type\":\"pvh\""));
+  EXPECT_THAT(stub_record("t-pvh"), HasSubstr("\"type\":\"pvh\""));
   dom0("rm -f /var/tmp/t.save");
 }
 

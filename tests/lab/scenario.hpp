@@ -72,6 +72,13 @@ public:
   void come_back(GuestRun &guest, const std::string &before, base::Milliseconds gone_limit,
                  base::Milliseconds ready_limit);
 
+  // libxl's record of a guest's stub domain, without spaces: it is put aside (xen/toolstack.hpp,
+  // unlist()).
+  std::string stub_record(const std::string &guest) {
+    return dom0("cat /var/lib/xen/userdata-d.$(xl domid " + guest +
+                "-dm).*.linstub-json | tr -d ' \\n'");
+  }
+
   // How many QEMUs run in dom0.
   std::string qemus() { return dom0("ps -eo comm | grep -c qemu || true"); }
 
