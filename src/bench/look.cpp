@@ -125,6 +125,20 @@ double Share::part() const {
   return std::clamp((*now - *had_) / passed.count(), least, 1.0);
 }
 
+Result<Look> look_at_counts(const lab::Host &host) {
+  const auto said = TRY(host.counts());
+  return said ? parse_look(*said) : Result<Look>();
+}
+
+Look counted_since(const Look &before, const Look &now, double times) {
+  Look counts;
+  for (const auto &[name, value] : now) {
+    const auto had = before.find(name);
+    counts[name] = std::max(0.0, value - (had == before.end() ? 0 : had->second)) / times;
+  }
+  return counts;
+}
+
 Result<Look> look_at_host(const lab::Host &host) {
   return host.check(of_host, command_limit).and_then(parse_look);
 }

@@ -15,10 +15,13 @@
 
 namespace linstub::bench {
 
+using Look = std::map<std::string, double, std::less<>>;
+
 struct Value {
   std::string_view metric;
   double value = 0;
   double share = 1; // sample.hpp
+  Look counts = {}; // the same
 };
 using Values = std::vector<Value>;
 
@@ -36,13 +39,19 @@ private:
   base::Clock::time_point since_ = base::Clock::now();
 };
 
-using Look = std::map<std::string, double, std::less<>>;
-
 // The error names the line that is none.
 base::Result<Look> parse_look(std::string_view lines);
 
 // What is in a look, or an error that says what is missing.
 base::Result<double> get(const Look &look, std::string_view name);
+
+// What the lab's CPUs have executed, by the names that the counter gives it (lab/counter.cpp):
+// "xen", "kernels" and "programs", instructions; "system-calls", "hypercalls", "world-switches".
+// Empty for a host that does not count.
+base::Result<Look> look_at_counts(const lab::Host &host);
+
+// What has come to the counts since, as a part of it: divided by `times`.
+Look counted_since(const Look &before, const Look &now, double times = 1);
 
 // What there is before a guest: "free" (Xen's, in bytes), "nodes" (of xenstore).
 base::Result<Look> look_at_host(const lab::Host &host);

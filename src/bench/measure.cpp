@@ -66,8 +66,19 @@ public:
     TRY(begin());
     auto watch = TRY(StartWatch::begin(host_, guest_name));
     const Share share(host_);
+    const Look counts = TRY(look_at_counts(host_));
     TRY(create({}));
-    TRY(tell_start(watch, share));
+    const Look until_created = counted_since(counts, TRY(look_at_counts(host_)));
+    const std::string hello = TRY(guest_->wait_for("+ hello", boot_limit));
+    const Look until_userland = counted_since(counts, TRY(look_at_counts(host_)));
+    TRY(guest_->wait_for("+ ready", boot_limit));
+    TRY(tell_start(watch, share, hello));
+    for (Value &value : values_) {
+      if (value.metric == "start.created")
+        value.counts = until_created;
+      if (value.metric == "start.userland")
+        value.counts = until_userland;
+    }
     TRY(work(Group::exit));
     TRY(work(Group::disk));
     if (needs_network())
@@ -139,9 +150,7 @@ private:
   }
 
   // Its first words tell how long its kernel has run: "+ hello VERSION up SECONDS".
-  Result<> tell_start(StartWatch &watch, const Share &since_create) {
-    const std::string hello = TRY(guest_->wait_for("+ hello", boot_limit));
-    TRY(guest_->wait_for("+ ready", boot_limit));
+  Result<> tell_start(StartWatch &watch, const Share &since_create, const std::string &hello) {
     const double share = since_create.part();
     const Look stages =
         TRY(watch.read(guest_->begin_mark(), guest_->end_mark(), guest_->serial_log()));
@@ -173,21 +182,36 @@ private:
 
   Result<> ask(const Work &one) {
     const unsigned count = times_of(one, wanted_.thoroughness);
+    // What the asking itself takes, of a guest's console and its program, is in the counts of one.
+    Look of_one;
+    if (host_.is_counted())
+      of_one = TRY(ask(one, 1)).counts;
+    Look before;
+    if (!one.load.empty())
+      before = TRY(look_at_cpus(host_, guest_name));
+    Value value = TRY(ask(one, count));
+    if (!one.load.empty())
+      TRY(add_load(one, before, one.bytes * count, value.share));
+    value.counts = counted_since(of_one, value.counts, (count - 1) / one.times);
+    values_.push_back(std::move(value));
+    return {};
+  }
+
+  // Once, so often; the counts are of all of it.
+  Result<Value> ask(const Work &one, unsigned count) {
     if (!one.dom0.empty())
       TRY(host_.check(base::format("count={}; (setsid timeout {} {} >/dev/null 2>&1 </dev/null &); "
                                    "sleep 0.5",
                                    count, work_limit.count(), one.dom0),
                       command_limit));
-    Look before;
-    if (!one.load.empty())
-      before = TRY(look_at_cpus(host_, guest_name));
+    const Look before = TRY(look_at_counts(host_));
     const Share since(host_);
-    const std::string answer = TRY(guest_->ask(command_of(one, wanted_.thoroughness), work_limit));
+    const std::string answer = TRY(guest_->ask(command_of(one, count), work_limit));
     const double share = since.part();
-    if (!one.load.empty())
-      TRY(add_load(one, before, one.bytes * count, share));
-    add(one.metric, TRY(parse_answer(answer)) * one.times, share);
-    return {};
+    return Value{.metric = one.metric,
+                 .value = TRY(parse_answer(answer)) * one.times,
+                 .share = share,
+                 .counts = counted_since(before, TRY(look_at_counts(host_)))};
   }
 
   Result<> add_load(const Work &one, const Look &before, double bytes, double share) {

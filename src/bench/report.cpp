@@ -6,6 +6,7 @@
 #include "bench/statistics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <format>
 #include <span>
 
@@ -114,6 +115,48 @@ std::string show_ratios(const Run &run, std::span<const Metric *const> of,
   return text + "\n";
 }
 
+// What the lab's CPUs have executed for one of each metric: no times, and so what may be compared
+// with little noise.
+std::string show_counts(const Run &run, std::span<const Metric *const> of,
+                        const std::vector<std::string> &names) {
+  constexpr double thousand = 1000;
+  constexpr std::array places{"xen", "kernels", "programs"};
+  auto count = [&](const std::string &name, const Metric &metric, const char *what) {
+    const auto all = run.counts(name, metric.id, what);
+    return all.empty() ? 0 : median(all);
+  };
+  auto instructions = [&](const std::string &name, const Metric &metric) {
+    double sum = 0;
+    for (const char *place : places)
+      sum += count(name, metric, place);
+    return sum;
+  };
+  std::string text;
+  for (const Metric *metric : of) {
+    const double of_reference = instructions(std::string(reference), *metric);
+    for (const std::string &name : names) {
+      const double all = instructions(name, *metric);
+      if (all == 0)
+        continue;
+      std::vector<std::string> cells{std::string(metric->what), name_of(name),
+                                     std::format("{:.1f}", all / thousand)};
+      cells.push_back(of_reference > 0 ? std::format("{:.2f}", all / of_reference) : "-");
+      for (const char *place : places)
+        cells.push_back(std::format("{:.1f}", count(name, *metric, place) / thousand));
+      for (const char *calls : {"system-calls", "hypercalls", "world-switches"})
+        cells.push_back(std::format("{:.1f}", count(name, *metric, calls)));
+      text += row(cells);
+    }
+  }
+  if (text.empty())
+    return "";
+  return "What the CPU executes for one of them, in thousands of instructions, and how often it "
+         "enters a kernel, Xen or a guest for it; medians:\n\n" +
+         header({"for one", "contender", "instructions", "ratio", "in Xen", "in kernels",
+                 "in programs", "system calls", "hypercalls", "world switches"}) +
+         text + "\n";
+}
+
 // What a line through the costs of several numbers of guests says of many.
 std::string show_density(const Run &run, const std::vector<std::string> &names) {
   constexpr double hundred = 100;
@@ -195,7 +238,8 @@ std::string report(const Run &run) {
     if (of.empty())
       continue;
     text += std::format("## {}\n\n", group_title(group));
-    text += show_medians(run, of, names) + show_ratios(run, of, names);
+    text +=
+        show_medians(run, of, names) + show_ratios(run, of, names) + show_counts(run, of, names);
   }
   return text + show_density(run, names);
 }

@@ -44,7 +44,8 @@ private:
                               .place = place,
                               .guests = guests,
                               .share = value.share,
-                              .value = value.value});
+                              .value = value.value,
+                              .counts = value.counts});
     };
     for (int excuses = 0;; excuses++) {
       tell(

@@ -40,6 +40,10 @@ Result<uint32_t> count_in(const Json &line, const char *name, uint32_t most) {
   return found->get<uint32_t>();
 }
 
+bool is_number(const Json &value) {
+  return value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0;
+}
+
 Result<Sample> parse_sample(const Json &line) {
   Sample sample{.contender = TRY(text_in(line, "contender")),
                 .metric = TRY(text_in(line, "metric")),
@@ -48,14 +52,22 @@ Result<Sample> parse_sample(const Json &line) {
   if (line.contains("guests"))
     sample.guests = TRY(count_in(line, "guests", most_guests));
   auto value = line.find("value");
-  if (value == line.end() || !value->is_number() || !std::isfinite(value->get<double>()) ||
-      value->get<double>() < 0)
+  if (value == line.end() || !is_number(*value))
     return base::fail("it has no number \"value\" of 0 or more");
   sample.value = value->get<double>();
   if (auto share = line.find("share"); share != line.end()) {
     if (!share->is_number() || !(share->get<double>() > 0) || share->get<double>() > 1)
       return base::fail("its \"share\" is not a number above 0 and up to 1");
     sample.share = share->get<double>();
+  }
+  if (auto counts = line.find("counts"); counts != line.end()) {
+    if (!counts->is_object())
+      return base::fail("its \"counts\" are no object");
+    for (const auto &[name, count] : counts->items()) {
+      if (!is_number(count))
+        return base::fail("its count \"{}\" is not a number of 0 or more", name);
+      sample.counts[name] = count.get<double>();
+    }
   }
   return sample;
 }
@@ -91,6 +103,8 @@ std::string to_json(const Sample &sample) {
     line["guests"] = sample.guests;
   if (sample.share != 1)
     line["share"] = sample.share;
+  if (!sample.counts.empty())
+    line["counts"] = sample.counts;
   return line.dump();
 }
 
@@ -119,6 +133,16 @@ std::vector<double> Run::values(std::string_view contender, std::string_view met
   std::vector<double> all;
   for (const Sample &sample : samples_of(contender, metric))
     all.push_back(sample.value * sample.share);
+  return all;
+}
+
+std::vector<double> Run::counts(std::string_view contender, std::string_view metric,
+                                std::string_view count) const {
+  std::vector<double> all;
+  for (const Sample &sample : samples_of(contender, metric)) {
+    if (const auto found = sample.counts.find(count); found != sample.counts.end())
+      all.push_back(found->second);
+  }
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ struct Sample {
   // the sample is their product.
   double share = 1;
   double value = 0; // in s, bytes, or a number
+  // What the lab's CPUs have executed for it (look.hpp, look_at_counts()); empty if nobody counted.
+  std::map<std::string, double, std::less<>> counts = {};
 
   bool operator==(const Sample &) const = default;
 };
@@ -41,6 +44,9 @@ struct Run {
   // Of one contender and one metric, all of them, in the order of their rounds.
   [[nodiscard]] std::vector<Sample> samples_of(std::string_view contender,
                                                std::string_view metric) const;
+  // One of their counts, in the order of their rounds.
+  [[nodiscard]] std::vector<double> counts(std::string_view contender, std::string_view metric,
+                                           std::string_view count) const;
   // Those that there are samples of, in the order of their first.
   [[nodiscard]] std::vector<std::string> contenders() const;
 };

@@ -69,8 +69,8 @@ constexpr std::array table{
 
 std::span<const Work> works() { return table; }
 
-std::string command_of(const Work &work, Thoroughness thoroughness) {
-  return base::format("measure {} {}{}", work.what, times_of(work, thoroughness), work.where);
+std::string command_of(const Work &work, unsigned count) {
+  return base::format("measure {} {}{}", work.what, count, work.where);
 }
 
 base::Result<double> parse_answer(std::string_view answer) {

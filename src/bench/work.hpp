@@ -41,7 +41,7 @@ inline unsigned times_of(const Work &work, Thoroughness thoroughness) {
 }
 
 // The command for the guest's prompt.
-std::string command_of(const Work &work, Thoroughness thoroughness);
+std::string command_of(const Work &work, unsigned count);
 
 // What one of them has taken, in s, from the guest's answer "+ measure NS".
 base::Result<double> parse_answer(std::string_view answer);

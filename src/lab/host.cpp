@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "lab/host.hpp"
 
+#include "sys/unix_socket.hpp"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <sstream>
@@ -195,6 +200,26 @@ std::optional<double> Host::cpu_time() const {
   if (!(fields >> user >> system))
     return {};
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+base::Result<std::optional<std::string>> Host::counts() const {
+  if (address_.counter.empty())
+    return std::nullopt;
+  const Deadline deadline = Deadline::after(std::chrono::seconds(10));
+  const base::Fd socket = TRY(sys::connect_unix(address_.counter));
+  std::string text;
+  for (;;) {
+    pollfd wait{.fd = socket.get(), .events = POLLIN, .revents = 0};
+    std::array<char, 1024> some;
+    if (::poll(&wait, 1, static_cast<int>(deadline.left().count())) == 0)
+      return base::fail("the counter of the lab has not answered in time");
+    const ssize_t got = ::read(socket.get(), some.data(), some.size());
+    if (got == 0)
+      return text;
+    if (got < 0 && errno != EINTR && errno != EAGAIN)
+      return base::fail_errno(errno, "read from the counter of the lab");
+    text.append(some.data(), static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  }
 }
 
 void Host::disconnect() const {

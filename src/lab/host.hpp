@@ -27,6 +27,7 @@ struct Address {
   std::filesystem::path identity;          // private key; ssh's own choice if empty
   std::filesystem::path control_directory; // where the shared connection's socket lives
   pid_t emulator = 0;                      // of a lab: the process whose child it is
+  std::filesystem::path counter;           // of a lab that counts: the counter's socket
 };
 
 // "user@host", "user@host:port".
@@ -64,6 +65,11 @@ public:
   // CPU time that the emulator of a lab has had, in s: on a machine that is busy with other things
   // it has less than the time that passes. Nothing for a real host.
   [[nodiscard]] std::optional<double> cpu_time() const;
+
+  // What the CPUs of a lab of the shape `counted` have executed since it began, as the counter says
+  // it (counter.cpp): lines of a name and a number. Nothing for another host.
+  [[nodiscard]] base::Result<std::optional<std::string>> counts() const;
+  [[nodiscard]] bool is_counted() const { return !address_.counter.empty(); }
 
   // Ends the shared connection, if there is one.
   void disconnect() const;

@@ -158,7 +158,8 @@ Host LabState::host() const {
                .port = ssh_port,
                .identity = identity,
                .control_directory = directory,
-               .emulator = pid});
+               .emulator = pid,
+               .counter = facts_of(shape).counts ? directory / "counter" : fs::path()});
 }
 
 base::Result<Labs> Labs::open(const fs::path &config) {

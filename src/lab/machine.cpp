@@ -12,7 +12,8 @@ namespace {
 constexpr std::array shapes{
     // It starts in seconds, so its scenarios make several parts: two labs end at about the same
     // time.
-    ShapeFacts{.shape = Shape::warm, .name = "warm", .scenarios = "-*Pci*:Libvirt*", .parts = 5},
+    ShapeFacts{
+        .shape = Shape::warm, .name = "warm", .scenarios = "-*Pci*:Libvirt*:Counted*", .parts = 5},
     // The emulator can make no snapshot of such a machine, and it takes minutes to boot: one part.
     ShapeFacts{.shape = Shape::iommu, .name = "iommu", .begin = Begin::boot, .scenarios = "*Pci*"},
     ShapeFacts{.shape = Shape::libvirt,
@@ -23,6 +24,7 @@ constexpr std::array shapes{
                .cpus = "1,maxcpus=2",
                .scenarios = "Libvirt*",
                .only_when_thorough = true},
+    ShapeFacts{.shape = Shape::counted, .name = "counted", .counts = true, .scenarios = "Counted*"},
     // For benchmarks alone, whose runs are short: what it can show is a device model that has a CPU
     // while the guest waits for it. dom0 has the first one, and keeps to it.
     ShapeFacts{.shape = Shape::smp,
@@ -136,6 +138,10 @@ std::vector<std::string> command_line(const Machine &machine) {
   line.insert(line.end(), {"-serial", base::format("file:{}", machine.console().string())});
   line.insert(line.end(),
               {"-qmp", base::format("unix:{},server=on,wait=off", machine.monitor().string())});
+  // No part of the machine: a snapshot of one without it is loaded.
+  if (facts.counts && machine.begin == Begin::snapshot)
+    line.insert(line.end(), {"-plugin", base::format("file={},socket={}", LINSTUB_COUNTER,
+                                                     machine.counter().string())});
   if (machine.begin == Begin::snapshot)
     line.insert(line.end(), {"-incoming", "defer"});
   return line;

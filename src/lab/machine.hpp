@@ -17,6 +17,7 @@ enum class Shape : uint8_t {
   warm,    // started from a snapshot of a booted host: most tests
   iommu,   // booted cold, with an emulated IOMMU and spare PCI devices: passthrough
   libvirt, // as warm, with libvirt and AppArmor in dom0
+  counted, // as warm, in an emulator that counts what it executes, and is slower for it
   smp,     // as warm, with two CPUs: a guest in it dies sooner or later (machine.cpp)
 };
 
@@ -32,6 +33,7 @@ struct ShapeFacts {
   std::string_view cpus = "1";         // of the machine, as -smp has it
   std::string_view threads = "single"; // of the emulator: for each CPU ("multi") or for all
   std::string_view xen_options;        // further ones
+  bool counts = false;                 // the emulator has counter.cpp's plugin
   // Which scenarios are for it, as gtest's filter says; in how many parts they are dealt out at
   // most.
   std::string_view scenarios;
@@ -61,6 +63,8 @@ struct Machine {
 
   [[nodiscard]] std::filesystem::path console() const { return directory / "xen.log"; }
   [[nodiscard]] std::filesystem::path monitor() const { return directory / "monitor"; }
+  // Of the counted shape: the counter's socket.
+  [[nodiscard]] std::filesystem::path counter() const { return directory / "counter"; }
   // Of the iommu shape: what its NVMe disk and its SATA disk hold, spare_disk_size bytes each.
   [[nodiscard]] std::filesystem::path nvme_disk() const { return directory / "nvme.raw"; }
   [[nodiscard]] std::filesystem::path sata_disk() const { return directory / "sata.raw"; }

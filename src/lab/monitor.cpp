@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "lab/monitor.hpp"
 
+#include "sys/unix_socket.hpp"
+
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,24 +20,11 @@ namespace {
 
 constexpr Milliseconds poll_interval{50};
 
-base::Result<base::Fd> connect_once(const std::filesystem::path &path) {
-  base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.string().size() >= sizeof address.sun_path)
-    return base::fail("the path of the socket {} is too long", path.string());
-  path.string().copy(address.sun_path, sizeof address.sun_path - 1);
-  if (!socket ||
-      ::connect(socket.get(), reinterpret_cast<sockaddr *>(&address), sizeof address) != 0)
-    return base::fail_errno(errno, "connect to {}", path.string());
-  return socket;
-}
-
 } // namespace
 
 base::Result<Monitor> Monitor::connect(const std::filesystem::path &path, Deadline deadline) {
   for (;;) {
-    auto socket = connect_once(path);
+    auto socket = sys::connect_unix(path);
     if (socket) {
       Monitor monitor(std::move(*socket));
       TRY(monitor.read_line(deadline)); // the greeting

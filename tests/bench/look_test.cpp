@@ -23,6 +23,13 @@ TEST(Look, WhatIsNoneIsShown) {
     EXPECT_THAT(parse_look(wrong).error().message(), HasSubstr(wrong)) << wrong;
 }
 
+TEST(Counts, AreWhatHasComeSinceForEach) {
+  EXPECT_THAT(counted_since({{"xen", 100}, {"programs", 50}},
+                            {{"xen", 300}, {"programs", 40}, {"kernels", 8}}, 2),
+              UnorderedElementsAre(Pair("xen", 100), Pair("programs", 0), Pair("kernels", 4)));
+  EXPECT_TRUE(counted_since({}, {}, 3).empty());
+}
+
 TEST(Stages, AreTimesSinceTheBegin) {
   auto stages = parse_stages("/run/lab-t.begin 1000.5\n/run/lab-t.end 1009.5\n"
                              "/run/lab-t.serial 1060.75\n/run/lab-bench-stages/model 1008.0\n"

@@ -63,7 +63,7 @@ TEST(Works, MeasureMetricsThatThereAre) {
 
 TEST(Works, AreCommandsOfTheGuests) {
   const Work &first = works().front();
-  EXPECT_EQ(command_of(first, Thoroughness::full), "measure port " + std::to_string(first.full));
+  EXPECT_EQ(command_of(first, first.full), "measure port " + std::to_string(first.full));
 }
 
 TEST(Works, AnAnswerIsATime) {

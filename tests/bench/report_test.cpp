@@ -43,6 +43,22 @@ TEST(Report, OfNothingIsEmptyButWhole) {
   EXPECT_EQ(table(bench::Run{}), std::string(32, ' ') + "\n");
 }
 
+TEST(Report, ShowsWhatWasCounted) {
+  bench::Run run = run_of(1, 1);
+  EXPECT_THAT(report(run), Not(HasSubstr("hypercalls")));
+  for (Sample &sample : run.samples) {
+    if (sample.metric == "exit.port")
+      sample.counts = {
+          {"xen", 10'000},      {"kernels", sample.contender == "dom0" ? 20'000 : 5'000},
+          {"programs", 10'000}, {"system-calls", 4},
+          {"hypercalls", 7.5},  {"world-switches", 1}};
+  }
+  EXPECT_THAT(
+      report(run),
+      HasSubstr("| port read that QEMU emulates | Linstub | 25.0 | 0.62 | 10.0 | 5.0 | 10.0 "
+                "| 4.0 | 7.5 | 1.0 |"));
+}
+
 TEST(Report, HasTheGroupsThatThereAreSamplesOf) {
   const std::string text = report(run_of(1, 1));
   EXPECT_THAT(text, HasSubstr("## Exits and CPU"));

@@ -27,6 +27,24 @@ TEST(Sample, IsTheSameWhenItIsReadBack) {
   EXPECT_THAT(run->samples, ElementsAre(sample));
 }
 
+TEST(Sample, MayHaveCounts) {
+  const Sample sample{.contender = "linstub",
+                      .metric = "exit.port",
+                      .round = 1,
+                      .place = 1,
+                      .value = 0.25,
+                      .counts = {{"xen", 1000.5}, {"hypercalls", 7}}};
+  auto run = parse_run(to_json(sample) + "\n" + good);
+  ASSERT_TRUE(run) << run.error().message();
+  EXPECT_EQ(run->samples.at(0), sample);
+  EXPECT_THAT(run->counts("linstub", "exit.port", "hypercalls"), ElementsAre(7));
+  EXPECT_TRUE(run->counts("dom0", "exit.port", "hypercalls").empty());
+  const std::string begin = std::string(good).substr(0, std::string_view(good).size() - 1);
+  EXPECT_THAT(error_of(begin + R"(,"counts":7})"), HasSubstr("no object"));
+  EXPECT_THAT(error_of(begin + R"(,"counts":{"xen":-1}})"), HasSubstr("\"xen\""));
+  EXPECT_THAT(error_of(begin + R"(,"counts":{"xen":"many"}})"), HasSubstr("\"xen\""));
+}
+
 TEST(Sample, ValuesComeInTheOrderOfRoundsWhateverTheOrderOfLines) {
   auto at = [](uint32_t round, double value) {
     return to_json(Sample{

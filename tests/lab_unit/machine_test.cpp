@@ -50,7 +50,7 @@ TEST(Machine, ShapesHaveNames) {
   EXPECT_FALSE(parse_shape("cold", shape));
   EXPECT_TRUE(parse_shape("libvirt", shape));
   EXPECT_EQ(shape, Shape::libvirt);
-  EXPECT_EQ(shape_names(), "warm, iommu, libvirt, smp");
+  EXPECT_EQ(shape_names(), "warm, iommu, libvirt, counted, smp");
 }
 
 TEST(Machine, ShapesDifferInTheirMachineAndInWhatDom0Has) {
@@ -60,6 +60,10 @@ TEST(Machine, ShapesDifferInTheirMachineAndInWhatDom0Has) {
   EXPECT_THAT(smp, Contains(HasSubstr("thread=multi")));
   EXPECT_THAT(smp, Contains(HasSubstr("dom0_vcpus_pin")));
   EXPECT_THAT(machine_signature(Shape::warm), Not(HasSubstr("multi")));
+  // The counter is no part of the machine: the shape starts from the snapshot of the other.
+  EXPECT_THAT(command_line(machine(Shape::counted, Begin::snapshot)), Contains("-plugin"));
+  EXPECT_THAT(command_line(machine(Shape::warm, Begin::snapshot)), Not(Contains("-plugin")));
+  EXPECT_EQ(machine_signature(Shape::counted), machine_signature(Shape::warm));
   EXPECT_EQ(facts_of(Shape::warm).addition, "");
   EXPECT_NE(facts_of(Shape::libvirt).addition, "");
   EXPECT_EQ(facts_of(Shape::iommu).begin, Begin::boot);

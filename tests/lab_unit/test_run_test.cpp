@@ -41,7 +41,7 @@ if [ -n "$list" ]; then
   case ${filter:-$shape} in
     warm) printf 'W.\n  a\n  b\n  c\n  d\n  e\n  f\n' ;;
     iommu) printf 'Pci.\n  g\n' ;;
-    libvirt) ;;
+    libvirt | counted) ;;
     *) printf 'W.\n  a\n  b\n' ;;
   esac
   exit
