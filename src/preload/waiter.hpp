@@ -134,10 +134,16 @@ private:
 
   static bool is_zero(const timespec &time) { return time.tv_sec == 0 && time.tv_nsec == 0; }
 
+  // Of the places only those that this guest has are looked at: a guest has few, and this is in the
+  // way of each request.
   [[nodiscard]] size_t find(uint32_t port) const {
-    const auto *found = std::find(ports_.begin(), ports_.end(), port);
-    return port == 0 || found == ports_.end() ? nowhere
-                                              : static_cast<size_t>(found - ports_.begin());
+    if (port == 0)
+      return nowhere;
+    if (ports_[buffered] == port)
+      return buffered;
+    const auto *end = ports_.begin() + vcpus_;
+    const auto *found = std::find(ports_.begin(), end, port);
+    return found == end ? nowhere : static_cast<size_t>(found - ports_.begin());
   }
 
   [[nodiscard]] bool is_buffered() const {
@@ -180,13 +186,17 @@ private:
   void write_back() {
     std::array<uint32_t, nowhere> ports{};
     size_t count = 0;
-    for (size_t place = 0; place < nowhere; place++) {
-      if (!held_[place] || (place == buffered && !buffered_wanted_))
-        continue;
+    auto take = [&](size_t place) {
+      if (!held_[place])
+        return;
       held_[place] = false;
       if (ports_[place] != 0)
         ports[count++] = ports_[place];
-    }
+    };
+    for (size_t vcpu = 0; vcpu < vcpus_; vcpu++)
+      take(vcpu);
+    if (buffered_wanted_)
+      take(buffered);
     if (count > 0)
       system_.write(ports.data(), count);
   }

@@ -4,10 +4,13 @@
 
 namespace linstub::wire {
 
-// Persistent grants would cost 4 MiB for each disk from its start, and a copy of all its data.
+// A PV kernel that uses FSGSBASE reads a register at each change of tasks that only Xen can read
+// for it, by taking the instruction apart; without, it keeps it itself. An exit is two such
+// changes. Persistent grants would cost 4 MiB for each disk from its start, and a copy of all its
+// data.
 constexpr const char *kernel_options =
     "console=hvc0 rootfstype=ramfs sysctl.vm.overcommit_memory=1 clocksource=tsc tsc=reliable "
-    "swiotlb=noforce xen_blkfront.feature_persistent=0";
+    "nofsgsbase swiotlb=noforce xen_blkfront.feature_persistent=0";
 
 // Without it QEMU can make device-model operations and map memory, of its guest only, and no other
 // hypercall; dom0 does for it what it needs beside (guest_call.hpp). With passed-through PCI
