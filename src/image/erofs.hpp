@@ -6,8 +6,12 @@
 #include "base/result.hpp"
 
 #include <filesystem>
+#include <string>
 
 namespace linstub::image {
+
+// How it is packed: a part of what a packed file depends on.
+std::string erofs_packing();
 
 // Makes `file` of what is in `directory`. All belongs to root and has time 0; names, permissions
 // and contents decide of each byte, and the version of mkfs.erofs, and nothing else does.

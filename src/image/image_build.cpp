@@ -131,6 +131,7 @@ base::Result<std::string> compressed(cache::Cache &cache, const std::string &arc
 // there are, follows from the table of contents, which is in the key.
 base::Result<std::string> packed(cache::Cache &cache, cache::Key key, const fs::path &directory) {
   constexpr const char *name = "system.erofs";
+  key.add("packing", erofs_packing());
   TRY(key.add_tree("tree", directory));
   const fs::path entry = TRY(cache.get(
       "system", key, [&](const fs::path &made) { return make_erofs(directory, made / name); }));
