@@ -142,6 +142,32 @@ TEST_F(PvDrivers, HaveAQcow2DiskAndTheKeyboardFromTheStubDomain) {
   EXPECT_EQ(read_image("a.qcow2", 4, 2), written);
 }
 
+// libxl's own Linux mode ends at 26, and QEMU emulates four.
+TEST_F(PvDrivers, HaveMoreDisksThanAnAlphabetHasLetters) {
+  ONLY_WHEN_THOROUGH();
+  constexpr int count = 29;
+  ASSERT_NO_FATAL_FAILURE(make_image("0.qcow2"));
+  dom0(base::format("cd /run && for i in $(seq {}); do cp lab-t-0.qcow2 lab-t-$i.qcow2; done",
+                    count - 1));
+  std::string disks;
+  std::string last;
+  for (int i = 0; i < count; i++) {
+    last = i < 26 ? std::string("xvd") : std::string("xvda");
+    last.push_back(static_cast<char>('a' + i % 26));
+    disks += (i == 0 ? "" : ", ") + disk(last, base::format("{}.qcow2", i));
+  }
+  GuestRun guest = start(config(disks, stock));
+  EXPECT_EQ(qemus(), "0");
+  const std::string first = hash(guest, "put xvda 1 first");
+  const std::string written = hash(guest, "put " + last + " 2 last");
+  EXPECT_EQ(hash(guest, "sum " + last + " 2"), written);
+  EXPECT_EQ(hash(guest, "sum xvda 1"), first);
+  EXPECT_EQ(dom0("xl block-list t-pv | grep -c /qdisk/"), std::to_string(count));
+  ASSERT_TRUE(guest.tell("poweroff"));
+  EXPECT_TRUE(gone_within(end_limit));
+  EXPECT_EQ(read_image(base::format("{}.qcow2", count - 1), 0, 2), written);
+}
+
 // A boot loader writes through the emulated disk; nothing that it has not flushed may be lost, or
 // overwritten by the PV driver, which gets the disk after it.
 TEST_F(PvDrivers, TakeADiskOverWithAllThatWasWrittenThroughItsEmulation) {
