@@ -53,6 +53,7 @@ Result<> serve(plan::Plan plan, run::Status &status) {
   TRY(plan::check_type(plan.settings, xen));
   manifest::Image image = TRY(manifest::check_image(plan.settings.image, xen));
   status.version = image.identity.version;
+  plan.physical_cpus = TRY(control.cpus());
   plan.may_have_pci = control.can_have_pci(*plan.guest);
   for (const disk::Disk &disk : plan::disks_of(plan))
     TRY(disk::prepare_disk(disk, plan.settings.largest_disk));

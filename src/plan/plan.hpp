@@ -76,6 +76,7 @@ struct Plan {
   // PCI devices may be passed through to it. Then QEMU asks Xen for what the stub domain's kernel
   // would else keep from it.
   bool may_have_pci = false;
+  uint32_t physical_cpus = 1; // of the host
   std::vector<CopiedFile> files;
   std::vector<disk::Disk> pv_disks; // that no emulated drive has: for the guest's PV drivers alone
   uint32_t pv_served = 0;           // how many disks QEMU serves to PV drivers

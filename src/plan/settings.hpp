@@ -32,7 +32,7 @@ struct Settings {
   base::LogLevel log_level = base::LogLevel::info;
   std::string kernel_options; // added to the stub domain's kernel command line
   // spin, for linstub-init: "auto", "off" or a number of microseconds (preload/spin.hpp)
-  std::string spin = "off";
+  std::string spin = "auto";
   xen::DomainLimits limits; // of the stub domain
   // portable-state: whether a QEMU in dom0 can read the states that are saved. They are what a
   // guest that owns its stub domain wants them to be.

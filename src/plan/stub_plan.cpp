@@ -55,7 +55,9 @@ std::string kernel_command_line(const Plan &plan) {
     line.append(" ").append(wire::any_hypercall_option);
   if (settings.log_level != base::LogLevel::debug)
     line += " quiet";
-  if (settings.spin != Settings().spin)
+  // With one CPU, whoever looks for a request keeps the guest from making it.
+  const bool spins = settings.spin != "off" && (settings.spin != "auto" || plan.physical_cpus > 1);
+  if (spins)
     line += base::format(" {}{}", wire::spin_option, settings.spin);
   if (!settings.kernel_options.empty())
     line.append(" ").append(settings.kernel_options);

@@ -209,6 +209,13 @@ bool Control::can_have_pci(DomId domid) {
          errno != EOPNOTSUPP;
 }
 
+base::Result<uint32_t> Control::cpus() {
+  xc_physinfo_t host{};
+  if (xc_physinfo(handle_.get(), &host) != 0)
+    return base::fail_errno(errno, "ask Xen how many CPUs there are");
+  return host.nr_cpus;
+}
+
 base::Result<> Control::quarantine(const PciAddress &address) {
   // As the hypercall has it: domain, bus, device and function in one number.
   const uint32_t sbdf = uint32_t{address.domain} << 16 | uint32_t{address.bus} << 8 |

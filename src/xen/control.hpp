@@ -98,6 +98,9 @@ public:
   base::Result<> memory(DomId domid, uint64_t first_page, uint64_t pages, PermissionChange change);
   base::Result<> interrupt(DomId domid, uint32_t number, PermissionChange change);
 
+  // The physical CPUs that Xen runs domains on.
+  base::Result<uint32_t> cpus();
+
   // "4.20": the release of the running hypervisor.
   base::Result<std::string> release();
 

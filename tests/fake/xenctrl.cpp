@@ -201,6 +201,11 @@ int xc_physdev_unmap_pirq(xc_interface *, uint32_t domid, int pirq) {
   return the_xen().note("unmap_interrupt", domid, format("{}", pirq));
 }
 
+int xc_physinfo(xc_interface *, xc_physinfo_t *host) {
+  host->nr_cpus = the_xen().cpus;
+  return 0;
+}
+
 int xc_version(xc_interface *, int, void *) { return the_xen().version; }
 
 xencall_handle *xencall_open(xentoollog_logger *, unsigned) {

@@ -45,6 +45,7 @@ public:
   // Whose a PCI device is to Xen, by the number that the hypercall has; dom0's if it is not here.
   std::map<uint32_t, uint32_t> pci_owners;
   int version = 4 << 16 | 20;
+  uint32_t cpus = 4;
   // "pause 5", "shutdown 5 3", "ports 5 0xc200 32 1", in the order in which they came. Questions
   // are not among them.
   std::vector<std::string> calls;

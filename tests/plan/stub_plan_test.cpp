@@ -76,6 +76,19 @@ TEST_F(StubPlan, FollowsTheSettings) {
   EXPECT_THAT(talkative.command_line, Not(HasSubstr("quiet")));
 }
 
+TEST_F(StubPlan, LooksForRequestsByItselfWhereThereIsACpuToSpare) {
+  auto line = [&](const std::string &spin, uint32_t cpus) {
+    Plan guest = plan("", Settings{.spin = spin});
+    guest.physical_cpus = cpus;
+    return describe(guest, image_, {}, {}).command_line;
+  };
+  EXPECT_EQ(Settings().spin, "auto");
+  EXPECT_THAT(line("auto", 2), HasSubstr(" linstub.spin=auto"));
+  EXPECT_THAT(line("auto", 1), Not(HasSubstr("spin")));
+  EXPECT_THAT(line("off", 8), Not(HasSubstr("spin")));
+  EXPECT_THAT(line("200", 1), HasSubstr(" linstub.spin=200"));
+}
+
 TEST_F(StubPlan, IsPvhWhereThatIsWantedAndCanBe) {
   Plan guest = plan("");
   const Description pv = describe(guest, image_, {}, {});

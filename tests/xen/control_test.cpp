@@ -202,6 +202,7 @@ TEST_F(ControlTest, MakesADomainAnothersDeviceModelAndKnowsXensRelease) {
   ASSERT_TRUE(control.set_target(DomId{6}, guest));
   EXPECT_THAT(xen.calls, ElementsAre("set_target 6 5"));
   EXPECT_EQ(control.release(), "4.20");
+  EXPECT_EQ(control.cpus(), 4U);
 }
 
 TEST(ShutdownText, NamesTheReason) {
