@@ -183,9 +183,13 @@ private:
   Result<> ask(const Work &one) {
     const unsigned count = times_of(one, wanted_.thoroughness);
     // What the asking itself takes, of a guest's console and its program, is in the counts of one.
+    // Who else is at work adds to them: of two the lesser.
     Look of_one;
-    if (host_.is_counted())
+    if (host_.is_counted()) {
       of_one = TRY(ask(one, 1)).counts;
+      for (const auto &[name, value] : TRY(ask(one, 1)).counts)
+        of_one[name] = std::min(of_one[name], value);
+    }
     Look before;
     if (!one.load.empty())
       before = TRY(look_at_cpus(host_, guest_name));

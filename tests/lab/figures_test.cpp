@@ -12,13 +12,15 @@ namespace {
 class FiguresTest : public Scenario {
 protected:
   // Each once; no failures.
-  bench::Run measure(const char *names, const bench::Groups &groups);
+  bench::Run measure(const char *names, const bench::Groups &groups,
+                     bench::Thoroughness thoroughness = bench::Thoroughness::quick);
 
   // Each metric that a contender can have is there, and is none that cannot be.
   void expect_all_of(const char *names, const bench::Groups &groups);
 };
 
-bench::Run FiguresTest::measure(const char *names, const bench::Groups &groups) {
+bench::Run FiguresTest::measure(const char *names, const bench::Groups &groups,
+                                bench::Thoroughness thoroughness) {
   bench::Run run;
   auto all = [&]() -> base::Result<> {
     bench::RunOptions options{.contenders = TRY(bench::parse_contenders(names)),
@@ -26,9 +28,8 @@ bench::Run FiguresTest::measure(const char *names, const bench::Groups &groups) 
                               .write = {},
                               .tell = {},
                               .excuse = {}};
-    options.measure = {.thoroughness = bench::Thoroughness::quick,
-                       .boot = bench::boot_of(options.contenders),
-                       .groups = groups};
+    options.measure = {
+        .thoroughness = thoroughness, .boot = bench::boot_of(options.contenders), .groups = groups};
     if (options.measure.boot == bench::Boot::cd)
       TRY(stage().add_tiny_cd());
     bench::Outcome outcome = TRY(bench::run(host(), options));
@@ -106,25 +107,23 @@ TEST_F(FiguresTest, OfManyGuests) {
 // What an exit takes of the CPU, counted by the lab's emulator: no time, so it can be judged.
 class Counted : public FiguresTest {};
 
+// A port read and no other exit: of these, what the guest does by its clock is the smallest part.
 TEST_F(Counted, AnExitTakesLessThanWithQemuInDom0) {
   using enum bench::Group;
-  const bench::Run run = measure("linstub,dom0", {exit});
+  const bench::Run run = measure("linstub,dom0", {exit}, bench::Thoroughness::full);
   std::printf("%s", bench::report(run).c_str());
-  auto count = [&](const char *contender, const char *metric, const char *what) {
-    const auto counts = run.counts(contender, metric, what);
+  auto count = [&](const char *contender, const char *what) {
+    const auto counts = run.counts(contender, "exit.port", what);
     return counts.empty() ? 0 : counts[0];
   };
-  auto instructions = [&](const char *contender, const char *metric) {
-    return count(contender, metric, "xen") + count(contender, metric, "kernels") +
-           count(contender, metric, "programs");
+  auto instructions = [&](const char *contender) {
+    return count(contender, "xen") + count(contender, "kernels") + count(contender, "programs");
   };
-  for (const char *metric : {"exit.port", "exit.mmio", "exit.pio"}) {
-    const double here = instructions("linstub", metric);
-    ASSERT_GT(here, 0) << metric;
-    EXPECT_LT(here, instructions("dom0", metric)) << metric;
-    EXPECT_LT(count("linstub", metric, "system-calls"), count("dom0", metric, "system-calls"))
-        << metric;
-  }
+  ASSERT_GT(instructions("linstub"), 0);
+  EXPECT_LT(instructions("linstub"), instructions("dom0"));
+  // Four of QEMU's and one of the guest's, and what else there was in that time.
+  constexpr double most_calls = 5.8;
+  EXPECT_LT(count("linstub", "system-calls"), most_calls);
 }
 
 } // namespace
