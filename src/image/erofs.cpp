@@ -15,7 +15,7 @@ constexpr std::array options{
     // What a page fault unpacks is at most one cluster, in a buffer of that size: small ones are
     // quick to read, large ones pack better (16 KiB: 5.69 MB, 32 KiB: 5.53, 64 KiB: 5.38). Level 19
     // saves one part in 120 more than 15, and takes three times as long. lz4hc makes
-    // it 1.5 MB larger, and a start takes as many instructions.
+    // it 1.5 MB larger, for one instruction in 25 of a start.
     "-zzstd,level=15",
     "-C32768",
     "-Efragments,ztailpacking,force-inode-compact",
