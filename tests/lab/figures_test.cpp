@@ -107,7 +107,9 @@ TEST_F(FiguresTest, OfManyGuests) {
 // What an exit takes of the CPU, counted by the lab's emulator: no time, so it can be judged.
 class Counted : public FiguresTest {};
 
-// A port read and no other exit: of these, what the guest does by its clock is the smallest part.
+// Of a port read: of all exits it is the one beside which a guest does least by its clock. What
+// that takes of Xen, which emulates the guest's local APIC, is as much as the exit; so Xen's part
+// is not judged.
 TEST_F(Counted, AnExitTakesLessThanWithQemuInDom0) {
   using enum bench::Group;
   const bench::Run run = measure("linstub,dom0", {exit}, bench::Thoroughness::full);
@@ -117,7 +119,7 @@ TEST_F(Counted, AnExitTakesLessThanWithQemuInDom0) {
     return counts.empty() ? 0 : counts[0];
   };
   auto instructions = [&](const char *contender) {
-    return count(contender, "xen") + count(contender, "kernels") + count(contender, "programs");
+    return count(contender, "kernels") + count(contender, "programs");
   };
   ASSERT_GT(instructions("linstub"), 0);
   EXPECT_LT(instructions("linstub"), instructions("dom0"));
