@@ -10,7 +10,8 @@
 // a program.
 //
 // Whoever connects to the socket is told the counts since the machine began, a line each: a name, a
-// blank, a number (lab/host.hpp, Host::counts()). They are read while the machine runs, one after the other.
+// blank, a number (lab/host.hpp, Host::counts()). They are read while the machine runs, one after
+// the other.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
