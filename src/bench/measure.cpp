@@ -68,17 +68,7 @@ public:
     const Share share(host_);
     const Look counts = TRY(look_at_counts(host_));
     TRY(create({}));
-    const Look until_created = counted_since(counts, TRY(look_at_counts(host_)));
-    const std::string hello = TRY(guest_->wait_for("+ hello", boot_limit));
-    const Look until_userland = counted_since(counts, TRY(look_at_counts(host_)));
-    TRY(guest_->wait_for("+ ready", boot_limit));
-    TRY(tell_start(watch, share, hello));
-    for (Value &value : values_) {
-      if (value.metric == "start.created")
-        value.counts = until_created;
-      if (value.metric == "start.userland")
-        value.counts = until_userland;
-    }
+    TRY(tell_start(watch, share, counts));
     TRY(work(Group::exit));
     TRY(work(Group::disk));
     if (needs_network())
@@ -150,7 +140,12 @@ private:
   }
 
   // Its first words tell how long its kernel has run: "+ hello VERSION up SECONDS".
-  Result<> tell_start(StartWatch &watch, const Share &since_create, const std::string &hello) {
+  // To be called as soon as `xl create` has returned; `counts` are those before it.
+  Result<> tell_start(StartWatch &watch, const Share &since_create, const Look &counts) {
+    const Look until_created = counted_since(counts, TRY(look_at_counts(host_)));
+    const std::string hello = TRY(guest_->wait_for("+ hello", boot_limit));
+    const Look until_userland = counted_since(counts, TRY(look_at_counts(host_)));
+    TRY(guest_->wait_for("+ ready", boot_limit));
     const double share = since_create.part();
     const Look stages =
         TRY(watch.read(guest_->begin_mark(), guest_->end_mark(), guest_->serial_log()));
@@ -162,8 +157,13 @@ private:
     for (const Metric &metric : metrics()) {
       const bool here = metric.group == Group::start && metric.id != "start.kernel" &&
                         metric.id != "start.destroyed";
-      if (here && (metric.needs & ~contender_.has) == 0)
-        add(metric.id, TRY(get(stages, metric.id)), share);
+      if (!here || (metric.needs & ~contender_.has) != 0)
+        continue;
+      add(metric.id, TRY(get(stages, metric.id)), share);
+      if (metric.id == "start.created")
+        values_.back().counts = until_created;
+      if (metric.id == "start.userland")
+        values_.back().counts = until_userland;
     }
     return {};
   }

@@ -29,10 +29,7 @@ constexpr std::array options{
 } // namespace
 
 std::string erofs_packing() {
-  std::string all;
-  for (const char *option : options)
-    all.append(option).append(" ");
-  return all;
+  return base::join(std::vector<std::string>(options.begin(), options.end()), " ");
 }
 
 base::Result<> make_erofs(const std::filesystem::path &directory,

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -150,10 +151,10 @@ extern "C" LINSTUB_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qem
   using namespace linstub::lab;
   constexpr std::string_view name = "socket=";
   const std::string_view argument = count == 1 ? arguments[0] : "";
-  const int listening =
-      listen_at(argument.starts_with(name) ? argument.substr(name.size()) : std::string_view());
+  const std::string path(argument.starts_with(name) ? argument.substr(name.size()) : "");
+  const int listening = listen_at(path);
   if (listening < 0) {
-    std::fprintf(stderr, "linstub-counter: cannot listen at \"%s\": %s\n", arguments[0],
+    std::fprintf(stderr, "linstub-counter: cannot listen at \"%s\": %s\n", path.c_str(),
                  std::strerror(errno));
     return -1;
   }

@@ -12,24 +12,21 @@ namespace {
 class FiguresTest : public Scenario {
 protected:
   // Each once; no failures.
-  bench::Run measure(const char *names, const bench::Groups &groups,
+  bench::Run measure(const std::vector<bench::Contender> &contenders, const bench::Groups &groups,
                      bench::Thoroughness thoroughness = bench::Thoroughness::quick);
 
   // Each metric that a contender can have is there, and is none that cannot be.
   void expect_all_of(const char *names, const bench::Groups &groups);
 };
 
-bench::Run FiguresTest::measure(const char *names, const bench::Groups &groups,
-                                bench::Thoroughness thoroughness) {
+bench::Run FiguresTest::measure(const std::vector<bench::Contender> &contenders,
+                                const bench::Groups &groups, bench::Thoroughness thoroughness) {
   bench::Run run;
   auto all = [&]() -> base::Result<> {
-    bench::RunOptions options{.contenders = TRY(bench::parse_contenders(names)),
-                              .circumstances = {},
-                              .write = {},
-                              .tell = {},
-                              .excuse = {}};
+    bench::RunOptions options{
+        .contenders = contenders, .circumstances = {}, .write = {}, .tell = {}, .excuse = {}};
     options.measure = {
-        .thoroughness = thoroughness, .boot = bench::boot_of(options.contenders), .groups = groups};
+        .thoroughness = thoroughness, .boot = bench::boot_of(contenders), .groups = groups};
     if (options.measure.boot == bench::Boot::cd)
       TRY(stage().add_tiny_cd());
     bench::Outcome outcome = TRY(bench::run(host(), options));
@@ -43,10 +40,11 @@ bench::Run FiguresTest::measure(const char *names, const bench::Groups &groups,
 }
 
 void FiguresTest::expect_all_of(const char *names, const bench::Groups &groups) {
-  const bench::Run run = measure(names, groups);
-  std::printf("%s", bench::table(run).c_str());
   const auto contenders = bench::parse_contenders(names);
-  for (const bench::Contender &contender : contenders.value_or(std::vector<bench::Contender>())) {
+  ASSERT_TRUE(contenders) << why(contenders);
+  const bench::Run run = measure(*contenders, groups);
+  std::printf("%s", bench::table(run).c_str());
+  for (const bench::Contender &contender : *contenders) {
     for (const bench::Metric &metric : bench::metrics()) {
       const auto values = run.values(contender.name, metric.id);
       ASSERT_EQ(values.size(), bench::expects(contender, metric, groups) ? 1U : 0U)
@@ -112,7 +110,9 @@ class Counted : public FiguresTest {};
 // is not judged.
 TEST_F(Counted, AnExitTakesLessThanWithQemuInDom0) {
   using enum bench::Group;
-  const bench::Run run = measure("linstub,dom0", {exit}, bench::Thoroughness::full);
+  const auto contenders = bench::parse_contenders("linstub,dom0");
+  ASSERT_TRUE(contenders) << why(contenders);
+  const bench::Run run = measure(*contenders, {exit}, bench::Thoroughness::full);
   std::printf("%s", bench::report(run).c_str());
   auto count = [&](const char *contender, const char *what) {
     const auto counts = run.counts(contender, "exit.port", what);
