@@ -2,6 +2,7 @@
 #include "stub/qemu.hpp"
 
 #include "base/log.hpp"
+#include "stub/qemu_calls.hpp"
 #include "sys/confine.hpp"
 
 #include <sys/socket.h>
@@ -59,7 +60,9 @@ base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
   command.before_exec = [socket = theirs.get()] {
     int error =
         sys::confine({.uid = qemu_uid, .gid = qemu_uid, .oom_score = "0", .limits = limits});
-    return error != 0 ? error : sys::hand_over_opens(socket);
+    if (error == 0)
+      error = sys::hand_over_opens(socket);
+    return error != 0 ? error : sys::allow_only(qemu_calls());
   };
   sys::close_all_on_exec();
 

@@ -26,15 +26,16 @@ constexpr sock_filter load(size_t offset) {
 }
 constexpr sock_filter load_number = load(offsetof(seccomp_data, nr));
 constexpr sock_filter allow = statement(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+constexpr sock_filter absent = statement(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
 
 class Program {
 public:
   void add(sock_filter one) { code_.at(size_++) = one; }
   void add(const AllowedCall &call) {
     const auto number = static_cast<uint32_t>(call.number);
-    if (call.condition == AllowedCall::If::always) {
+    if (call.condition == AllowedCall::If::always || call.condition == AllowedCall::If::never) {
       add(jump(BPF_JEQ, number, 0, 1));
-      return add(allow);
+      return add(call.condition == AllowedCall::If::always ? allow : absent);
     }
     add(jump(BPF_JEQ, number, 0, 4));
     // The low half of an argument comes first.

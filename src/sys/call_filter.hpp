@@ -10,9 +10,10 @@
 namespace linstub::sys {
 
 // One that is allowed: always, or if one of its arguments is right. The low 32 bits are looked at,
-// so it is for arguments that the kernel takes as an int, or for flags among them.
+// so it is for arguments that the kernel takes as an int, or for flags among them. Or `never`, and
+// as if this kernel were too old for it (ENOSYS): who has another way then takes that.
 struct AllowedCall {
-  enum class If : uint8_t { always, equal, without };
+  enum class If : uint8_t { always, equal, without, never };
   long number = 0; // SYS_…
   If condition = If::always;
   uint8_t argument = 0; // 0 for the first
