@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // How QEMU waits for its guest's I/O requests: this stands before libxenevtchn, libxenforeignmemory
 // and ppoll() of libc, listens to how QEMU sets its I/O request server up, and lets a Waiter wait
-// in their place. What has nothing to do with that server goes through to them.
+// in their place. What has nothing to do with that server goes through to them. close() and dup3()
+// are stood before because a kept set must know of them (kept_set.hpp).
 //
 // QEMU waits in one thread, and sets up in the same (hw/xen/xen-hvm-common.c); its other threads'
 // sets of descriptors do not have the device. Without exceptions, RTTI and the C++ library.
+#include "preload/kept_set.hpp"
 #include "preload/map_cache.hpp"
 #include "preload/next.hpp"
 #include "preload/waiter.hpp"
@@ -28,13 +30,25 @@ static_assert(STATE_IOREQ_READY == IoreqPages::ready &&
 static_assert(offsetof(buffered_iopage_t, read_pointer) == 0 &&
               offsetof(buffered_iopage_t, write_pointer) == sizeof(uint32_t));
 
+struct RealPoll {
+  int operator()(pollfd *fds, nfds_t count, const timespec *timeout, const sigset_t *mask) const {
+    static const auto real = next<decltype(::ppoll)>("ppoll");
+    return real(fds, count, timeout, mask);
+  }
+};
+
+// That of the thread that waits for the guest's requests.
+constinit KeptSet kept_set{
+    RealPoll()}; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+
 class Kernel {
 public:
   explicit Kernel(int fd) : fd_(fd) {}
 
-  static int poll(pollfd *fds, nfds_t count, const timespec *timeout, const sigset_t *mask) {
-    static const auto real = next<decltype(::ppoll)>("ppoll");
-    return real(fds, count, timeout, mask);
+  static int poll(pollfd *fds, nfds_t count, const timespec *timeout, const sigset_t *mask,
+                  pollfd *device) {
+    return device != nullptr ? kept_set.poll(fds, count, *device, timeout, mask)
+                             : RealPoll()(fds, count, timeout, mask);
   }
   ssize_t read(uint32_t *ports, size_t count) const {
     return ::read(fd_, ports, count * sizeof(*ports));
@@ -183,5 +197,20 @@ LINSTUB_EXPORT int xenevtchn_unmask(xenevtchn_handle *channels, evtchn_port_t po
 
 LINSTUB_EXPORT int ppoll(pollfd *fds, nfds_t count, const timespec *timeout, const sigset_t *mask) {
   return server.waiter ? server.waiter->poll(fds, count, timeout, mask)
-                       : linstub::preload::Kernel::poll(fds, count, timeout, mask);
+                       : linstub::preload::RealPoll()(fds, count, timeout, mask);
+}
+
+LINSTUB_EXPORT int close(int fd) {
+  linstub::preload::kept_set.closing(fd);
+  return static_cast<int>(::syscall(SYS_close, fd));
+}
+
+LINSTUB_EXPORT int dup2(int from, int to) {
+  linstub::preload::kept_set.closing(to);
+  return static_cast<int>(::syscall(SYS_dup2, from, to));
+}
+
+LINSTUB_EXPORT int dup3(int from, int to, int flags) {
+  linstub::preload::kept_set.closing(to);
+  return static_cast<int>(::syscall(SYS_dup3, from, to, flags));
 }

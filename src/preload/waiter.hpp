@@ -18,8 +18,8 @@
 // descriptors are asked too. A single thread uses it; what it is given as System is called for what
 // it does not do itself:
 //
-//   ppoll():
-//     int poll(pollfd *, nfds_t, const timespec *, const sigset_t *)
+//   ppoll(), of a set in which `device` is, or of one that is none of ours, with a null pointer:
+//     int poll(pollfd *, nfds_t, const timespec *, const sigset_t *, pollfd *device)
 //   read() and write() of the device; the first blocks if there is nothing:
 //     ssize_t read(uint32_t *ports, size_t count)
 //     ssize_t write(const uint32_t *ports, size_t count)
@@ -79,11 +79,11 @@ public:
     for (nfds_t i = 0; i < count && device == nullptr; i++)
       device = fds[i].fd == fd_ && (fds[i].events & POLLIN) != 0 ? &fds[i] : nullptr;
     if (device == nullptr)
-      return system_.poll(fds, count, timeout, mask);
+      return system_.poll(fds, count, timeout, mask, nullptr);
     constexpr timespec at_once{};
     if (turn_ == requests_a_turn) {
       turn_ = 0;
-      const int ready = system_.poll(fds, count, &at_once, mask);
+      const int ready = system_.poll(fds, count, &at_once, mask, device);
       if (const int all = ready < 0 ? ready : told(ready, *device); all != 0)
         return all;
     }
@@ -94,7 +94,7 @@ public:
     turn_ = 0;
     if (timeout == nullptr || !is_zero(*timeout))
       write_back();
-    const int ready = system_.poll(fds, count, timeout, mask);
+    const int ready = system_.poll(fds, count, timeout, mask, device);
     return ready < 0 ? ready : told(ready, *device);
   }
 

@@ -140,7 +140,7 @@ private:
 
 struct Calls {
   World *world;
-  int poll(pollfd *fds, nfds_t count, const timespec *timeout, const sigset_t *) const {
+  int poll(pollfd *fds, nfds_t count, const timespec *timeout, const sigset_t *, pollfd *) const {
     return world->poll(fds, count, timeout);
   }
   ssize_t read(uint32_t *ports, size_t count) const { return world->read(ports, count); }
