@@ -19,6 +19,8 @@ struct Kind {
   std::array<std::string_view, most_carried> carried{}; // the nodes that QEMU reads
   Plan (*plan)(const BackendNodes &nodes, BackendMove move) = nullptr;
   std::string_view refused; // why, if there is no `plan`
+  bool needed = false;
+  uint32_t first = 0; // the least number of those that are not another program's
 };
 
 std::string_view node(const BackendNodes &nodes, const std::string &name) {
@@ -62,8 +64,11 @@ constexpr std::array table{
          "vbd",
          {"dev", "mode", "device-type", "direct-io-safe", "discard-enable", "removable"},
          plan_disk,
-         {}},
+         {},
+         true},
     Kind{"vkbd", "vkbd", {}, plan_plain, {}},
+    // The first one is xenconsoled's; the others are channels.
+    Kind{"console", "console", {"name", "protocol"}, plan_plain, {}, true, 1},
     Kind{"vfb", "vfb", {}, nullptr, "an HVM guest has an emulated screen: take vfb= out"},
     Kind{"9pfs",
          "9pfs",
@@ -90,6 +95,11 @@ constexpr auto kinds = [] {
 
 std::span<const std::string_view> backend_kinds() { return kinds; }
 
+bool is_of_device_model(const BackendId &id) {
+  const auto *found = std::ranges::find(table, id.kind, &Kind::kind);
+  return found != table.end() && id.number >= found->first;
+}
+
 std::string_view device_of(std::string_view kind) {
   const auto *found = std::ranges::find(table, kind, &Kind::kind);
   return found == table.end() ? std::string_view() : found->device;
@@ -102,7 +112,10 @@ Result<std::optional<BackendMove>> plan_backend(const BackendId &id, const Backe
       return fail("it is of no kind that is known");
     if (kind->plan == nullptr)
       return fail("{}", kind->refused);
-    BackendMove move{.device = std::string(kind->device), .disk = std::nullopt, .nodes = {}};
+    BackendMove move{.device = std::string(kind->device),
+                     .disk = std::nullopt,
+                     .nodes = {},
+                     .needed = kind->needed};
     for (const std::string_view name : kind->carried) {
       if (auto found = nodes.find(std::string(name)); found != nodes.end())
         move.nodes.emplace_back(*found);

@@ -36,10 +36,13 @@ struct BackendMove {
   // The image that it serves, without a name in the stub domain: QEMU is to have it from that.
   std::optional<disk::Disk> disk;
   std::vector<std::pair<std::string, std::string>> nodes; // that go with it as they are
+  // A guest whose driver has it does not go on without it.
+  bool needed = false;
 };
 
-// All kinds that are looked for.
+// All kinds that are looked for, and whether one of that kind and number is the device model's.
 std::span<const std::string_view> backend_kinds();
+bool is_of_device_model(const BackendId &id);
 
 // How that backend is moved; nothing if nobody misses it. An error for one that cannot be served.
 base::Result<std::optional<BackendMove>> plan_backend(const BackendId &id,

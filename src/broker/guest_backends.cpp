@@ -3,6 +3,7 @@
 
 #include "base/log.hpp"
 #include "disk/disk_image.hpp"
+#include "plan/consoles.hpp"
 #include "plan/drives.hpp"
 
 #include <algorithm>
@@ -25,8 +26,11 @@ std::string backend_path(xen::DomId owner, xen::DomId guest, const BackendId &id
 
 std::string name_of(const BackendId &id, const BackendNodes &nodes) {
   auto dev = nodes.find("dev");
-  return dev == nodes.end() ? base::format("{} {}", id.kind, std::to_string(id.number))
-                            : "disk " + dev->second;
+  if (dev != nodes.end())
+    return "disk " + dev->second;
+  auto name = nodes.find("name");
+  return name != nodes.end() ? "channel " + name->second
+                             : base::format("{} {}", id.kind, std::to_string(id.number));
 }
 
 } // namespace
@@ -54,7 +58,9 @@ Result<std::vector<BackendId>> GuestBackends::listed() {
     for (const std::string &number : TRY(xenstore_.list_if_there(directory, most_backends))) {
       const uint64_t parsed =
           TRY(xen::parse_number(number, UINT32_MAX).transform_error(base::doing("{}", directory)));
-      ids.push_back({.kind = std::string(kind), .number = static_cast<uint32_t>(parsed)});
+      if (BackendId id{.kind = std::string(kind), .number = static_cast<uint32_t>(parsed)};
+          is_of_device_model(id))
+        ids.push_back(std::move(id));
     }
   }
   return ids;
@@ -176,9 +182,25 @@ Result<> GuestBackends::lead_to(xen::DomId stub, const BackendId &id, const Back
   return xenstore_.transaction([&]() -> Result<> {
     if (!backend.move.disk)
       TRY(xenstore_.write(path + "/online", "1"));
-    return xenstore_.write_all(frontend_path(id),
-                               {{"backend", path}, {"backend-id", base::format("{}", stub)}});
+    xen::Xenstore::Nodes nodes{{"backend", path}, {"backend-id", base::format("{}", stub)}};
+    std::ranges::move(console_nodes(id), std::back_inserter(nodes));
+    return xenstore_.write_all(frontend_path(id), nodes);
   });
+}
+
+// What its frontend's nodes say of dom0's end: QEMU goes by the one (hw/char/xen_console.c), and `xl
+// channel-list` by the other. Under QEMU in dom0 a pty is made by it, which here has the socket of
+// a line.
+xen::Xenstore::Nodes GuestBackends::console_nodes(const BackendId &id) const {
+  xen::Xenstore::Nodes nodes;
+  for (const plan::PvConsole &console : plan_.consoles) {
+    if (id.kind != "console" || console.number != id.number)
+      continue;
+    nodes.emplace_back("output", base::format("chardev:{}", plan::channel_id(console.number)));
+    if (console.port.kind == plan::SerialKind::pty)
+      nodes.emplace_back("tty", console.port.path);
+  }
+  return nodes;
 }
 
 void GuestBackends::forget() {
@@ -194,7 +216,7 @@ Result<> GuestBackends::can_be_replaced() {
     return base::fail("the guest's {} was detached, and another stub domain would have it again",
                       lost_);
   for (const auto &[id, backend] : backends_) {
-    if (!backend.move.disk || backend.mirror.phase == Phase::closed)
+    if (!backend.move.needed || backend.mirror.phase == Phase::closed)
       continue;
     if (backend.due)
       return base::fail("the guest is just getting {}: try again", backend.name);

@@ -92,6 +92,7 @@ private:
   base::Result<> write_nodes(xen::DomId stub, const BackendId &id, const Backend &backend,
                              bool online);
   base::Result<> lead_to(xen::DomId stub, const BackendId &id, const Backend &backend);
+  [[nodiscard]] xen::Xenstore::Nodes console_nodes(const BackendId &id) const;
   base::Result<> look_for_new();
   base::Result<> look_at_new(const BackendId &id);
   base::Result<> look_at(const BackendId &id, Backend &backend);

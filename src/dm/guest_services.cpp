@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "dm/guest_services.hpp"
 
+#include "plan/consoles.hpp"
+
 namespace linstub::dm {
 
 base::Result<std::unique_ptr<GuestServices>>
@@ -11,6 +13,11 @@ GuestServices::open(base::EventLoop &loop, const plan::Plan &plan, Monitor::Owne
   for (const plan::SerialPort &port : plan.serial)
     services->serial_.push_back(
         TRY(SerialLine::open(loop, port, static_cast<uint8_t>(services->serial_.size()))));
+  for (const plan::PvConsole &console : plan.consoles) {
+    const uint8_t line = wire::line_of_console(services->consoles_.size());
+    services->consoles_.emplace_back(plan::channel_id(console.number),
+                                     TRY(SerialLine::open(loop, console.port, line)));
+  }
   services->monitors_ = TRY(Monitor::open(loop, plan.monitors, std::move(owner)));
   return services;
 }
@@ -30,6 +37,8 @@ base::Result<> GuestServices::connect_all_but_monitors(Channel &channel) {
   TRY(log_.connect(channel));
   for (auto &line : serial_)
     TRY(line->connect(channel));
+  for (auto &[label, line] : consoles_)
+    TRY(line->connect(channel));
   if (vnc_)
     TRY(vnc_->serve(channel));
   return {};
@@ -45,6 +54,8 @@ void GuestServices::disconnect_all_but_monitors() {
     vnc_->pause();
   for (auto &line : serial_)
     line->disconnect();
+  for (auto &[label, line] : consoles_)
+    line->disconnect();
   log_.disconnect();
 }
 
@@ -54,9 +65,14 @@ std::string GuestServices::query_vnc() const {
 
 std::string GuestServices::query_chardev() const {
   std::string list;
+  auto add = [&list](std::string_view label, const SerialLine &line) {
+    list += base::format(R"({}{{"label":"{}","filename":{},"frontend-open":true}})",
+                         list.empty() ? "" : ",", label, qmp::quoted(line.filename()));
+  };
   for (size_t i = 0; i < serial_.size(); i++)
-    list += base::format(R"({}{{"label":"serial{}","filename":{},"frontend-open":true}})",
-                         list.empty() ? "" : ",", i, qmp::quoted(serial_[i]->filename()));
+    add(base::format("serial{}", i), *serial_[i]);
+  for (const auto &[label, line] : consoles_)
+    add(label, *line);
   return base::format("[{}]", list);
 }
 

@@ -46,6 +46,7 @@ private:
 
   std::unique_ptr<VncServer> vnc_;
   std::vector<std::unique_ptr<SerialLine>> serial_;
+  std::vector<std::pair<std::string, std::unique_ptr<SerialLine>>> consoles_; // by their labels
   std::unique_ptr<Monitor> monitors_;
   LogStream log_;
 };

@@ -4,6 +4,7 @@
 #include "disk/disk_image.hpp"
 #include "dm/probe.hpp"
 #include "dm/report.hpp"
+#include "dm/serial_line.hpp"
 #include "dm/serve_guest.hpp"
 #include "plan/arguments.hpp"
 #include "plan/drives.hpp"
@@ -57,6 +58,10 @@ Result<> serve(plan::Plan plan, run::Status &status) {
   plan.may_have_pci = control.can_have_pci(*plan.guest);
   for (const disk::Disk &disk : plan::disks_of(plan))
     TRY(disk::prepare_disk(disk, plan.settings.largest_disk));
+  for (plan::PvConsole &console : plan.consoles) {
+    if (console.port.kind == plan::SerialKind::pty)
+      TRY(dm::open_pty(console.port));
+  }
   return dm::serve_guest(std::move(plan), std::move(image), control, status);
 }
 

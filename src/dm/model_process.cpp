@@ -84,6 +84,10 @@ Result<> serve(const plan::Plan &plan, broker::MessageSocket socket) {
   }
   if (plan.vnc && plan.vnc->display >= 0)
     kept.push_back(plan.vnc->display);
+  for (const plan::PvConsole &console : plan.consoles) {
+    if (console.port.master >= 0)
+      kept.push_back(console.port.master);
+  }
   close_others(std::move(kept));
   base::log_failure(serve(plan, std::move(socket)));
   ::_exit(1);
@@ -105,6 +109,10 @@ Result<ModelProcess> ModelProcess::start(const plan::Plan &plan, broker::Message
   }
   if (plan.vnc && plan.vnc->display >= 0)
     ::close(plan.vnc->display);
+  for (const plan::PvConsole &console : plan.consoles) {
+    if (console.port.master >= 0)
+      ::close(console.port.master);
+  }
   return ModelProcess(pid);
 }
 
@@ -121,10 +129,12 @@ void remove_sockets(const plan::Plan &plan) {
     if (monitor.fd < 0)
       ::unlink(monitor.path.c_str());
   }
-  for (const plan::SerialPort &port : plan.serial) {
+  auto remove = [](const plan::SerialPort &port) {
     if (port.kind == plan::SerialKind::socket)
       ::unlink(port.path.c_str());
-  }
+  };
+  std::ranges::for_each(plan.serial, remove);
+  std::ranges::for_each(plan.consoles, remove, &plan::PvConsole::port);
 }
 
 } // namespace linstub::dm

@@ -38,7 +38,7 @@ SerialLine::~SerialLine() {
 base::Result<> SerialLine::open_port() {
   switch (port_.kind) {
   case plan::SerialKind::pty:
-    return open_pty();
+    return begin_pty();
   case plan::SerialKind::file:
     fd_ = TRY(base::open_file(port_.path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK));
     filename_ = "file";
@@ -61,16 +61,25 @@ base::Result<> SerialLine::open_port() {
   return {};
 }
 
-base::Result<> SerialLine::open_pty() {
-  fd_ = TRY(base::open_file("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK));
+base::Result<> open_pty(plan::SerialPort &port) {
+  base::Fd master = TRY(base::open_file("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK));
   std::array<char, 64> name{};
-  if (::grantpt(fd_.get()) != 0 || ::unlockpt(fd_.get()) != 0 ||
-      ::ptsname_r(fd_.get(), name.data(), name.size()) != 0)
+  if (::grantpt(master.get()) != 0 || ::unlockpt(master.get()) != 0 ||
+      ::ptsname_r(master.get(), name.data(), name.size()) != 0)
     return base::fail_errno(errno, "make a pty");
-  filename_ = base::format("pty:{}", name.data());
+  port.path = name.data();
+  port.master = master.release();
+  return {};
+}
+
+base::Result<> SerialLine::begin_pty() {
+  if (port_.master < 0)
+    TRY(open_pty(port_));
+  fd_ = base::Fd(std::exchange(port_.master, -1));
+  filename_ = base::format("pty:{}", port_.path);
   // Raw before the first byte. Opening and closing it once also makes the kernel tell, from now
   // on, whether somebody has it open.
-  base::Fd other = TRY(sys::open_raw_terminal(name.data(), O_RDWR));
+  base::Fd other = TRY(sys::open_raw_terminal(port_.path, O_RDWR));
   other.reset();
   look_for_reader();
   return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SerialLine: an emulated serial port of the guest, as a pty, a file, a socket or a device in dom0.
+// SerialLine: a serial port or a PV console of the guest, as a pty, a file, a socket or a device in dom0.
 //
 // While nobody is connected to a pty or a socket, the newest few KiB that the guest writes are kept
 // and shown to who connects next, and the guest is not held up.
@@ -13,6 +13,10 @@
 #include <string>
 
 namespace linstub::dm {
+
+// Opens a pty for a port that is to have one, for who needs to know its name before the line is
+// opened: its master, not to be inherited by a program, and its name are in the port then.
+base::Result<> open_pty(plan::SerialPort &port);
 
 class SerialLine final : public Channel::Stream {
 public:
@@ -35,7 +39,7 @@ private:
   SerialLine(base::EventLoop &loop, plan::SerialPort port, uint8_t index)
       : loop_(loop), port_(std::move(port)), index_(index) {}
   base::Result<> open_port();
-  base::Result<> open_pty();
+  base::Result<> begin_pty();
 
   void on_accept() override { update(); }
   void on_data(std::span<const std::byte> bytes) override;

@@ -51,13 +51,26 @@ Result<> start_paused(Context &context, const std::string &, const std::string &
   return {};
 }
 
-Result<> add_chardev(Context &context, const std::string &, const std::string &value) {
+// What QEMU is told is the same for all: dom0's end is linstub-dm's.
+Result<> add_console(Context &context, const std::string &option, PvConsole console) {
+  std::vector<PvConsole> &consoles = context.plan.consoles;
+  if (consoles.size() >= wire::most_consoles)
+    return fail("more than {} channels", wire::most_consoles);
+  const uint8_t line = wire::line_of_console(consoles.size());
+  const std::string id = channel_id(console.number);
+  consoles.push_back(std::move(console));
+  return pass(context, option,
+              base::format("socket,id={},path={},server=on,wait=off", id,
+                           wire::serial_socket(line)));
+}
+
+Result<> add_chardev(Context &context, const std::string &option, const std::string &value) {
+  if (auto console = TRY(parse_channel(value)))
+    return add_console(context, option, *std::move(console));
   wire::Options options = wire::Options::parse(value);
   std::string id = options.get_or("id", "");
   if (options.leader() != "socket" || !id.ends_with("-cmd"))
-    return fail(
-        "only libxl's monitor sockets are served, and no channels, COLO or SPICE: instead of "
-        "channel= give the guest one more serial port, serial=[ \"pty\", \"pty\" ]");
+    return fail("only libxl's monitor sockets and channels are served, and no COLO or SPICE");
   MonitorAddress monitor{.path = options.get_or("path", ""), .fd = -1};
   if (auto fd = options.get("fd"))
     monitor.fd = static_cast<int>(TRY(xen::parse_number(*fd, 1'000'000)));

@@ -15,6 +15,8 @@ using base::Result;
 constexpr uint16_t vnc_base = 5900;
 constexpr uint16_t most_display = 65535 - vnc_base;
 
+constexpr std::string_view channel_prefix = "libxl-channel";
+
 // Options of -vnc that concern the protocol, and so QEMU.
 constexpr std::array<std::string_view, 6> passed_vnc_options{
     "password", "lossy", "non-adaptive", "share", "key-delay-ms", "power-control"};
@@ -51,6 +53,29 @@ Result<VncOption> parse_vnc(std::string_view value) {
 }
 
 std::string vnc_for_pixels() { return base::format("unix:{}", wire::vnc_socket); }
+
+std::string channel_id(uint32_t number) {
+  return base::format("{}{}", channel_prefix, std::to_string(number));
+}
+
+Result<std::optional<PvConsole>> parse_channel(std::string_view value) {
+  const wire::Options options = wire::Options::parse(value);
+  const std::string id = options.get_or("id", "");
+  if (!id.starts_with(channel_prefix))
+    return std::nullopt;
+  const std::string_view number = std::string_view(id).substr(channel_prefix.size());
+  PvConsole console{.number = static_cast<uint32_t>(TRY(xen::parse_number(number, UINT16_MAX))),
+                    .port = {}};
+  const std::string path = options.get_or("path", "");
+  if (options.leader() == "pty")
+    console.port.kind = SerialKind::pty;
+  else if (options.leader() == "socket" && path.starts_with('/') &&
+           options.get_or("server", "off") == "on")
+    console.port = {.kind = SerialKind::socket, .path = path};
+  else
+    return fail("a channel leads to a pty, or to a socket at an absolute path");
+  return console;
+}
 
 Result<SerialPort> parse_serial(std::string_view value) {
   if (value == "pty")

@@ -22,6 +22,13 @@ std::string vnc_for_pixels();
 // "host:display,options", the last of which may be to=<highest display to try>.
 base::Result<VncOption> parse_vnc(std::string_view value);
 
+// libxl's -chardev for an entry of channel=: "pty,id=libxl-channel0" or
+// "socket,id=libxl-channel0,path=PATH,server=on,wait=off". Nothing if it is none of those.
+base::Result<std::optional<PvConsole>> parse_channel(std::string_view value);
+
+// The id of that chardev.
+std::string channel_id(uint32_t number);
+
 // "pty", "null", "none", "file:PATH", "unix:PATH,server=on,wait=off", "/dev/..."
 base::Result<SerialPort> parse_serial(std::string_view value);
 

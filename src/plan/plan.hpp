@@ -51,9 +51,19 @@ struct VncAddress {
 enum class SerialKind { pty, file, socket, device, null };
 struct SerialPort {
   SerialKind kind = SerialKind::null;
-  std::string path; // of file, socket and device
+  std::string path; // of file, socket and device; of a pty that was opened already
+  int master = -1;  // of that
 
   bool operator==(const SerialPort &) const = default;
+};
+
+// A PV console of the guest beside its first one, which is what libxl makes of an entry of
+// channel=: device/console/<number>. Its line in dom0 is one more, after the serial ports'.
+struct PvConsole {
+  uint32_t number = 0;
+  SerialPort port; // pty or socket
+
+  bool operator==(const PvConsole &) const = default;
 };
 
 // A monitor socket that linstub-dm serves in dom0: a path, or a descriptor that libxl opened.
@@ -83,6 +93,7 @@ struct Plan {
   std::vector<Nic> nics;
   std::optional<VncAddress> vnc;
   std::vector<SerialPort> serial;
+  std::vector<PvConsole> consoles;
   std::vector<MonitorAddress> monitors;
   Settings settings;
 };

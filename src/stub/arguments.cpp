@@ -94,7 +94,7 @@ std::set<std::string> consoles_of(std::span<const std::string> arguments, Mode m
 
 std::vector<std::string> sockets_of(std::span<const std::string> arguments) {
   std::vector<std::string> known{wire::qmp_socket, wire::vnc_socket};
-  for (uint8_t index = 0; index < wire::most_serial_ports; index++)
+  for (uint8_t index = 0; index < wire::most_lines; index++)
     known.push_back(wire::serial_socket(index));
   std::erase_if(known, [&](const std::string &path) {
     return std::ranges::none_of(arguments, [&](const std::string &argument) {

@@ -399,7 +399,7 @@ base::Result<base::Fd> Init::connect_service(wire::Service service, uint8_t inde
   case wire::Service::vnc:
     return sys::connect_unix(wire::vnc_socket);
   case wire::Service::serial:
-    if (index < wire::most_serial_ports)
+    if (index < wire::most_lines)
       return sys::connect_unix(wire::serial_socket(index));
     break;
   case wire::Service::log: // these are the Channel's own

@@ -44,11 +44,11 @@ constexpr uint32_t largest_window = uint32_t{1} << 20;
 
 enum class FrameType : uint8_t { hello = 1, open, accept, data, credit, close };
 
-// What a stream leads to in the stub domain. `index` counts serial ports from 0.
+// What a stream leads to in the stub domain. `index` counts lines from 0 (paths.hpp).
 enum class Service : uint8_t {
   qmp = 1,     // QEMU's monitor
   vnc = 2,     // a new VNC connection to QEMU
-  serial = 3,  // the guest's emulated serial port `index`
+  serial = 3,  // the guest's emulated serial port or PV console `index`
   log = 4,     // lines of linstub-init, the kernel and QEMU; the stub domain sends only
   save = 5,    // from QEMU's save pipe to the state disk (state_record.hpp), which dom0 has just
                // attached: accepted when QEMU can be told to save; one byte `committed` and a close

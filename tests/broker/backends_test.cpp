@@ -75,6 +75,21 @@ TEST(Backends, AKeyboardGoesAsItIs) {
   EXPECT_THAT(move->nodes, IsEmpty());
 }
 
+// libxl's first console is xenconsoled's; of the others it expects that QEMU serves them.
+TEST(Backends, AChannelGoesAndTheFirstConsoleStays) {
+  EXPECT_FALSE(is_of_device_model({.kind = "console", .number = 0}));
+  EXPECT_TRUE(is_of_device_model({.kind = "console", .number = 1}));
+  EXPECT_TRUE(is_of_device_model({.kind = "vkbd", .number = 0}));
+  EXPECT_FALSE(is_of_device_model({.kind = "vbd", .number = 768}));
+  auto move = plan_backend({.kind = "console", .number = 1},
+                           {{"name", "agent"}, {"connection", "pty"}, {"protocol", "vt100"}})
+                  .value();
+  ASSERT_TRUE(move);
+  EXPECT_EQ(move->device, "console");
+  EXPECT_TRUE(move->needed);
+  EXPECT_THAT(move->nodes, ElementsAre(Pair("name", "agent"), Pair("protocol", "vt100")));
+}
+
 TEST(Backends, AnImageThatIsNoFileOfDom0IsRefused) {
   for (const char *params : {"", "qcow2", "qcow2:", "qcow2:a.qcow2", "aio:nbd:host:1"}) {
     BackendNodes nodes = disk();

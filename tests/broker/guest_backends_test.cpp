@@ -156,6 +156,26 @@ TEST_F(GuestBackendsTest, AKeyboardIsServedAtOnce) {
   EXPECT_EQ(text("/local/domain/5/device/vkbd/0/backend-id"), "6");
 }
 
+TEST_F(GuestBackendsTest, AChannelsFrontendIsToldOfItsLineAndItsTty) {
+  plan.consoles = {{.number = 1, .port = {.kind = plan::SerialKind::pty, .path = "/dev/pts/3"}},
+                   {.number = 2, .port = {.kind = plan::SerialKind::socket, .path = "/run/a"}}};
+  add_device("console", "console", "0", {});
+  add_device("console", "console", "1", {{"name", "one"}, {"connection", "pty"}});
+  add_device("console", "console", "2", {{"name", "two"}, {"connection", "socket"}});
+  start();
+  EXPECT_EQ(text("/local/domain/5/device/console/0/backend-id"), "0") << "xenconsoled's";
+  const std::string front = "/local/domain/5/device/console/";
+  EXPECT_EQ(text(front + "1/backend"), "/local/domain/6/backend/console/5/1");
+  EXPECT_EQ(text(front + "1/output"), "chardev:libxl-channel1");
+  EXPECT_EQ(text(front + "1/tty"), "/dev/pts/3");
+  EXPECT_EQ(text(front + "2/output"), "chardev:libxl-channel2");
+  EXPECT_EQ(text(front + "2/tty"), "none");
+  store.write(front + "2/state", "4");
+  auto can = backends.can_be_replaced();
+  ASSERT_FALSE(can);
+  EXPECT_THAT(can.error().message(), HasSubstr("has channel two"));
+}
+
 TEST_F(GuestBackendsTest, WhatCannotBeServedIsSaidBeforeThereIsAStubDomain) {
   add_device("9pfs", "9pfs", "0", {});
   auto found = backends.find();

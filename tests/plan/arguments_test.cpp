@@ -87,6 +87,20 @@ TEST(Translate, LeavesNothingOfDom0ForQemu) {
             "-device ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0");
 }
 
+TEST(Translate, AChannelIsASocketForQemuAndALineOfDom0) {
+  auto translated = plan("-xen-domid 7 -name g -chardev pty,id=libxl-channel1 "
+                         "-chardev socket,id=libxl-channel2,path=/run/agent,server=on,wait=off");
+  ASSERT_TRUE(translated) << translated.error().message();
+  EXPECT_EQ(translated->consoles,
+            (std::vector<PvConsole>{
+                {.number = 1, .port = {.kind = SerialKind::pty, .path = {}}},
+                {.number = 2, .port = {.kind = SerialKind::socket, .path = "/run/agent"}}}));
+  EXPECT_THAT(joined(qemu_arguments(*translated, {})),
+              HasSubstr("-chardev socket,id=libxl-channel1,path=/run/serial4.sock,server=on,"
+                        "wait=off -chardev socket,id=libxl-channel2,path=/run/serial5.sock,"
+                        "server=on,wait=off"));
+}
+
 TEST(Translate, TakesDirectBootFilesAfterTheDisks) {
   auto translated = plan("-xen-domid 7 -name g -kernel /boot/vmlinuz -initrd /boot/initrd "
                          "-append quiet -drive file=/d,if=ide,index=0,format=qcow2");
@@ -141,8 +155,15 @@ TEST(Translate, RefusesWithASentenceThatNamesTheOption) {
   EXPECT_THAT(refusal("-xen-attach"), HasSubstr("HVM"));
   EXPECT_THAT(refusal("-drive file=nbd:x:1,format=raw"), HasSubstr("absolute path"));
   EXPECT_THAT(refusal("-drive file=/x,format=vpc"), HasSubstr("vpc"));
-  EXPECT_THAT(refusal("-chardev pty,id=libxl-channel0"), HasSubstr("channels"));
-  EXPECT_THAT(refusal("-chardev pty,id=libxl-channel0"), HasSubstr("serial="));
+  EXPECT_THAT(refusal("-chardev pty,id=compare0"), HasSubstr("COLO"));
+  for (const char *wrong : {"file,id=libxl-channel1,path=/etc/passwd", "pty,id=libxl-channel",
+                            "pty,id=libxl-channel-1", "socket,id=libxl-channel1,path=a,server=on",
+                            "socket,id=libxl-channel1,path=/a", "socket,id=libxl-channel1,host=a"})
+    EXPECT_THAT(refusal(std::string("-chardev ") + wrong), HasSubstr("-chardev")) << wrong;
+  EXPECT_THAT(refusal("-chardev pty,id=libxl-channel1 -chardev pty,id=libxl-channel2 "
+                      "-chardev pty,id=libxl-channel3 -chardev pty,id=libxl-channel4 "
+                      "-chardev pty,id=libxl-channel5"),
+              HasSubstr("more than 4 channels"));
   EXPECT_THAT(refusal("-d 7 -domain-name g"), HasSubstr("device_model_version"));
   EXPECT_THAT(refusal("-device sb16"), HasSubstr("ac97"));
   EXPECT_THAT(refusal("-device usb-host,hostbus=1"), HasSubstr("USB"));
