@@ -107,9 +107,9 @@ void print_json(const std::vector<run::Status> &all) {
     entry["state"] = state_of(status);
     entry["outdated"] = is_outdated(status);
     if (const auto memory = memory_of(status))
-      entry["memory-kib"] = {{"total", memory->total},
-                             {"available", memory->available},
-                             {"least-available", memory->least}};
+      entry["memory-kib"] = {{"total", memory->total},           {"available", memory->available},
+                             {"least-available", memory->least}, {"free", memory->free},
+                             {"programs", memory->programs},     {"files", memory->files}};
     list.push_back(std::move(entry));
   }
   constexpr int indent = 2;

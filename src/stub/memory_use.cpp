@@ -13,7 +13,9 @@ constexpr uint64_t worth_telling = 512; // KiB
 
 // "MemTotal:          51234 kB"
 base::Result<uint64_t> value_of(std::string_view text, std::string_view name) {
-  const size_t at = text.find(name);
+  size_t at = text.find(name);
+  while (at != std::string_view::npos && at != 0 && text[at - 1] != '\n')
+    at = text.find(name, at + 1);
   if (at == std::string_view::npos)
     return base::fail("/proc/meminfo has no {}", name);
   text.remove_prefix(at + name.size());
@@ -25,9 +27,15 @@ base::Result<uint64_t> value_of(std::string_view text, std::string_view name) {
 } // namespace
 
 base::Result<wire::Memory> parse_meminfo(std::string_view text) {
+  // Shared memory is counted among the files' there, and is a program's.
+  const uint64_t shared = TRY(value_of(text, "Shmem:"));
+  const uint64_t files = TRY(value_of(text, "Buffers:")) + TRY(value_of(text, "Cached:"));
   return wire::Memory{.total = TRY(value_of(text, "MemTotal:")),
                       .available = TRY(value_of(text, "MemAvailable:")),
-                      .least = 0};
+                      .least = 0,
+                      .free = TRY(value_of(text, "MemFree:")),
+                      .programs = TRY(value_of(text, "AnonPages:")) + shared,
+                      .files = files - std::min(files, shared)};
 }
 
 std::optional<std::string> MemoryUse::take(wire::Memory now) {

@@ -73,7 +73,7 @@ constexpr size_t longest_disks = 512;
 constexpr const char *call_node = "data/linstub/call";
 constexpr const char *answer_node = "linstub/answer";
 constexpr const char *memory_node = "data/linstub/memory";
-constexpr size_t longest_memory = 64;
+constexpr size_t longest_memory = 96;
 constexpr size_t longest_error = 512;
 
 // The ramdisk has linstub-init, and this: a file system with QEMU and all that it needs (EROFS),
@@ -85,10 +85,16 @@ constexpr const char *system_directory = "/system";
 // connects to them when a stream asks for the service.
 constexpr const char *qmp_socket = "/run/qmp.sock";
 constexpr const char *vnc_socket = "/run/vnc.sock";
+// Lines count through: first the serial ports, then the PV consoles.
 inline std::string serial_socket(uint8_t index) {
   return base::format("/run/serial{}.sock", index);
 }
 constexpr uint8_t most_serial_ports = 4;
+constexpr uint8_t most_consoles = 4;
+constexpr uint8_t most_lines = most_serial_ports + most_consoles;
+constexpr uint8_t line_of_console(size_t place) {
+  return static_cast<uint8_t>(most_serial_ports + place);
+}
 
 // Where copied files (a guest's kernel and initrd) live in the stub domain.
 constexpr const char *files_directory = "/run/files";
