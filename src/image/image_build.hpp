@@ -19,7 +19,7 @@
 namespace linstub::image {
 
 // Bounds of an image, in bytes; a build that exceeds one fails.
-constexpr uint64_t largest_kernel = 2'700'000;
+constexpr uint64_t largest_kernel = 3'300'000;
 constexpr uint64_t largest_ramdisk = 7'000'000;
 
 enum class Freshness : uint8_t { use_cache, ask_archive };

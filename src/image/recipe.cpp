@@ -37,6 +37,7 @@ std::vector<Tool> build_tools() {
           {"perl", "perl"},
           {"python3", "python3"},
           {"strip", "binutils"},
+          {"lz4", "lz4"},
           {"zstd", "zstd"},
           {"mkfs.erofs", "erofs-utils"},
           {"xz", "xz-utils"},
@@ -48,7 +49,7 @@ std::vector<Tool> build_tools() {
 }
 
 base::Result<std::vector<Package>> kernel_packages() {
-  return packages_with_compiler({"binutils", "zstd"}, "the kernel's build");
+  return packages_with_compiler({"binutils", "lz4", "zstd"}, "the kernel's build");
 }
 
 base::Result<std::vector<Package>> qemu_packages() {
