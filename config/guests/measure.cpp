@@ -12,6 +12,7 @@
 //   cpu                   a thousand steps of arithmetic: what is left of the CPU for the guest
 //   read DEVICE SIZE      SIZE bytes of a disk, from one place to the next, past the page cache
 //   random DEVICE SIZE    the same from places all over it
+//   queue DEVICE SIZE N   the same by N processes at once, so that N requests are under way
 //   spread DEVICE SIZE    the same as read, to pieces of memory a MiB from one another, so that
 //                         the device model needs to see all of it. Once before the time begins
 //   write DEVICE SIZE     writes them, and has the disk flush once at the end
@@ -28,8 +29,8 @@ using size = unsigned long;
 
 constexpr long sys_read = 0, sys_write = 1, sys_open = 2, sys_lseek = 8, sys_mmap = 9,
                sys_ioctl = 16, sys_pread = 17, sys_pwrite = 18, sys_nanosleep = 35, sys_socket = 41,
-               sys_connect = 42, sys_shutdown = 48, sys_setsockopt = 54, sys_fsync = 74,
-               sys_clock_gettime = 228;
+               sys_connect = 42, sys_shutdown = 48, sys_setsockopt = 54, sys_fork = 57,
+               sys_wait4 = 61, sys_fsync = 74, sys_clock_gettime = 228;
 constexpr long o_rdwr = 2, o_sync = 04010000, o_direct = 040000, seek_end = 2;
 constexpr long line_status = 0x3fd;
 constexpr long page = 4096, read_and_write = 3, map_shared = 1, map_own_and_populate = 0x8022;
@@ -74,8 +75,9 @@ bool is(const char *word, const char *other) {
 }
 
 // Any numbers will do; the same each time.
+unsigned long random_state = 1;
 unsigned long next_random() {
-  static unsigned long state = 1;
+  unsigned long &state = random_state;
   state = state * 6364136223846793005UL + 1442695040888963407UL;
   return state >> 33;
 }
@@ -163,6 +165,23 @@ void use_disk(const char *what, const Disk &disk, long count) {
   }
   if (writes && !flush)
     check(system_call(sys_fsync, disk.file));
+}
+
+void queue(const Disk &disk, long count, long depth) {
+  constexpr long any_child = -1, seeds_apart = 7919;
+  for (long child = 0; child < depth; ++child) {
+    if (check(system_call(sys_fork)) != 0)
+      continue;
+    random_state += static_cast<unsigned long>(child * seeds_apart);
+    use_disk("random", disk, count / depth + (child < count % depth ? 1 : 0));
+    end(0);
+  }
+  for (long child = 0; child < depth; ++child) {
+    int status = 0;
+    check(system_call(sys_wait4, any_child, address_of(&status), 0, 0));
+    if (status != 0)
+      end(1);
+  }
 }
 
 // So many MiB. What is there from the begin lies a page beside the other, so pieces of it are as
@@ -291,6 +310,8 @@ extern "C" [[noreturn]] void run(long *stack) {
     send_packets(peer, count);
   else if (spreads)
     spread(disk, count, pieces);
+  else if (is(what, "queue") && arguments > 5)
+    queue(disk, count, number(argument(5)));
   else if (arguments > 4)
     use_disk(what, disk, count);
   else

@@ -9,16 +9,21 @@ namespace {
 
 using lab::DeviceModel;
 
-constexpr unsigned of_qemu = has::ahci | has::modern_qemu;
-constexpr unsigned of_libxl = has::direct_boot | has::save;
+constexpr unsigned of_qemu = has::ahci | has::tcp;
+constexpr unsigned of_libxl = has::direct_boot | has::save | has::pv_qcow2 | has::screen;
 constexpr unsigned of_linux = has::stub_domain | has::linux_stub;
 
 const std::array table{
     Contender{std::string(reference), "QEMU in dom0", DeviceModel::dom0, of_qemu | of_libxl, {}},
+    Contender{std::string(image_qemu),
+              "the image's QEMU in dom0",
+              DeviceModel::dom0,
+              of_qemu | of_libxl,
+              {}},
     Contender{"linstub",
               "Linstub",
               DeviceModel::linstub,
-              of_qemu | of_libxl | of_linux | has::upgrade,
+              of_qemu | of_libxl | of_linux | has::linstub,
               {}},
     Contender{"libxl", "libxl's Linux mode", DeviceModel::libxl_stub, of_qemu | of_linux, {}},
     Contender{"minios", "MiniOS", DeviceModel::minios, has::stub_domain, {}},
@@ -29,6 +34,11 @@ const std::array table{
 std::span<const Contender> contenders() { return table; }
 
 std::vector<std::string> lines_for(const Contender &contender) {
+  // Its ROMs are Debian's, which lie in several places.
+  if (contender.name == image_qemu)
+    return {base::format("device_model_override = \"{}\"", image_qemu_path),
+            "device_model_args_hvm = [ \"-L\", \"/usr/share/qemu\", \"-L\", "
+            "\"/usr/share/seabios\", \"-L\", \"/usr/lib/ipxe/qemu\" ]"};
   if (contender.settings.empty())
     return {};
   return {base::format("device_model_args_hvm = [ \"-linstub\", \"{}\" ]", contender.settings)};

@@ -16,12 +16,14 @@ namespace linstub::bench {
 // What a contender has, and a metric needs: bits.
 namespace has {
 constexpr unsigned stub_domain = 1;
-constexpr unsigned linux_stub = 2;   // linstub-init runs in it, and says how far it is
-constexpr unsigned ahci = 4;         // its QEMU knows AHCI
-constexpr unsigned direct_boot = 8;  // a guest can have its kernel from dom0
-constexpr unsigned save = 16;        // libxl saves and restores its guests through QMP
-constexpr unsigned upgrade = 32;     // its device model can be replaced under the guest
-constexpr unsigned modern_qemu = 64; // QMP, and the devices of today's QEMU
+constexpr unsigned linux_stub = 2;  // linstub-init runs in it, and says how far it is
+constexpr unsigned ahci = 4;        // its QEMU knows AHCI
+constexpr unsigned direct_boot = 8; // a guest can have its kernel from dom0
+constexpr unsigned save = 16;       // libxl saves and restores its guests through QMP
+constexpr unsigned linstub = 32;    // its device model can be replaced, its stub domain tells more
+constexpr unsigned pv_qcow2 = 64;   // a guest's PV driver can have a qcow2 image of it
+constexpr unsigned screen = 128;    // a VNC server that is its own
+constexpr unsigned tcp = 256;       // a guest's TCP connection gets through its emulated NIC
 } // namespace has
 
 struct Contender {
@@ -31,6 +33,11 @@ struct Contender {
   unsigned has = 0;
   std::string settings; // Linstub's, for its guests: "spin=off,memory=64"
 };
+
+// The contender that has the image's own QEMU, in dom0: the same program at another place. Where
+// the host has it, once put_image_qemu() has put it there.
+constexpr std::string_view image_qemu = "image-qemu";
+constexpr const char *image_qemu_path = "/lab/image-qemu/qemu-system-i386";
 
 // Further lines of the xl.cfg of its guests.
 std::vector<std::string> lines_for(const Contender &contender);

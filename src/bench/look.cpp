@@ -28,6 +28,8 @@ id=$(xl domid $name) || exit 1
 stub=$(xl domid $name-dm 2>/dev/null)
 xl list | awk -v n=$name '$1 == n { g = $3 } $1 == n "-dm" { s += $3 }
   END { print "guest " g * 1048576; print "stub " s * 1048576 }'
+[ -z "$stub" ] || xenstore-read /local/domain/$stub/data/linstub/memory 2>/dev/null | awk '
+  { print "free-of-stub " $4 * 1024; print "programs " $5 * 1024; print "files " $6 * 1024 }'
 pss() { for p in $1; do cat /proc/$p/smaps_rollup 2>/dev/null; done | awk '/^Pss:/ { n += $2 } END { print n * 1024 }'; }
 echo dom0 $(pss "$(ps -eo pid=,comm= | awk -v names="$device_models" '$2 ~ names { print $1 }')")
 echo xl $(pss "$(ps -eo pid=,comm= | awk '$2 == "xl" { print $1 }')")

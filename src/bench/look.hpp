@@ -59,7 +59,8 @@ base::Result<Look> look_at_host(const lab::Host &host);
 // The same and, of a guest with that name: "guest" and "stub", the memory that Xen counts for it
 // and for its stub domain; "dom0" and "xl", proportional set sizes of the device model's processes
 // and of xl's; "grants" and "channels" of both domains; "image", the size of files in dom0 that the
-// stub domain is made from, which are given as a shell pattern.
+// stub domain is made from, which are given as a shell pattern; "free-of-stub", "programs" and
+// "files", what a stub domain of Linstub says of its memory.
 base::Result<Look> look_at_guest(const lab::Host &host, std::string_view guest,
                                  std::string_view image);
 

@@ -2,6 +2,7 @@
 #include "bench/measure.hpp"
 
 #include "base/log.hpp"
+#include "bench/screen.hpp"
 #include "bench/state.hpp"
 
 #include <algorithm>
@@ -18,6 +19,7 @@ using std::chrono::seconds;
 constexpr const char *guest_name = "t-bench";
 constexpr const char *disk = "/lab/bench.img";
 constexpr int disk_size = 64; // MiB
+constexpr const char *pv_disk = "/lab/bench.qcow2";
 constexpr unsigned guest_memory = 128;
 
 // For a host in an emulator that has a part of a core.
@@ -53,8 +55,9 @@ public:
   ~Session() {
     if (begun_)
       base::log_failure(
-          host_.check(base::format("xl destroy {} 2>/dev/null || true; rm -f {} /run/lab-{}.*; {}",
-                                   guest_name, disk, guest_name, address(remove_address)),
+          host_.check(base::format("xl destroy {} 2>/dev/null || true; rm -f {} {} /run/lab-{}.*; "
+                                   "{}",
+                                   guest_name, disk, pv_disk, guest_name, address(remove_address)),
                       command_limit));
   }
   Session(const Session &) = delete;
@@ -74,6 +77,9 @@ public:
     if (needs_network())
       TRY(join_network());
     TRY(work(Group::network));
+    if (wants(Group::screen) && (contender_.has & has::screen) != 0)
+      std::ranges::move(TRY(measure_screen(host_, contender_, *guest_, wanted_.thoroughness)),
+                        std::back_inserter(values_));
     if (wants(Group::resources))
       TRY(look(before));
     if (wants(Group::state) && (contender_.has & has::save) != 0)
@@ -92,6 +98,23 @@ public:
     TRY(create({"hdtype = \"ahci\"", "vif = []"}));
     TRY(guest_->wait_for("+ ready", boot_limit));
     TRY(work(Group::ahci));
+    TRY(host_.check(base::format("xl destroy {}", guest_name), command_limit));
+    return {};
+  }
+
+  // A guest with Debian's kernel and its PV drivers, on a qcow2 image that is in no other way
+  // there.
+  Result<> run_pv() {
+    TRY(begin());
+    TRY(host_.check(base::format("cp --sparse=always {} {}", pv_image, pv_disk), command_limit));
+    TRY(create(
+        {"memory = 192", "vif = []", "kernel = \"/lab/pv.kernel\"", "ramdisk = \"/lab/pv.initrd\"",
+         "cmdline = \"console=ttyS0 quiet loglevel=1\"",
+         base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]", pv_disk)}));
+    TRY(guest_->wait_for("+ ready", boot_limit));
+    // So that what is read is there, and what is written has its place.
+    TRY(guest_->ask(base::format("put xvda {} bench", pv_size), work_limit));
+    TRY(work(Group::pv));
     TRY(host_.check(base::format("xl destroy {}", guest_name), command_limit));
     return {};
   }
@@ -172,7 +195,7 @@ private:
     if (!wants(group))
       return {};
     for (const Work &one : works()) {
-      if (find_metric(one.metric)->group == group)
+      if (expects(contender_, *find_metric(one.metric), {group}))
         TRY(ask(one).transform_error(base::doing("{}", one.metric)));
     }
     if (group == Group::network)
@@ -260,16 +283,20 @@ private:
       const Look &look;
     };
     const std::array rows{
-        Row{"memory.stub", "stub", now},    Row{"memory.dom0", "dom0", now},
-        Row{"memory.xl", "xl", now},        Row{"image.size", "image", now},
-        Row{"count.grants", "grants", now}, Row{"count.channels", "channels", now},
-        Row{"idle.dom0", "dom0", idle},     Row{"idle.stub", "stub", idle},
-        Row{"idle.guest", "guest", idle},
+        Row{"memory.stub", "stub", now},        Row{"memory.programs", "programs", now},
+        Row{"memory.files", "files", now},      Row{"memory.free", "free-of-stub", now},
+        Row{"memory.dom0", "dom0", now},        Row{"memory.xl", "xl", now},
+        Row{"image.size", "image", now},        Row{"count.grants", "grants", now},
+        Row{"count.channels", "channels", now}, Row{"idle.dom0", "dom0", idle},
+        Row{"idle.stub", "stub", idle},         Row{"idle.guest", "guest", idle},
     };
     for (const Row &row : rows) {
       if ((find_metric(row.metric)->needs & ~contender_.has) == 0)
         add(row.metric, TRY(get(row.look, row.name)));
     }
+    if ((contender_.has & has::linstub) != 0)
+      add("memory.kernel", TRY(get(now, "stub")) - TRY(get(now, "programs")) -
+                               TRY(get(now, "files")) - TRY(get(now, "free-of-stub")));
     add("count.nodes", TRY(get(now, "nodes")) - TRY(get(before, "nodes")));
     add("memory.host",
         std::max(0.0, TRY(get(before, "free")) - TRY(get(now, "free")) - TRY(get(now, "guest"))));
@@ -315,10 +342,13 @@ Result<Values> measure(const lab::Host &host, const Contender &contender, const 
     return {};
   };
   auto all = [&]() -> Result<> {
-    if (wanted.groups != Groups{Group::ahci})
+    if (std::ranges::any_of(wanted.groups,
+                            [](Group group) { return group != Group::ahci && group != Group::pv; }))
       TRY(take(&Session::run));
     if (wanted.groups.contains(Group::ahci) && (contender.has & has::ahci) != 0)
       TRY(take(&Session::run_ahci));
+    if (wanted.groups.contains(Group::pv) && (contender.has & has::pv_qcow2) != 0)
+      TRY(take(&Session::run_pv));
     return {};
   };
   TRY(all().transform_error(base::doing("measure {}", contender.what)));

@@ -29,6 +29,11 @@ struct Measure {
   std::string stub_cpu;          // the same of its stub domain, once that serves
 };
 
+// The image that a PV driver's disk is a copy of: an empty qcow2 of so many MiB. For the group `pv`
+// the host has it, and the guest with PV drivers (lab/stage.hpp).
+constexpr const char *pv_image = "/lab/bench-empty.qcow2";
+constexpr unsigned pv_size = 8;
+
 // How all of them can boot.
 Boot boot_of(const std::vector<Contender> &contenders);
 

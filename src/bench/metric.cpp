@@ -20,7 +20,9 @@ constexpr std::array group_table{
     GroupFacts{exit, "exit", "Exits and CPU"},
     GroupFacts{disk, "disk", "Disk: IDE"},
     GroupFacts{ahci, "ahci", "Disk: AHCI"},
+    GroupFacts{pv, "pv", "Disk: PV driver, qcow2"},
     GroupFacts{network, "network", "Network: e1000"},
+    GroupFacts{screen, "screen", "Screen"},
     GroupFacts{resources, "resources", "Memory, CPU and what else it takes"},
     GroupFacts{state, "state", "Save, restore and upgrade"},
 };
@@ -58,19 +60,52 @@ constexpr std::array table{
 
     Metric{"ahci.read-64k", ahci, "AHCI, sequential read of 64 KiB", "ms", milli, 2, has::ahci},
     Metric{"ahci.read-4k", ahci, "AHCI, random read of 4 KiB", "ms", milli, 2, has::ahci},
+    Metric{"ahci.queue-4k", ahci, "AHCI, the same with 16 at once", "ms", milli, 2, has::ahci},
     Metric{"ahci.write-64k", ahci, "AHCI, sequential write of 64 KiB", "ms", milli, 2, has::ahci},
     Metric{"ahci.flush-4k", ahci, "AHCI, write of 4 KiB and flush", "ms", milli, 2, has::ahci},
 
-    Metric{"net.send", network, "TCP to dom0, 64 KiB", "ms", milli, 1},
-    Metric{"net.receive", network, "TCP from dom0, 64 KiB", "ms", milli, 1},
+    Metric{"pv.read-64k", pv, "PV, sequential read of 64 KiB", "ms", milli, 2, has::pv_qcow2},
+    Metric{"pv.read-4k", pv, "PV, random read of 4 KiB", "ms", milli, 2, has::pv_qcow2},
+    Metric{"pv.queue-4k", pv, "PV, the same with 16 at once", "ms", milli, 2, has::pv_qcow2},
+    Metric{"pv.write-64k", pv, "PV, sequential write of 64 KiB", "ms", milli, 2, has::pv_qcow2},
+    Metric{"pv.flush-4k", pv, "PV, write of 4 KiB and flush", "ms", milli, 2, has::pv_qcow2},
+    Metric{"load.pv-dom0", pv, "CPU time of dom0 for reading a GB", "s", giga, 0, has::pv_qcow2,
+           true},
+    Metric{"load.pv-stub", pv, "CPU time of the stub domain for it", "s", giga, 0,
+           stub | has::pv_qcow2, true},
+    Metric{"load.pv-guest", pv, "CPU time of the guest for it", "s", giga, 0, has::pv_qcow2, true},
+
+    Metric{"net.send", network, "TCP to dom0, 64 KiB", "ms", milli, 1, has::tcp},
+    Metric{"net.receive", network, "TCP from dom0, 64 KiB", "ms", milli, 1, has::tcp},
     Metric{"net.packet", network, "small UDP packet sent", "ms", milli, 2},
     Metric{"net.ping", network, "ping from dom0, there and back", "ms", milli, 2},
-    Metric{"load.net-dom0", network, "CPU time of dom0 for receiving a GB", "s", giga, 0, 0, true},
-    Metric{"load.net-stub", network, "CPU time of the stub domain for it", "s", giga, 0, stub,
+    Metric{"load.net-dom0", network, "CPU time of dom0 for receiving a GB", "s", giga, 0, has::tcp,
            true},
-    Metric{"load.net-guest", network, "CPU time of the guest for it", "s", giga, 0, 0, true},
+    Metric{"load.net-stub", network, "CPU time of the stub domain for it", "s", giga, 0,
+           stub | has::tcp, true},
+    Metric{"load.net-guest", network, "CPU time of the guest for it", "s", giga, 0, has::tcp, true},
+
+    Metric{"screen.key", screen, "from a key to its pixels", "ms", milli, 0, has::screen},
+    Metric{"screen.idle-dom0", screen, "CPU time of dom0 a second, a viewer of an idle screen",
+           "ms", milli, 0, has::screen, true},
+    Metric{"screen.idle-stub", screen, "CPU time of the stub domain a second", "ms", milli, 0,
+           stub | has::screen, true},
+    Metric{"screen.scroll-dom0", screen, "CPU time of dom0 a second, of a console that scrolls",
+           "ms", milli, 0, has::screen, true},
+    Metric{"screen.scroll-stub", screen, "CPU time of the stub domain a second", "ms", milli, 0,
+           stub | has::screen, true},
+    Metric{"screen.work", screen,
+           "arithmetic in the guest, a million steps, while the whole screen is asked for", "ms",
+           1e6, 2, has::screen},
 
     Metric{"memory.stub", resources, "stub domain, as Xen counts it", "MiB", mebi, 0, stub},
+    Metric{"memory.programs", resources, "of it: QEMU's own, and linstub-init's", "MiB", mebi, 1,
+           has::linstub},
+    Metric{"memory.files", resources, "of it: files of QEMU that are in memory", "MiB", mebi, 1,
+           has::linstub},
+    Metric{"memory.free", resources, "of it: free", "MiB", mebi, 1, has::linstub},
+    Metric{"memory.kernel", resources, "of it: the rest, which is the kernel's", "MiB", mebi, 1,
+           has::linstub},
     Metric{"memory.dom0", resources, "device model's processes in dom0, proportional", "MiB", mebi},
     Metric{"memory.xl", resources, "xl, which waits for the guest's end, proportional", "MiB",
            mebi},
@@ -93,6 +128,8 @@ constexpr std::array table{
     Metric{"state.restore", state, "`xl restore`", "s", 1, 1, has::save},
     Metric{"state.silence-replace", state, "no ping answered while the device model is replaced",
            "s", 1, 1, has::save},
+    Metric{"state.migrate", state, "`xl migrate` to the same host", "s", 1, 1, has::save},
+    Metric{"state.silence-migrate", state, "no ping answered during it", "s", 1, 1, has::save},
 };
 
 } // namespace
@@ -112,17 +149,20 @@ std::string_view group_title(Group group) {
   return std::ranges::find(group_table, group, &GroupFacts::group)->title;
 }
 
+std::string group_names() {
+  std::string names;
+  for (const GroupFacts &one : group_table)
+    names.append(names.empty() ? "" : ", ").append(one.name);
+  return names;
+}
+
 base::Result<Groups> parse_groups(std::string_view list) {
   Groups all;
   for (;;) {
     const std::string_view name = list.substr(0, list.find(','));
     const auto *found = std::ranges::find(group_table, name, &GroupFacts::name);
-    if (found == group_table.end()) {
-      std::string names;
-      for (const GroupFacts &one : group_table)
-        names.append(names.empty() ? "" : ", ").append(one.name);
-      return base::fail("there is no group of metrics \"{}\": {} are known", name, names);
-    }
+    if (found == group_table.end())
+      return base::fail("there is no group of metrics \"{}\": {} are known", name, group_names());
     all.insert(found->group);
     if (name.size() == list.size())
       return all;

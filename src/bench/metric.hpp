@@ -14,12 +14,14 @@
 namespace linstub::bench {
 
 // What is measured together, and can be left out together.
-enum class Group : uint8_t { start, exit, disk, ahci, network, resources, state };
+enum class Group : uint8_t { start, exit, disk, ahci, pv, network, screen, resources, state };
 using Groups = std::set<Group>;
 
 Groups all_groups();
 std::string_view group_name(Group group);  // "disk"
 std::string_view group_title(Group group); // of its part of a report
+
+std::string group_names(); // for people: "start, exit, ..."
 
 // Of a list with commas: "start,disk".
 base::Result<Groups> parse_groups(std::string_view list);

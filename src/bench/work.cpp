@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::string_view by_64k = " /dev/sda 65536";
 constexpr std::string_view by_4k = " /dev/sda 4096";
+constexpr std::string_view at_once = " /dev/sda 4096 16";
+constexpr std::string_view pv_by_64k = " /dev/xvda 65536";
+constexpr std::string_view pv_by_4k = " /dev/xvda 4096";
+constexpr std::string_view pv_at_once = " /dev/xvda 4096 16";
 constexpr std::string_view tcp = " 10.77.0.1 7010";
 constexpr double kibibyte = 1024;
 
@@ -40,8 +44,20 @@ constexpr std::array table{
     Work{.metric = "disk.flush-4k", .what = "flush", .where = by_4k, .quick = 6, .full = 30},
     Work{.metric = "ahci.read-64k", .what = "read", .where = by_64k, .quick = 16, .full = 96},
     Work{.metric = "ahci.read-4k", .what = "random", .where = by_4k, .quick = 20, .full = 200},
+    Work{.metric = "ahci.queue-4k", .what = "queue", .where = at_once, .quick = 48, .full = 320},
     Work{.metric = "ahci.write-64k", .what = "write", .where = by_64k, .quick = 8, .full = 48},
     Work{.metric = "ahci.flush-4k", .what = "flush", .where = by_4k, .quick = 6, .full = 30},
+    Work{.metric = "pv.read-64k",
+         .what = "read",
+         .where = pv_by_64k,
+         .quick = 64,
+         .full = 256,
+         .load = "load.pv",
+         .bytes = 65536},
+    Work{.metric = "pv.read-4k", .what = "random", .where = pv_by_4k, .quick = 80, .full = 400},
+    Work{.metric = "pv.queue-4k", .what = "queue", .where = pv_at_once, .quick = 160, .full = 800},
+    Work{.metric = "pv.write-64k", .what = "write", .where = pv_by_64k, .quick = 64, .full = 256},
+    Work{.metric = "pv.flush-4k", .what = "flush", .where = pv_by_4k, .quick = 20, .full = 60},
     Work{.metric = "net.send",
          .what = "send",
          .where = tcp,

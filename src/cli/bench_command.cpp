@@ -4,7 +4,7 @@
 #include "base/log.hpp"
 #include "base/process.hpp"
 #include "bench/figures.hpp"
-#include "bench/minios.hpp"
+#include "bench/furnish.hpp"
 #include "bench/report.hpp"
 #include "bench/run.hpp"
 #include "cli/build_tree.hpp"
@@ -32,11 +32,12 @@ struct RunSettings {
   std::string contenders = "dom0,linstub";
   std::string groups;
   std::string bridge = "xenbr0";
-  std::string minios; // a directory on this machine
+  bench::Furniture furniture;
   std::string guest_cpu, stub_cpu;
   uint32_t rounds = 5;
   unsigned guests = 0;
   bool quick = false;
+  bool from_cd = false;
   std::string output = "bench.jsonl";
 };
 
@@ -70,21 +71,6 @@ bench::Circumstances circumstances_of(const RunSettings &settings, const bench::
           {"guest", guest_of(measure)}};
 }
 
-bool has_minios(const std::vector<bench::Contender> &contenders) {
-  return std::ranges::contains(contenders, lab::DeviceModel::minios,
-                               &bench::Contender::device_model);
-}
-
-// What the contenders need on the host, beside what a stage has.
-base::Result<> furnish(lab::Stage &stage, const RunSettings &settings,
-                       const bench::RunOptions &run) {
-  if (run.measure.boot == bench::Boot::cd)
-    TRY(stage.add_tiny_cd());
-  if (has_minios(run.contenders))
-    TRY(bench::put_minios(stage.host(), settings.minios));
-  return {};
-}
-
 base::Result<> run(RunSettings settings) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0); // to be followed through a pipe too
   if (!lab::parse_shape(settings.shape, settings.stage.shape))
@@ -105,11 +91,10 @@ base::Result<> run(RunSettings settings) {
     options.measure.guest_cpu = "1"; // dom0 has the other one, and the device model with it
     options.measure.stub_cpu = "0";
   }
-  options.measure.boot = bench::boot_of(options.contenders);
+  options.measure.boot = settings.from_cd ? bench::Boot::cd : bench::boot_of(options.contenders);
   if (!settings.groups.empty())
     options.measure.groups = TRY(bench::parse_groups(settings.groups));
-  if (has_minios(options.contenders))
-    TRY(bench::check_minios(settings.minios));
+  TRY(bench::check(settings.furniture, options.contenders));
   options.circumstances = circumstances_of(settings, options.measure);
   const base::Fd file = TRY(base::open_file(settings.output, O_WRONLY | O_CREAT | O_TRUNC, 0644));
   options.write = [&](const std::string &line) { return base::write_all(file, line + "\n"); };
@@ -120,10 +105,10 @@ base::Result<> run(RunSettings settings) {
   static_cast<void>(stage.console());
   // A host that is not the lab has no console that can be read, and no excuse.
   options.excuse = [&] { return lab::emulator_failure(stage.console()); };
-  auto measured =
-      furnish(stage, settings, options).and_then([&] { return bench::run(stage.host(), options); });
-  if (has_minios(options.contenders))
-    base::log_failure(bench::remove_minios(stage.host()));
+  auto measured = bench::furnish(stage, options, settings.furniture).and_then([&] {
+    return bench::run(stage.host(), options);
+  });
+  base::log_failure(bench::clear(stage.host(), options));
   auto down = settings.stage.host.empty() ? stage.down() : base::Result<>();
   const auto [run, failures] = TRY(std::move(measured));
   std::printf("\n%s\nthe samples are in %s; `linstub bench report %s` says more of them\n",
@@ -179,17 +164,21 @@ void add_run_command(CLI::App &bench) {
   command->add_option("--rounds", settings->rounds, "How often each is measured")
       ->check(CLI::Range(1U, 10'000U))
       ->capture_default_str();
-  command->add_option("--groups", settings->groups,
-                      "What is measured: start, exit, disk, ahci, network, resources, state "
-                      "(default: all of them)");
+  command->add_option(
+      "--groups", settings->groups,
+      base::format("What is measured: {} (default: all of them)", bench::group_names()));
   command
       ->add_option("--guests", settings->guests,
                    "In place of that: what so many guests at a time cost")
       ->check(CLI::Range(3U, 1'000U));
-  command->add_option("--minios", settings->minios,
+  command->add_option("--minios", settings->furniture.minios,
                       "A directory with ioemu-stubdom.gz, an hvmloader with ROMBIOS, and qemu-dm, "
                       "for the contender minios");
+  command->add_option("--qemu", settings->furniture.image_qemu,
+                      "The QEMU that the image was built with, for the contender image-qemu");
   command->add_flag("--quick", settings->quick, "Do each thing a few times only");
+  command->add_flag("--cd", settings->from_cd,
+                    "Boot from a CD, also if all contenders could have their kernel from dom0");
   command->add_option("-o,--output", settings->output, "Where the samples go, as lines of JSON")
       ->capture_default_str();
   command->add_option("--host", settings->stage.host, "A real Xen host, user@host[:port]");

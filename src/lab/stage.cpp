@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lab/stage.hpp"
 
+#include "base/process.hpp"
+#include "image/temporary.hpp"
 #include "lab/system_guest.hpp"
 
 #include <algorithm>
@@ -66,6 +68,16 @@ base::Result<> Stage::add_pv_guest() {
   TRY(host_.put(guest.initrd(), "/lab/pv.initrd", seconds(240)));
   has_pv_guest_ = true;
   return {};
+}
+
+base::Result<> Stage::put_qcow2(const std::string &path, unsigned size) const {
+  const auto scratch = TRY(image::TemporaryDirectory::make(std::filesystem::temp_directory_path()));
+  const std::filesystem::path image = scratch.path() / "empty.qcow2";
+  TRY(base::run_checked({.argv = {"qemu-img", "create", "-q", "-f", "qcow2", image.string(),
+                                  base::format("{}M", size)}},
+                        base::Deadline::after(seconds(60)))
+          .transform_error(base::doing("make a qcow2 image (it needs Debian's qemu-utils)")));
+  return host_.put(image, path, seconds(120));
 }
 
 base::Result<Stage> Stage::another() const {

@@ -37,6 +37,9 @@ public:
   // error.
   base::Result<> add_pv_guest();
 
+  // An empty qcow2 image of that size in MiB, as that file of the host; dom0 has no qemu-img.
+  [[nodiscard]] base::Result<> put_qcow2(const std::string &path, unsigned size) const;
+
   // A second host of the same kind, with the same in place. An error on a real host.
   [[nodiscard]] base::Result<Stage> another() const;
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <span>
+#include <vector>
 
 namespace linstub::lab {
 namespace {
@@ -131,6 +131,23 @@ base::Result<> Viewer::wait_for_picture(base::Deadline deadline) {
   while (std::ranges::all_of(pixels(), [](uint8_t byte) { return byte == 0; }) && !until.passed())
     TRY(update(Ask::changes, until));
   return {};
+}
+
+base::Result<base::Milliseconds> Viewer::press_and_see(uint32_t keysym, base::Deadline deadline) {
+  const std::vector<uint8_t> before(pixels().begin(), pixels().end());
+  const auto begin = base::Clock::now();
+  TRY(press(keysym));
+  while (TRY(serve(deadline))) {
+    if (!std::ranges::equal(pixels(), before))
+      return std::chrono::duration_cast<base::Milliseconds>(base::Clock::now() - begin);
+  }
+  return base::fail_errno(ETIMEDOUT, "see on the screen that a key was pressed");
+}
+
+void Viewer::settle() {
+  constexpr base::Milliseconds a_while{1'500};
+  while (serve(base::Deadline::after(a_while)).value_or(false)) {
+  }
 }
 
 base::Result<> Viewer::press(uint32_t keysym) {

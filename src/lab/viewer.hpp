@@ -17,6 +17,10 @@ struct _rfbClient; // NOLINT(bugprone-reserved-identifier): libvncclient's name 
 
 namespace linstub::lab {
 
+// For a guest's prompt: nothing on its screen moves by itself any more, and what is typed is shown.
+constexpr const char *quiet_screen = "sh printf '\\033c\\033[?25l' >/dev/tty1; "
+                                     "sleep 100000 </dev/tty1 >/dev/null 2>&1 &";
+
 class Viewer {
 public:
   static constexpr size_t bytes_per_pixel = 4;
@@ -47,6 +51,13 @@ public:
 
   // A key, by X11's number, down and up again.
   base::Result<> press(uint32_t keysym);
+
+  // The same, and waits until the screen is another than it was: how long that took. The deadline's
+  // passing is an error.
+  base::Result<base::Milliseconds> press_and_see(uint32_t keysym, base::Deadline deadline);
+
+  // Until nothing has changed for a while.
+  void settle();
 
 private:
   struct EndClient {
