@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Linstub beside QEMU in dom0, in one run. Every metric is there, and not nonsense; times are
 // printed and never judged: the host is emulated.
+#include "bench/furnish.hpp"
 #include "bench/metric.hpp"
 #include "bench/report.hpp"
 #include "bench/run.hpp"
@@ -27,8 +28,7 @@ bench::Run FiguresTest::measure(const std::vector<bench::Contender> &contenders,
         .contenders = contenders, .circumstances = {}, .write = {}, .tell = {}, .excuse = {}};
     options.measure = {
         .thoroughness = thoroughness, .boot = bench::boot_of(contenders), .groups = groups};
-    if (options.measure.boot == bench::Boot::cd)
-      TRY(stage().add_tiny_cd());
+    TRY(bench::furnish(stage(), options, {}));
     bench::Outcome outcome = TRY(bench::run(host(), options));
     EXPECT_THAT(outcome.failures, ::testing::IsEmpty());
     run = std::move(outcome.run);
@@ -63,10 +63,10 @@ TEST_F(FiguresTest, BesideQemuInDom0) {
   expect_all_of("linstub,dom0", {start, exit, disk, network, resources});
 }
 
-TEST_F(FiguresTest, OfAhciSaveRestoreAndUpgrade) {
+TEST_F(FiguresTest, OfAhciPvScreenSaveRestoreMigrationAndUpgrade) {
   ONLY_WHEN_THOROUGH();
   using enum bench::Group;
-  expect_all_of("linstub,dom0", {ahci, state});
+  expect_all_of("linstub,dom0", {ahci, pv, screen, state});
 }
 
 TEST_F(FiguresTest, OfLibxlsMode) {

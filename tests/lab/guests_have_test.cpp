@@ -35,9 +35,9 @@ TEST_F(GuestsHave, AVncPassword) {
   right_in_wrong_out();
   succeeds("linstub upgrade t-have", upgrade_limit);
   right_in_wrong_out();
-  succeeds("xl save t-have /var/tmp/t-have && xl restore /var/tmp/t-have", upgrade_limit);
+  save_and_restore("t-have");
   right_in_wrong_out();
-  dom0("xl destroy t-have; rm -f /var/tmp/t-have");
+  dom0("xl destroy t-have");
 }
 
 TEST_F(GuestsHave, AVirtualCpuThatIsPluggedIn) {

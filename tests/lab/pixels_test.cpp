@@ -22,10 +22,6 @@ constexpr auto look_limit = seconds(60);
 constexpr auto upgrade_limit = seconds(200);
 constexpr auto command_limit = seconds(60);
 
-// Nothing on the screen moves by itself, and what is typed is shown.
-constexpr const char *quiet_screen = "sh printf '\\033c\\033[?25l' >/dev/tty1; "
-                                     "sleep 100000 </dev/tty1 >/dev/null 2>&1 &";
-
 class Pixels : public Scenario {
 protected:
   static GuestConfig quick(const std::string &name, const std::string &display,
@@ -65,26 +61,8 @@ protected:
     }
     return true;
   }
-  // Until the screen is another than it was; how long that took.
-  static base::Result<base::Milliseconds> changes(Viewer &viewer,
-                                                  const std::vector<uint8_t> &before) {
-    const auto begin = base::Clock::now();
-    const auto deadline = base::Deadline::after(look_limit);
-    while (TRY(viewer.serve(deadline))) {
-      if (!std::ranges::equal(viewer.pixels(), before))
-        return std::chrono::duration_cast<base::Milliseconds>(base::Clock::now() - begin);
-    }
-    return base::fail("the screen stays as it was");
-  }
   static base::Result<base::Milliseconds> type(Viewer &viewer, uint32_t keysym) {
-    const std::vector<uint8_t> before = pixels_of(viewer);
-    TRY(viewer.press(keysym));
-    return changes(viewer, before);
-  }
-  // Until nothing has changed for a while.
-  static void settle(Viewer &viewer) {
-    while (viewer.serve(base::Deadline::after(base::Milliseconds(1'500))).value_or(false)) {
-    }
+    return viewer.press_and_see(keysym, base::Deadline::after(look_limit));
   }
 };
 
@@ -95,7 +73,7 @@ TEST_F(Pixels, ShowAGuestAndTakeItsKeysInAProcessWithoutRights) {
   ASSERT_TRUE(viewer);
   auto picture = write_png(*viewer, ::testing::TempDir() + "t-pixels.png");
   ASSERT_TRUE(picture) << why(picture);
-  settle(*viewer);
+  viewer->settle();
   for (uint32_t key : {'l', 'i', 'n'}) {
     auto typed = type(*viewer, key);
     EXPECT_TRUE(typed) << why(typed);
@@ -150,21 +128,20 @@ TEST_F(Pixels, StayWithTheirViewersThroughAnUpgradeAndKeepThePassword) {
   prepare(guest);
   auto viewer = view("t-pixels", "secret");
   ASSERT_TRUE(viewer);
-  settle(*viewer);
+  viewer->settle();
   succeeds("linstub upgrade t-pixels", upgrade_limit);
   // The first change may be that the picture comes anew.
   for (int i = 0; i < 2; i++) {
-    settle(*viewer);
+    viewer->settle();
     auto typed = type(*viewer, 'x');
     EXPECT_TRUE(typed) << why(typed);
   }
   EXPECT_TRUE(view("t-pixels", "secret"));
   EXPECT_FALSE(Viewer::connect(host(), "t-pixels", base::Deadline::after(look_limit), "Secret"));
   viewer.reset();
-  succeeds("xl save t-pixels /var/tmp/t-pixels && xl restore /var/tmp/t-pixels", upgrade_limit);
+  save_and_restore("t-pixels");
   EXPECT_TRUE(view("t-pixels", "secret"));
   EXPECT_FALSE(Viewer::connect(host(), "t-pixels", base::Deadline::after(look_limit), "Secret"));
-  dom0("rm -f /var/tmp/t-pixels");
 }
 
 // The guest goes on without a screen; nothing else of it is touched.
@@ -243,7 +220,7 @@ bytes linstub-viewer shown)sh"));
       std::printf("a viewer that wants %s\n", encodings);
       auto viewer = view(name, {}, encodings);
       ASSERT_TRUE(viewer);
-      settle(*viewer);
+      viewer->settle();
       std::printf("KiB of memory (proportional set size):\n%s\n",
                   dom0("for p in $(pgrep linstub-); do echo $(cat /proc/$p/comm) "
                        "$(awk '/^Pss:/ { print $2 }' /proc/$p/smaps_rollup); done")
@@ -254,7 +231,7 @@ bytes linstub-viewer shown)sh"));
         auto typed = type(*viewer, 'a');
         ASSERT_TRUE(typed) << why(typed);
         times += base::format(" {}", typed->count());
-        settle(*viewer);
+        viewer->settle();
       }
       std::printf("from a key to its pixels, %s:%s ms\n", display.c_str(), times.c_str());
       auto begun = guest.ask("sh touch /tmp/go; (i=0; while [ -e /tmp/go ]; do i=$((i + 1)); echo "
@@ -264,7 +241,7 @@ bytes linstub-viewer shown)sh"));
       EXPECT_TRUE(begun) << why(begun);
       measure("scrolling", display, name, *viewer, look_time);
       EXPECT_TRUE(guest.ask("sh rm /tmp/go", ask_limit));
-      settle(*viewer);
+      viewer->settle();
     }
     dom0("xl destroy t-cost");
   }

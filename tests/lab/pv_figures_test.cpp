@@ -33,13 +33,8 @@ constexpr std::array works{
 class PvFigures : public Scenario {
 protected:
   GuestRun with_qcow2(const std::string &name, DeviceModel device_model) {
-    const std::string local = ::testing::TempDir() + name + ".qcow2";
-    auto made =
-        base::run_checked({.argv = {"qemu-img", "create", "-q", "-f", "qcow2", local, "64M"}},
-                          base::Deadline::after(seconds(60)));
-    EXPECT_TRUE(made) << why(made);
     const std::string image = base::format("/run/lab-{}.qcow2", name);
-    auto put = host().put(local, image, ask_limit);
+    auto put = stage().put_qcow2(image, 64);
     EXPECT_TRUE(put) << why(put);
     GuestRun guest = start(
         {.name = name,

@@ -14,7 +14,6 @@ using ::testing::Not;
 
 constexpr auto ask_limit = seconds(180);
 constexpr auto end_limit = seconds(90);
-constexpr auto state_limit = seconds(300);
 constexpr auto migrate_limit = seconds(400);
 
 // What stock guests do: Linux has the emulated disks unplugged before it looks for devices.
@@ -45,8 +44,7 @@ protected:
 
   // An empty image of 32 MiB in dom0.
   void make_image(const std::string &name) {
-    qemu_img({"create", "-q", "-f", "qcow2", local(name), "32M"});
-    auto put = host().put(local(name), "/run/lab-t-" + name, ask_limit);
+    auto put = stage().put_qcow2("/run/lab-t-" + name, 32);
     ASSERT_TRUE(put) << why(put);
   }
 
@@ -216,14 +214,49 @@ TEST_F(PvDrivers, GiveMemoryBackWhileAnEmulatedDiskIsAtWork) {
   EXPECT_EQ(read_image("a.qcow2", 0, 8), written);
 }
 
+// Each is one more PV console of the guest, which leads to a pty or a socket of dom0's.
+TEST_F(PvDrivers, HaveChannelsToAPtyAndToASocket) {
+  ONLY_WHEN_THOROUGH();
+  ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
+  GuestConfig with_channels = config(disk("hda", "a.qcow2"), stock);
+  with_channels.extra.emplace_back(
+      "channel = [ \"name=org.linstub.pty,connection=pty\", "
+      "\"name=org.linstub.socket,connection=socket,path=/run/lab-t-channel\" ]");
+  GuestRun guest = start(with_channels);
+  auto does = [&](const std::string &command) {
+    auto said = guest.ask("sh " + command, ask_limit);
+    EXPECT_EQ(said.value_or(why(said)), "+ sh 0") << command;
+  };
+  EXPECT_EQ(qemus(), "0");
+  EXPECT_THAT(dom0("xl channel-list t-pv"), HasSubstr("pty"));
+  does("for i in 1 2; do stty -F /dev/hvc$i raw -echo || exit 1; done");
+  const std::string tty =
+      dom0("xenstore-read /local/domain/$(xl domid t-pv)/device/console/1/tty");
+  for (const auto &[device, address] :
+       {std::pair<std::string, std::string>{"hvc1", tty + ",rawer"},
+        {"hvc2", "UNIX-CONNECT:/run/lab-t-channel"}}) {
+    SCOPED_TRACE(device);
+    dom0(base::format("(setsid socat {} SYSTEM:'head -n 1 >/run/lab-t-got; echo from dom0; "
+                      "sleep 600' >/dev/null 2>&1 &)",
+                      address));
+    does(base::format("cat /dev/{} >/tmp/got & sleep 1; echo from the guest >/dev/{}", device,
+                      device));
+    EXPECT_TRUE(holds_within("grep -q 'from the guest' /run/lab-t-got", end_limit));
+    does("i=0; until grep -q 'from dom0' /tmp/got || [ $i = 60 ]; do sleep 1; i=$((i+1)); done; "
+         "grep -q 'from dom0' /tmp/got");
+    dom0("pkill -x socat; rm -f /run/lab-t-got");
+  }
+  EXPECT_THAT(fails("linstub upgrade t-pv", ask_limit), HasSubstr("has channel org.linstub"));
+  dom0("xl destroy t-pv");
+  EXPECT_TRUE(gone_within(end_limit));
+}
+
 TEST_F(PvDrivers, ConnectAgainAfterARestoreAndAReboot) {
   ONLY_WHEN_THOROUGH();
   ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
   GuestRun guest = start(config(disk("hda", "a.qcow2"), stock));
   const std::string written = hash(guest, "put xvda 2 one");
-  succeeds("xl save t-pv /run/lab-t-pv.save", state_limit);
-  succeeds("xl restore /run/lab-t-pv.save", state_limit);
-  dom0("rm /run/lab-t-pv.save");
+  save_and_restore("t-pv");
   ASSERT_TRUE(guest.follow());
   EXPECT_EQ(hash(guest, "sum xvda 2"), written);
   const std::string more = hash(guest, "put xvda 2 two 2");

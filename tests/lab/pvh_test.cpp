@@ -32,13 +32,11 @@ TEST_F(PvhStubDomain, IsSavedAndRestored) {
   ONLY_WHEN_THOROUGH();
   BusyGuest guest(*this, config());
   for (int i = 0; i < rounds(1, 10); i++) {
-    succeeds("rm -f /var/tmp/t.save; xl save t-pvh /var/tmp/t.save", state_limit);
-    succeeds("xl restore /var/tmp/t.save", state_limit);
+    save_and_restore("t-pvh");
     guest.found_again();
     guest.expect_all_well("round " + std::to_string(i));
   }
   EXPECT_THAT(stub_record("t-pvh"), HasSubstr("\"type\":\"pvh\""));
-  dom0("rm -f /var/tmp/t.save");
 }
 
 } // namespace

@@ -91,6 +91,13 @@ void Scenario::as_soon_as(const std::string &condition, const std::string &comma
   dom0(base::format("(setsid sh -c {} >/dev/null 2>&1 </dev/null &)", quote(loop)));
 }
 
+void Scenario::save_and_restore(const std::string &guest) {
+  succeeds(base::format("f=/var/tmp/{}.save; xl save {} $f && xl restore $f; s=$?; rm -f $f; "
+                        "exit $s",
+                        guest, guest),
+           std::chrono::seconds(600));
+}
+
 void Scenario::reboot(GuestRun &guest, Milliseconds gone_limit, Milliseconds ready_limit) {
   const std::string before = dom0("xl domid " + guest.name());
   ASSERT_TRUE(guest.tell("reboot"));

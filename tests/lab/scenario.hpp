@@ -59,6 +59,10 @@ public:
     return ends(command, limit, false);
   }
 
+  // Saves a guest to a file of dom0's, and restores it from there: it is another domain then. The
+  // test fails if either fails.
+  void save_and_restore(const std::string &guest);
+
   // Runs a command in dom0, in the background, as soon as a shell condition holds; not at all if it
   // does not hold within a minute.
   void as_soon_as(const std::string &condition, const std::string &command);

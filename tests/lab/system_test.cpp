@@ -199,9 +199,7 @@ TEST_P(System, StaysAtWorkThroughAllThatIsDoneToIt) {
   expect_all_well("after the start", cpus);
 
   auto begin = std::chrono::steady_clock::now();
-  succeeds("xl save t-system /var/tmp/t-system.save && xl restore /var/tmp/t-system.save && "
-           "rm /var/tmp/t-system.save",
-           state_limit);
+  save_and_restore("t-system");
   tell("save and restore", begin);
   ASSERT_TRUE(guest_->follow());
   expect_all_well("after save and restore", cpus);

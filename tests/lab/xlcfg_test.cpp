@@ -56,7 +56,23 @@ INSTANTIATE_TEST_SUITE_P(
         Machine{"OtherNics",
                 {"vif = [ \"bridge=xenbr0,model=e1000e\", \"bridge=xenbr0,model=pcnet\", "
                  "\"bridge=xenbr0,model=ne2k_pci\", \"bridge=xenbr0,model=virtio-net\" ]"},
-                {"dev: e1000e", "dev: pcnet", "dev: ne2k_pci", "dev: virtio-net-pci"}}),
+                {"dev: e1000e", "dev: pcnet", "dev: ne2k_pci", "dev: virtio-net-pci"}},
+        Machine{"ScsiUsb2AndWhatIsTheDefault",
+                {"disk = [ \"format=raw,vdev=hda,access=rw,target=/lab/tiny.img\", "
+                 "\"format=raw,vdev=sda,access=ro,target=/lab/tiny.initrd\", "
+                 "\"format=raw,vdev=sdb,access=ro,target=/lab/tiny.kernel\" ]",
+                 "vif = [ \"bridge=xenbr0,mac=00:16:3e:6c:00:09\" ]", "vga = \"stdvga\"",
+                 "videoram = 32", "usbversion = 2", "boot = \"n\"", "mmio_hole = 1024"},
+                {"dev: rtl8139", "dev: lsi53c895a", "dev: scsi-hd", "dev: VGA",
+                 "dev: ich9-usb-ehci1, id \"usb\"", "dev: ich9-usb-uhci1"}},
+        Machine{"Usb3WithoutAScreen",
+                {"vga = \"none\"", "nographic = 1", "vnc = 0", "usbversion = 3",
+                 "vendor_device = \"xenserver\""},
+                {"dev: nec-usb-xhci, id \"usb\"", "dev: xen-pvdevice"}},
+        Machine{"WithoutXensPlatformDevice", {"xen_platform_pci = 0"}, {"dev: piix3-ide"}},
+        Machine{"UsbControllersByXl",
+                {"usbctrl = [ \"type=devicemodel,version=3,ports=8\" ]"},
+                {"dev: nec-usb-xhci, id \"xenusb-0\""}}),
     [](const auto &test) { return test.param.name; });
 
 class XlCfg : public Scenario {
@@ -104,13 +120,15 @@ TEST_P(QemuInDom0DoesNotStart, AndLinstubDoes) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, QemuInDom0DoesNotStart,
-    ::testing::Values(Unknown{"WithoutAcpi", "acpi = 0", "-no-acpi", "dev: xen-platform"},
-                      Unknown{"FiveNics",
-                              "vif = [ \"bridge=xenbr0\", \"bridge=xenbr0\", \"bridge=xenbr0\", "
-                              "\"bridge=xenbr0\", \"bridge=xenbr0\" ]",
-                              "failed to populate ram", "id \"nic4\""},
-                      Unknown{"SoundEs1370", "soundhw = \"es1370\"", "no default audio driver",
-                              "dev: ES1370"}),
+    ::testing::Values(
+        Unknown{"WithoutAcpi", "acpi = 0", "-no-acpi", "dev: xen-platform"},
+        Unknown{"FiveNics",
+                "vif = [ \"bridge=xenbr0\", \"bridge=xenbr0\", \"bridge=xenbr0\", "
+                "\"bridge=xenbr0\", \"bridge=xenbr0\" ]",
+                "failed to populate ram", "id \"nic4\""},
+        Unknown{"SoundHda", "soundhw = \"hda\"", "no default audio driver", "dev: hda-duplex"},
+        Unknown{"SoundAc97", "soundhw = \"ac97\"", "no default audio driver", "dev: AC97"},
+        Unknown{"SoundEs1370", "soundhw = \"es1370\"", "no default audio driver", "dev: ES1370"}),
     [](const auto &test) { return test.param.name; });
 
 TEST_F(XlCfg, FourSerialPortsLeadToAPtyAFileASocketAndNowhere) {
