@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "bench/density.hpp"
+#include "bench/furnish.hpp"
 #include "bench/measure.hpp"
 #include "bench/metric.hpp"
 #include "bench/work.hpp"
@@ -36,6 +37,11 @@ TEST(Metrics, OfAGroupAreExpectedOfWhoHasWhatTheyNeed) {
   EXPECT_FALSE(expected("minios", "start.stub-init", all_groups()));
   EXPECT_FALSE(expected("minios", "ahci.read-4k", all_groups()));
   EXPECT_FALSE(expected("libxl", "state.save", all_groups()));
+  EXPECT_FALSE(expected("libxl", "screen.key", all_groups()));
+  EXPECT_TRUE(expected("image-qemu", "pv.queue-4k", all_groups()));
+  EXPECT_FALSE(expected("image-qemu", "memory.kernel", all_groups()));
+  EXPECT_TRUE(expected("minios", "net.packet", all_groups()));
+  EXPECT_FALSE(expected("minios", "net.send", all_groups()));
 }
 
 TEST(Groups, AreNamed) {
@@ -98,6 +104,17 @@ TEST(Contenders, LinstubIsThereWithOtherSettingsToo) {
       lines_for(all->at(2)),
       testing::ElementsAre(R"(device_model_args_hvm = [ "-linstub", "spin=off,memory=64" ])"));
   EXPECT_THAT(parse_contenders("dom0:spin=off").error().message(), HasSubstr("no contender"));
+}
+
+TEST(Contenders, OneIsTheImagesQemuInDom0) {
+  const auto all = parse_contenders("dom0,image-qemu").value();
+  EXPECT_THAT(lines_for(all[0]), testing::IsEmpty());
+  EXPECT_THAT(lines_for(all[1]),
+              testing::Contains("device_model_override = \"/lab/image-qemu/qemu-system-i386\""));
+  EXPECT_EQ(all[1].device_model, all[0].device_model);
+  EXPECT_TRUE(check({}, {all[0]}));
+  EXPECT_THAT(check({}, all).error().message(), HasSubstr("--qemu"));
+  EXPECT_TRUE(check({.minios = {}, .image_qemu = "/proc/self/exe"}, all));
 }
 
 TEST(Contenders, OnesThatAreNotThereAreNamed) {

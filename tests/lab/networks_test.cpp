@@ -34,7 +34,7 @@ protected:
     // domain of that name, with QEMU in dom0 as well.
     host()
         .run("for b in t-web t-data t-spare eth0; do ip link del $b 2>/dev/null; "
-             "xenstore-rm /local/domain/v$b 2>/dev/null; done",
+             "xenstore-rm /local/domain/v$b 2>/dev/null; done; rm -f /usr/local/sbin/ifconfig",
              seconds(60))
         .value_or(base::Output{});
     Scenario::TearDown();
@@ -98,7 +98,10 @@ TEST_P(Networks, EachNicIsOnItsOwnBridge) {
 // By Xen's own script: the guest has an address, dom0 a route to it, and there is no bridge.
 TEST_P(Networks, ANicCanBeRouted) {
   ONLY_WHEN_THOROUGH();
-  // The script gives dom0's end the address of an interface of that name.
+  // The script gives dom0's end the address of an interface of that name, by ifconfig, which comes
+  // in a package that this dom0 has not got.
+  dom0("printf '#!/bin/sh\\nip addr add $2/32 dev $1 && ip link set $1 up\\n' "
+       ">/usr/local/sbin/ifconfig && chmod +x /usr/local/sbin/ifconfig");
   dom0("ip link add eth0 type dummy && ip addr add 10.77.21.1/32 dev eth0 && ip link set eth0 up");
   GuestRun guest = start({.name = "t-nets",
                           .device_model = GetParam(),
