@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Emulated NICs and what dom0 joins them to: bridges, and routes. As to QEMU in dom0 beside them:
-// the same scripts of Xen's do it, for an interface of the same name.
+// Emulated NICs and the bridges that dom0 joins them to, as to QEMU in dom0: the same scripts of
+// Xen's do it, for an interface of the same name.
 #include "scenario.hpp"
 
 #include <array>
@@ -33,8 +33,8 @@ protected:
     // Xen's vif-bridge writes the MTU of an interface that it has renamed to the frontend of a
     // domain of that name, with QEMU in dom0 as well.
     host()
-        .run("for b in t-web t-data t-spare eth0; do ip link del $b 2>/dev/null; "
-             "xenstore-rm /local/domain/v$b 2>/dev/null; done; rm -f /usr/local/sbin/ifconfig",
+        .run("for b in t-web t-data t-spare; do ip link del $b 2>/dev/null; "
+             "xenstore-rm /local/domain/v$b 2>/dev/null; done",
              seconds(60))
         .value_or(base::Output{});
     Scenario::TearDown();
@@ -93,30 +93,6 @@ TEST_P(Networks, EachNicIsOnItsOwnBridge) {
     }
   }
   dom0("xl destroy t-nets");
-}
-
-// By Xen's own script: the guest has an address, dom0 a route to it, and there is no bridge.
-TEST_P(Networks, ANicCanBeRouted) {
-  ONLY_WHEN_THOROUGH();
-  // The script gives dom0's end the address of an interface of that name, by ifconfig, which comes
-  // in a package that this dom0 has not got.
-  dom0("printf '#!/bin/sh\\nip addr add $2/32 dev $1 && ip link set $1 up\\n' "
-       ">/usr/local/sbin/ifconfig && chmod +x /usr/local/sbin/ifconfig");
-  dom0("ip link add eth0 type dummy && ip addr add 10.77.21.1/32 dev eth0 && ip link set eth0 up");
-  GuestRun guest = start({.name = "t-nets",
-                          .device_model = GetParam(),
-                          .direct_boot = true,
-                          .extra = {"vif = [ \"script=vif-route,ip=10.77.20.2,model=e1000\" ]"}});
-  ASSERT_FALSE(HasFailure());
-  ASSERT_NO_FATAL_FAILURE(brings_up(guest, "e1000", "10.77.20.2"));
-  const std::string routes = dom0("ip route show 10.77.20.2");
-  EXPECT_THAT(routes, HasSubstr("10.77.20.2 dev vif"));
-  auto route = guest.ask("sh ip route add 10.77.21.1 dev eth0", ask_limit);
-  EXPECT_TRUE(route) << why(route);
-  EXPECT_THAT(dom0("ping -q -c 5 -i 0.2 -W 10 10.77.20.2 || true; ip route show"),
-              HasSubstr(" 0% packet loss"));
-  dom0("xl destroy t-nets");
-  EXPECT_EQ(dom0("ip route show 10.77.20.2"), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Under, Networks,

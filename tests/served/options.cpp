@@ -154,10 +154,6 @@ constexpr std::array networks{
         "", "works"},
     Row{"vif: type=vif (for PV drivers only)", arguments, "-net none",
         "`PvDrivers.HaveAQcow2DiskAndTheKeyboardFromTheStubDomain`", ""},
-    Row{"vif: script=vif-route, ip=...", arguments,
-        "-device e1000,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 "
-        "-netdev type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0,script=no,downscript=no",
-        "`Networks.ANicCanBeRouted`", ""},
     Row{"vif: bridge=..., mac=..., vifname=...", arguments,
         "-device rtl8139,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 "
         "-netdev type=tap,id=net0,ifname=web-emu,br=xenbr1,script=no,downscript=no",
