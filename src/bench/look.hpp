@@ -21,7 +21,7 @@ struct Value {
   std::string_view metric;
   double value = 0;
   double share = 1; // sample.hpp
-  Look counts = {}; // the same
+  Look counts;      // the same
 };
 using Values = std::vector<Value>;
 

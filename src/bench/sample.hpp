@@ -25,7 +25,7 @@ struct Sample {
   double share = 1;
   double value = 0; // in s, bytes, or a number
   // What the lab's CPUs have executed for it (look.hpp, look_at_counts()); empty if nobody counted.
-  std::map<std::string, double, std::less<>> counts = {};
+  std::map<std::string, double, std::less<>> counts;
 
   bool operator==(const Sample &) const = default;
 };
