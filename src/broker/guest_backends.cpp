@@ -188,9 +188,9 @@ Result<> GuestBackends::lead_to(xen::DomId stub, const BackendId &id, const Back
   });
 }
 
-// What its frontend's nodes say of dom0's end: QEMU goes by the one (hw/char/xen_console.c), and `xl
-// channel-list` by the other. Under QEMU in dom0 a pty is made by it, which here has the socket of
-// a line.
+// What its frontend's nodes say of dom0's end: QEMU goes by the one (hw/char/xen_console.c), and
+// `xl channel-list` by the other. Under QEMU in dom0 a pty is made by it, which here has the socket
+// of a line.
 xen::Xenstore::Nodes GuestBackends::console_nodes(const BackendId &id) const {
   xen::Xenstore::Nodes nodes;
   for (const plan::PvConsole &console : plan_.consoles) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// SerialLine: a serial port or a PV console of the guest, as a pty, a file, a socket or a device in dom0.
+// SerialLine: a serial port or a PV console of the guest, as a pty, a file, a socket or a device in
+// dom0.
 //
 // While nobody is connected to a pty or a socket, the newest few KiB that the guest writes are kept
 // and shown to who connects next, and the guest is not held up.

@@ -59,9 +59,9 @@ Result<> add_console(Context &context, const std::string &option, PvConsole cons
   const uint8_t line = wire::line_of_console(consoles.size());
   const std::string id = channel_id(console.number);
   consoles.push_back(std::move(console));
-  return pass(context, option,
-              base::format("socket,id={},path={},server=on,wait=off", id,
-                           wire::serial_socket(line)));
+  return pass(
+      context, option,
+      base::format("socket,id={},path={},server=on,wait=off", id, wire::serial_socket(line)));
 }
 
 Result<> add_chardev(Context &context, const std::string &option, const std::string &value) {

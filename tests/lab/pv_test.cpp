@@ -230,11 +230,9 @@ TEST_F(PvDrivers, HaveChannelsToAPtyAndToASocket) {
   EXPECT_EQ(qemus(), "0");
   EXPECT_THAT(dom0("xl channel-list t-pv"), HasSubstr("pty"));
   does("for i in 1 2; do stty -F /dev/hvc$i raw -echo || exit 1; done");
-  const std::string tty =
-      dom0("xenstore-read /local/domain/$(xl domid t-pv)/device/console/1/tty");
-  for (const auto &[device, address] :
-       {std::pair<std::string, std::string>{"hvc1", tty + ",rawer"},
-        {"hvc2", "UNIX-CONNECT:/run/lab-t-channel"}}) {
+  const std::string tty = dom0("xenstore-read /local/domain/$(xl domid t-pv)/device/console/1/tty");
+  for (const auto &[device, address] : {std::pair<std::string, std::string>{"hvc1", tty + ",rawer"},
+                                        {"hvc2", "UNIX-CONNECT:/run/lab-t-channel"}}) {
     SCOPED_TRACE(device);
     dom0(base::format("(setsid socat {} SYSTEM:'head -n 1 >/run/lab-t-got; echo from dom0; "
                       "sleep 600' >/dev/null 2>&1 &)",
