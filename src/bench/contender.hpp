@@ -35,7 +35,7 @@ struct Contender {
 };
 
 // The contender that has the image's own QEMU, in dom0: the same program at another place. Where
-// the host has it, once put_image_qemu() has put it there.
+// the host has it, once furnish() has put it there (furnish.hpp).
 constexpr std::string_view image_qemu = "image-qemu";
 constexpr const char *image_qemu_path = "/lab/image-qemu/qemu-system-i386";
 

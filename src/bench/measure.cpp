@@ -107,10 +107,10 @@ public:
   Result<> run_pv() {
     TRY(begin());
     TRY(host_.check(base::format("cp --sparse=always {} {}", pv_image, pv_disk), command_limit));
-    TRY(create(
-        {"memory = 192", "vif = []", "kernel = \"/lab/pv.kernel\"", "ramdisk = \"/lab/pv.initrd\"",
-         "cmdline = \"console=ttyS0 quiet loglevel=1\"",
-         base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]", pv_disk)}));
+    std::vector<std::string> lines = lab::pv_guest_lines();
+    lines.push_back(
+        base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]", pv_disk));
+    TRY(create(std::move(lines)));
     TRY(guest_->wait_for("+ ready", boot_limit));
     // So that what is read is there, and what is written has its place.
     TRY(guest_->ask(base::format("put xvda {} bench", pv_size), work_limit));

@@ -19,11 +19,6 @@ constexpr auto key_limit = seconds(60);
 constexpr auto ask_limit = seconds(400);
 constexpr Milliseconds turn{200};
 
-constexpr const char *scroll =
-    "sh touch /tmp/scroll; (i=0; while [ -e /tmp/scroll ]; do i=$((i + 1)); echo line $i of a "
-    "console that scrolls; sleep 0.05; done) >/dev/tty1 2>/dev/null </dev/null &";
-constexpr const char *end_scroll = "sh rm /tmp/scroll";
-
 // Several times what it is for `cpu.work`: a second at the least, in which the viewer has asked for
 // more than one picture.
 constexpr unsigned quick_work = 200'000, full_work = 800'000; // thousands of steps
@@ -42,9 +37,9 @@ public:
     viewer_->settle();
     TRY(press_keys());
     TRY(add_cpu_time("screen.idle-dom0", "screen.idle-stub"));
-    TRY(guest_.ask(scroll, ask_limit));
+    TRY(guest_.ask(lab::scroll_screen, ask_limit));
     TRY(add_cpu_time("screen.scroll-dom0", "screen.scroll-stub"));
-    TRY(guest_.ask(end_scroll, ask_limit));
+    TRY(guest_.ask(lab::end_scrolling, ask_limit));
     viewer_->settle();
     TRY(work_beside());
     return std::move(values_);
@@ -68,7 +63,7 @@ private:
   template <class Work, class View>
   auto beside(const Work &work, const View &view) -> std::invoke_result_t<Work> {
     auto result = std::async(std::launch::async, work);
-    Result<> seen;
+    Result<bool> seen = true;
     while (seen && result.wait_for(seconds(0)) != std::future_status::ready)
       seen = view();
     auto done = result.get();
@@ -79,11 +74,8 @@ private:
 
   Result<> add_cpu_time(std::string_view of_dom0, std::string_view of_stub) {
     const int time = quick_ ? 5 : 15; // s
-    const Look look =
-        TRY(beside([&] { return look_at_idle_cpus(host_, guest_.name(), time); },
-                   [&]() -> Result<> {
-                     return viewer_->serve(Deadline::after(turn)).transform([](bool) {});
-                   }));
+    const Look look = TRY(beside([&] { return look_at_idle_cpus(host_, guest_.name(), time); },
+                                 [&] { return viewer_->serve(Deadline::after(turn)); }));
     values_.push_back({.metric = of_dom0, .value = TRY(get(look, "dom0"))});
     if ((contender_.has & has::stub_domain) != 0)
       values_.push_back({.metric = of_stub, .value = TRY(get(look, "stub"))});
@@ -93,12 +85,9 @@ private:
   Result<> work_beside() {
     const unsigned count = quick_ ? quick_work : full_work;
     const Share since(host_);
-    const std::string answer =
-        TRY(beside([&] { return guest_.ask(base::format("measure cpu {}", count), ask_limit); },
-                   [&]() -> Result<> {
-                     return viewer_->update(lab::Viewer::Ask::all, Deadline::after(key_limit))
-                         .transform([](bool) {});
-                   }));
+    const std::string answer = TRY(
+        beside([&] { return guest_.ask(base::format("measure cpu {}", count), ask_limit); },
+               [&] { return viewer_->update(lab::Viewer::Ask::all, Deadline::after(key_limit)); }));
     values_.push_back(
         {.metric = "screen.work", .value = TRY(parse_answer(answer)), .share = since.part()});
     return {};

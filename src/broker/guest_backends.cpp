@@ -192,14 +192,13 @@ Result<> GuestBackends::lead_to(xen::DomId stub, const BackendId &id, const Back
 // `xl channel-list` by the other. Under QEMU in dom0 a pty is made by it, which here has the socket
 // of a line.
 xen::Xenstore::Nodes GuestBackends::console_nodes(const BackendId &id) const {
-  xen::Xenstore::Nodes nodes;
-  for (const plan::PvConsole &console : plan_.consoles) {
-    if (id.kind != "console" || console.number != id.number)
-      continue;
-    nodes.emplace_back("output", base::format("chardev:{}", plan::channel_id(console.number)));
-    if (console.port.kind == plan::SerialKind::pty)
-      nodes.emplace_back("tty", console.port.path);
-  }
+  const auto console = std::ranges::find(plan_.consoles, id.number, &plan::PvConsole::number);
+  if (id.kind != "console" || console == plan_.consoles.end())
+    return {};
+  xen::Xenstore::Nodes nodes{
+      {"output", base::format("chardev:{}", plan::channel_id(console->number))}};
+  if (console->port.kind == plan::SerialKind::pty)
+    nodes.emplace_back("tty", console->port.path);
   return nodes;
 }
 

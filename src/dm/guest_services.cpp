@@ -10,14 +10,15 @@ GuestServices::open(base::EventLoop &loop, const plan::Plan &plan, Monitor::Owne
   std::unique_ptr<GuestServices> services(new GuestServices(loop));
   if (plan.vnc)
     services->vnc_ = TRY(VncServer::open(loop, *plan.vnc));
-  for (const plan::SerialPort &port : plan.serial)
-    services->serial_.push_back(
-        TRY(SerialLine::open(loop, port, static_cast<uint8_t>(services->serial_.size()))));
-  for (const plan::PvConsole &console : plan.consoles) {
-    const uint8_t line = wire::line_of_console(services->consoles_.size());
-    services->consoles_.emplace_back(plan::channel_id(console.number),
-                                     TRY(SerialLine::open(loop, console.port, line)));
-  }
+  auto add = [&](std::string label, const plan::SerialPort &port, uint8_t index) -> base::Result<> {
+    services->lines_.push_back({std::move(label), TRY(SerialLine::open(loop, port, index))});
+    return {};
+  };
+  for (size_t i = 0; i < plan.serial.size(); i++)
+    TRY(add(base::format("serial{}", i), plan.serial[i], static_cast<uint8_t>(i)));
+  for (size_t i = 0; i < plan.consoles.size(); i++)
+    TRY(add(plan::channel_id(plan.consoles[i].number), plan.consoles[i].port,
+            wire::line_of_console(i)));
   services->monitors_ = TRY(Monitor::open(loop, plan.monitors, std::move(owner)));
   return services;
 }
@@ -35,9 +36,7 @@ base::Result<> GuestServices::change_over(Channel &channel) {
 
 base::Result<> GuestServices::connect_all_but_monitors(Channel &channel) {
   TRY(log_.connect(channel));
-  for (auto &line : serial_)
-    TRY(line->connect(channel));
-  for (auto &[label, line] : consoles_)
+  for (auto &[label, line] : lines_)
     TRY(line->connect(channel));
   if (vnc_)
     TRY(vnc_->serve(channel));
@@ -52,9 +51,7 @@ void GuestServices::disconnect() {
 void GuestServices::disconnect_all_but_monitors() {
   if (vnc_)
     vnc_->pause();
-  for (auto &line : serial_)
-    line->disconnect();
-  for (auto &[label, line] : consoles_)
+  for (auto &[label, line] : lines_)
     line->disconnect();
   log_.disconnect();
 }
@@ -65,14 +62,9 @@ std::string GuestServices::query_vnc() const {
 
 std::string GuestServices::query_chardev() const {
   std::string list;
-  auto add = [&list](std::string_view label, const SerialLine &line) {
+  for (const auto &[label, line] : lines_)
     list += base::format(R"({}{{"label":"{}","filename":{},"frontend-open":true}})",
-                         list.empty() ? "" : ",", label, qmp::quoted(line.filename()));
-  };
-  for (size_t i = 0; i < serial_.size(); i++)
-    add(base::format("serial{}", i), *serial_[i]);
-  for (const auto &[label, line] : consoles_)
-    add(label, *line);
+                         list.empty() ? "" : ",", label, qmp::quoted(line->filename()));
   return base::format("[{}]", list);
 }
 

@@ -45,8 +45,11 @@ private:
   void disconnect_all_but_monitors();
 
   std::unique_ptr<VncServer> vnc_;
-  std::vector<std::unique_ptr<SerialLine>> serial_;
-  std::vector<std::pair<std::string, std::unique_ptr<SerialLine>>> consoles_; // by their labels
+  struct Line {
+    std::string label; // of QEMU's chardev
+    std::unique_ptr<SerialLine> line;
+  };
+  std::vector<Line> lines_; // of serial ports and PV consoles
   std::unique_ptr<Monitor> monitors_;
   LogStream log_;
 };

@@ -24,7 +24,8 @@ using base::Result;
 
 // What the process has inherited and has no use for: the broker's own descriptors.
 void close_others(std::vector<int> kept) {
-  kept.insert(kept.end(), {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    kept.push_back(standard);
   std::ranges::sort(kept);
   unsigned next = 0;
   for (int fd : kept) {
@@ -69,6 +70,22 @@ Result<> serve(const plan::Plan &plan, broker::MessageSocket socket) {
   ::_exit(0); // not to remove what is the broker's to remove
 }
 
+// Descriptors that were opened for the device model, and are its alone from its start on.
+std::vector<int> handed_over(const plan::Plan &plan) {
+  std::vector<int> all;
+  auto add = [&all](int fd) {
+    if (fd >= 0)
+      all.push_back(fd);
+  };
+  for (const plan::MonitorAddress &monitor : plan.monitors)
+    add(monitor.fd);
+  if (plan.vnc)
+    add(plan.vnc->display);
+  for (const plan::PvConsole &console : plan.consoles)
+    add(console.port.master);
+  return all;
+}
+
 [[noreturn]] void run(const plan::Plan &plan, broker::MessageSocket socket, const base::Fd &log) {
   ::prctl(PR_SET_NAME, "linstub-model");
   // Its end comes from the broker; a file that is large enough is an error as any other.
@@ -77,17 +94,8 @@ Result<> serve(const plan::Plan &plan, broker::MessageSocket socket) {
   if (::dup2(log.get(), STDOUT_FILENO) < 0 || ::dup2(log.get(), STDERR_FILENO) < 0)
     ::_exit(1);
   base::set_log("linstub-model", plan.settings.log_level);
-  std::vector<int> kept{socket.fd().get()};
-  for (const plan::MonitorAddress &monitor : plan.monitors) {
-    if (monitor.fd >= 0)
-      kept.push_back(monitor.fd);
-  }
-  if (plan.vnc && plan.vnc->display >= 0)
-    kept.push_back(plan.vnc->display);
-  for (const plan::PvConsole &console : plan.consoles) {
-    if (console.port.master >= 0)
-      kept.push_back(console.port.master);
-  }
+  std::vector<int> kept = handed_over(plan);
+  kept.push_back(socket.fd().get());
   close_others(std::move(kept));
   base::log_failure(serve(plan, std::move(socket)));
   ::_exit(1);
@@ -103,16 +111,7 @@ Result<ModelProcess> ModelProcess::start(const plan::Plan &plan, broker::Message
     return base::fail_errno(errno, "start the device model process");
   if (pid == 0)
     run(plan, std::move(socket), log);
-  for (const plan::MonitorAddress &monitor : plan.monitors) {
-    if (monitor.fd >= 0)
-      ::close(monitor.fd);
-  }
-  if (plan.vnc && plan.vnc->display >= 0)
-    ::close(plan.vnc->display);
-  for (const plan::PvConsole &console : plan.consoles) {
-    if (console.port.master >= 0)
-      ::close(console.port.master);
-  }
+  std::ranges::for_each(handed_over(plan), ::close);
   return ModelProcess(pid);
 }
 

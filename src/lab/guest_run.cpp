@@ -66,6 +66,12 @@ const char *device_model_name(DeviceModel device_model) {
   return "QEMU in dom0";
 }
 
+std::vector<std::string> pv_guest_lines(std::string_view options) {
+  return {"memory = 192", "vif = [ ]", "kernel = \"/lab/pv.kernel\"",
+          "ramdisk = \"/lab/pv.initrd\"",
+          base::format("cmdline = \"console=ttyS0 quiet loglevel=1 {}\"", options)};
+}
+
 std::string xl_config(const GuestConfig &config) {
   std::string text = base::format("type = \"hvm\"\nname = \"{}\"\nmemory = {}\nvcpus = 1\n",
                                   config.name, config.memory);

@@ -40,6 +40,10 @@ struct GuestConfig {
   std::vector<std::string> extra; // further lines; they override those before
 };
 
+// Further lines for the guest with PV drivers (Stage::add_pv_guest()), without a NIC; `options` are
+// its kernel's.
+std::vector<std::string> pv_guest_lines(std::string_view options = "");
+
 // The xl.cfg text.
 std::string xl_config(const GuestConfig &config);
 

@@ -21,6 +21,12 @@ namespace linstub::lab {
 constexpr const char *quiet_screen = "sh printf '\\033c\\033[?25l' >/dev/tty1; "
                                      "sleep 100000 </dev/tty1 >/dev/null 2>&1 &";
 
+// The same: lines are written to it, until the other command ends that.
+constexpr const char *scroll_screen =
+    "sh touch /tmp/scroll; (i=0; while [ -e /tmp/scroll ]; do i=$((i + 1)); echo line $i of a "
+    "console that scrolls; sleep 0.05; done) >/dev/tty1 2>/dev/null </dev/null &";
+constexpr const char *end_scrolling = "sh rm /tmp/scroll";
+
 class Viewer {
 public:
   static constexpr size_t bytes_per_pixel = 4;

@@ -38,8 +38,8 @@ struct RealPoll {
 };
 
 // That of the thread that waits for the guest's requests.
-constinit KeptSet kept_set{
-    RealPoll()}; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
+constinit KeptSet kept_set{RealPoll()};
 
 class Kernel {
 public:

@@ -100,26 +100,24 @@ private:
     instance_ = ::epoll_create1(EPOLL_CLOEXEC);
     if (instance_ < 0)
       return false;
-    // First this: whoever closes one while it is added is noticed.
-    for (size_t i = 0; i < count_; i++) {
-      if (const int fd = known_[i].fd; fd >= 0 && fd < highest)
-        numbers_[static_cast<size_t>(fd) / bits].fetch_or(bit(fd));
-    }
-    for (size_t i = 0; i < count_; i++) {
-      const pollfd &each = known_[i];
-      if (each.fd == one_)
-        continue;
-      // The bits of both calls are the same. A descriptor that cannot be watched (a plain file)
-      // or stands there twice is one that poll() has to be asked about.
-      epoll_event event{.events = static_cast<uint32_t>(static_cast<uint16_t>(each.events)),
-                        .data = {}};
-      if (each.fd < 0 || each.fd >= highest ||
-          ::epoll_ctl(instance_, EPOLL_CTL_ADD, each.fd, &event) != 0) {
-        give_up();
-        return false;
-      }
-    }
-    return true;
+    const bool all =
+        std::all_of(known_.begin(), known_.begin() + count_,
+                    [this](const pollfd &each) { return each.fd == one_ || watch(each); });
+    if (!all)
+      give_up();
+    return all;
+  }
+
+  // The bits of both calls are the same. A descriptor that cannot be watched (a plain file) or
+  // stands there twice is one that poll() has to be asked about.
+  bool watch(const pollfd &each) {
+    if (each.fd < 0 || each.fd >= highest)
+      return false;
+    // First this: whoever closes it once it is watched is noticed.
+    numbers_[static_cast<size_t>(each.fd) / bits].fetch_or(bit(each.fd));
+    epoll_event event{.events = static_cast<uint32_t>(static_cast<uint16_t>(each.events)),
+                      .data = {}};
+    return ::epoll_ctl(instance_, EPOLL_CTL_ADD, each.fd, &event) == 0;
   }
 
   void give_up() {

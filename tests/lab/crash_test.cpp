@@ -63,10 +63,7 @@ protected:
                                GetParam().qcow2 ? "qcow2" : "raw", image)}};
     if (std::string_view(GetParam().device) == "xvda") {
       config.direct_boot = false;
-      std::ranges::copy(std::array{"kernel = \"/lab/pv.kernel\"", "ramdisk = \"/lab/pv.initrd\"",
-                                   "cmdline = \"console=ttyS0 quiet loglevel=1\"", "memory = 192",
-                                   "vif = [ ]"},
-                        std::back_inserter(config.extra));
+      std::ranges::copy(pv_guest_lines(), std::back_inserter(config.extra));
     }
     return start(config);
   }

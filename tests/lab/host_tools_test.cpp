@@ -21,11 +21,7 @@ protected:
   }
   // Debian's kernel: it obeys requests to shut down and to reboot.
   static GuestConfig obedient(const std::string &name) {
-    return {.name = name,
-            .disk = "",
-            .memory = 192,
-            .extra = {"kernel = \"/lab/pv.kernel\"", "ramdisk = \"/lab/pv.initrd\"",
-                      "cmdline = \"console=ttyS0 quiet loglevel=1\"", "vif = [ ]"}};
+    return {.name = name, .disk = "", .extra = pv_guest_lines()};
   }
 };
 

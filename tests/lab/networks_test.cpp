@@ -97,9 +97,7 @@ TEST_P(Networks, EachNicIsOnItsOwnBridge) {
 
 INSTANTIATE_TEST_SUITE_P(Under, Networks,
                          ::testing::Values(DeviceModel::linstub, DeviceModel::dom0),
-                         [](const auto &test) {
-                           return test.param == DeviceModel::dom0 ? "QemuInDom0" : "Linstub";
-                         });
+                         name_by_device_model);
 
 } // namespace
 } // namespace linstub::lab

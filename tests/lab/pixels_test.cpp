@@ -234,13 +234,10 @@ bytes linstub-viewer shown)sh"));
         viewer->settle();
       }
       std::printf("from a key to its pixels, %s:%s ms\n", display.c_str(), times.c_str());
-      auto begun = guest.ask("sh touch /tmp/go; (i=0; while [ -e /tmp/go ]; do i=$((i + 1)); echo "
-                             "line $i of a console that scrolls; sleep 0.05; done) >/dev/tty1 "
-                             "2>/dev/null </dev/null &",
-                             ask_limit);
+      auto begun = guest.ask(scroll_screen, ask_limit);
       EXPECT_TRUE(begun) << why(begun);
       measure("scrolling", display, name, *viewer, look_time);
-      EXPECT_TRUE(guest.ask("sh rm /tmp/go", ask_limit));
+      EXPECT_TRUE(guest.ask(end_scrolling, ask_limit));
       viewer->settle();
     }
     dom0("xl destroy t-cost");

@@ -36,14 +36,11 @@ protected:
     const std::string image = base::format("/run/lab-{}.qcow2", name);
     auto put = stage().put_qcow2(image, 64);
     EXPECT_TRUE(put) << why(put);
-    GuestRun guest = start(
-        {.name = name,
-         .device_model = device_model,
-         .disk = "",
-         .memory = 192,
-         .extra = {base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]", image),
-                   "vif = [ ]", "kernel = \"/lab/pv.kernel\"", "ramdisk = \"/lab/pv.initrd\"",
-                   "cmdline = \"console=ttyS0 quiet loglevel=1\""}});
+    GuestConfig config{
+        .name = name, .device_model = device_model, .disk = "", .extra = pv_guest_lines()};
+    config.extra.push_back(
+        base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]", image));
+    GuestRun guest = start(config);
     // So that what is read is there, and what is written has its place.
     auto filled = guest.ask("put xvda 64 figures", ask_limit);
     EXPECT_TRUE(filled) << why(filled);

@@ -72,13 +72,10 @@ protected:
   }
   static GuestConfig config(const std::string &disks, const std::string &options,
                             DeviceModel device_model = DeviceModel::linstub) {
-    return {.name = "t-pv",
-            .device_model = device_model,
-            .disk = "",
-            .memory = 192,
-            .extra = {base::format("disk = [ {} ]", disks), "vif = [ ]",
-                      "kernel = \"/lab/pv.kernel\"", "ramdisk = \"/lab/pv.initrd\"",
-                      base::format("cmdline = \"console=ttyS0 quiet loglevel=1 {}\"", options)}};
+    GuestConfig config{
+        .name = "t-pv", .device_model = device_model, .disk = "", .extra = pv_guest_lines(options)};
+    config.extra.push_back(base::format("disk = [ {} ]", disks));
+    return config;
   }
 
   // "+ put HASH" of a command: the hash.

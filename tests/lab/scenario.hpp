@@ -32,6 +32,11 @@ bool thorough();
   if (!::linstub::lab::thorough())                                                                 \
   GTEST_SKIP() << "only with LINSTUB_THOROUGH=1"
 
+// For scenarios that are tried under one device model and another: the name of each test.
+inline std::string name_by_device_model(const ::testing::TestParamInfo<DeviceModel> &test) {
+  return test.param == DeviceModel::dom0 ? "QemuInDom0" : "Linstub";
+}
+
 // What dies in a scenario, and the command in dom0 that kills it.
 struct Death {
   const char *name;

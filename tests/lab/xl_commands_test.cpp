@@ -93,9 +93,7 @@ TEST_P(XlCommands, AttachAndDetachAPvInterface) {
 
 INSTANTIATE_TEST_SUITE_P(Under, XlCommands,
                          ::testing::Values(DeviceModel::linstub, DeviceModel::dom0),
-                         [](const auto &test) {
-                           return test.param == DeviceModel::dom0 ? "QemuInDom0" : "Linstub";
-                         });
+                         name_by_device_model);
 
 } // namespace
 } // namespace linstub::lab
