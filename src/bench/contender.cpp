@@ -62,10 +62,11 @@ std::optional<Contender> find_contender(std::string_view name) {
 }
 
 std::string contender_names() {
-  std::string names;
+  std::vector<std::string> names;
   for (const Contender &one : table)
-    names.append(names.empty() ? "" : ", ").append(one.name);
-  return names + ", and linstub:SETTING=VALUE+...";
+    names.push_back(one.name);
+  names.emplace_back("and linstub:SETTING=VALUE+...");
+  return base::join(names, ", ");
 }
 
 base::Result<std::vector<Contender>> parse_contenders(std::string_view list) {

@@ -150,10 +150,10 @@ std::string_view group_title(Group group) {
 }
 
 std::string group_names() {
-  std::string names;
+  std::vector<std::string> names;
   for (const GroupFacts &one : group_table)
-    names.append(names.empty() ? "" : ", ").append(one.name);
-  return names;
+    names.emplace_back(one.name);
+  return base::join(names, ", ");
 }
 
 base::Result<Groups> parse_groups(std::string_view list) {

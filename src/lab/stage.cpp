@@ -80,6 +80,20 @@ base::Result<> Stage::put_qcow2(const std::string &path, unsigned size) const {
   return host_.put(image, path, seconds(120));
 }
 
+base::Result<> Stage::take_qcow2(const std::string &path, const std::filesystem::path &raw) const {
+  const auto scratch = TRY(image::TemporaryDirectory::make(std::filesystem::temp_directory_path()));
+  const std::string image = (scratch.path() / "taken.qcow2").string();
+  TRY(host_.get(path, image, seconds(240)));
+  const auto deadline = base::Deadline::after(seconds(120));
+  TRY(base::run_checked({.argv = {"qemu-img", "check", "-q", image}}, deadline)
+          .transform_error(base::doing("check the qcow2 image {}", path)));
+  TRY(base::run_checked({.argv = {"qemu-img", "convert", "-f", "qcow2", "-O", "raw", image,
+                                  raw.string()}},
+                        deadline)
+          .transform_error(base::doing("convert the qcow2 image {}", path)));
+  return {};
+}
+
 base::Result<Stage> Stage::another() const {
   if (!options_.host.empty())
     return base::fail("there is no second real host");

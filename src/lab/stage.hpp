@@ -40,6 +40,12 @@ public:
   // An empty qcow2 image of that size in MiB, as that file of the host; dom0 has no qemu-img.
   [[nodiscard]] base::Result<> put_qcow2(const std::string &path, unsigned size) const;
 
+  // Copies a qcow2 image of the host's to a raw file of this machine. An error if its tables are
+  // not whole: each cluster that is in use is accounted for, and none twice. This is an
+  // independent reader of what a guest's QEMU has written.
+  [[nodiscard]] base::Result<> take_qcow2(const std::string &path,
+                                          const std::filesystem::path &raw) const;
+
   // A second host of the same kind, with the same in place. An error on a real host.
   [[nodiscard]] base::Result<Stage> another() const;
 

@@ -30,8 +30,6 @@ constexpr std::array calls{
     sys::AllowedCall{SYS_pwritev},
     sys::AllowedCall{SYS_pread64},
     sys::AllowedCall{SYS_pwrite64},
-    sys::AllowedCall{SYS_io_submit},
-    sys::AllowedCall{SYS_io_getevents},
     sys::AllowedCall{SYS_recvmsg},
     sys::AllowedCall{SYS_sendmsg},
     sys::AllowedCall{SYS_recvfrom},
@@ -95,8 +93,6 @@ constexpr std::array calls{
     sys::AllowedCall{SYS_clock_nanosleep},
     sys::AllowedCall{SYS_nanosleep},
     sys::AllowedCall{SYS_gettimeofday},
-    sys::AllowedCall{SYS_io_setup},
-    sys::AllowedCall{SYS_io_destroy},
     // Memory. The loader maps code, so PROT_EXEC cannot be refused.
     sys::AllowedCall{SYS_mmap},
     sys::AllowedCall{SYS_munmap},

@@ -89,24 +89,17 @@ protected:
          "s=$?; dmsetup resume t-crash; [ $s = 0 ] && mount -o loop copy then");
     if (!GetParam().qcow2)
       return;
-    auto got = host().get("/run/lab-t-crash/then/disk.img", local, copy_limit);
-    ASSERT_TRUE(got) << why(got);
-    for (const std::vector<std::string> &command :
-         {std::vector<std::string>{"qemu-img", "check", "-q", local},
-          {"qemu-img", "convert", "-f", "qcow2", "-O", "raw", local, local + ".raw"}}) {
-      auto done = base::run_checked({.argv = command}, base::Deadline::after(seconds(60)));
-      ASSERT_TRUE(done) << why(done);
-    }
+    auto taken = stage().take_qcow2("/run/lab-t-crash/then/disk.img", local);
+    ASSERT_TRUE(taken) << why(taken);
   }
   void forget_crash() {
     dom0("cd /run/lab-t-crash && umount then && rm copy");
     std::filesystem::remove(local);
-    std::filesystem::remove(local + ".raw");
   }
   std::string hash_after_crash(int piece) {
     const std::string command =
         base::format("dd if={} bs=1M skip={} count=1 2>/dev/null | sha256sum | cut -c1-64",
-                     GetParam().qcow2 ? local + ".raw" : "/run/lab-t-crash/then/disk.img", piece);
+                     GetParam().qcow2 ? local : "/run/lab-t-crash/then/disk.img", piece);
     if (!GetParam().qcow2)
       return dom0(command);
     auto said =

@@ -157,19 +157,14 @@ protected:
     std::string disk = GetParam().kind == Kind::lvm ? "/dev/t-lab/system" : "/var/tmp/t-system.img";
     const std::string local = ::testing::TempDir() + "t-system";
     if (here) {
-      auto got = host().get("/var/tmp/t-system.qcow2", local + ".qcow2", copy_limit);
-      ASSERT_TRUE(got) << why(got);
-      disk = local + ".img";
+      auto taken = stage().take_qcow2("/var/tmp/t-system.qcow2", local);
+      ASSERT_TRUE(taken) << why(taken);
+      disk = local;
     }
     const std::string look = base::format(
-        "set -e; {}"
-        "e2fsck -fn '{}?offset=1048576' >/run/lab-t-fsck 2>&1 || {{ cat /run/lab-t-fsck; exit 1; "
+        "set -e; mkdir -p /run; e2fsck -fn '{}?offset=1048576' >/run/lab-t-fsck 2>&1 || {{ cat /run/lab-t-fsck; exit 1; "
         "}}; "
         "debugfs -R 'cat /var/lib/stored' '{}?offset=1048576' 2>/dev/null | sha256sum | cut -c1-64",
-        here ? base::format("mkdir -p /run; qemu-img check -q {}.qcow2; "
-                            "qemu-img convert -O raw {}.qcow2 {}; ",
-                            local, local, disk)
-             : "",
         disk, disk);
     std::string said;
     if (here) {
@@ -178,8 +173,7 @@ protected:
       ASSERT_TRUE(output) << why(output);
       EXPECT_TRUE(output->status.success()) << output->out;
       said = output->out;
-      std::filesystem::remove(local + ".qcow2");
-      std::filesystem::remove(local + ".img");
+      std::filesystem::remove(local);
     } else {
       said = succeeds("sh -c " + quote(look), copy_limit);
     }
