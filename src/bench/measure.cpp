@@ -44,7 +44,10 @@ std::string_view image_of(const Contender &contender) {
   if (contender.device_model == lab::DeviceModel::minios)
     return "/lab/minios/ioemu-stubdom.gz";
   if ((contender.has & has::stub_domain) != 0)
-    return "/usr/lib/linstub/image/kernel /usr/lib/linstub/image/ramdisk";
+    return contender.device_model == lab::DeviceModel::libxl_stub
+               ? "/usr/lib/linstub/image/kernel /usr/lib/linstub/image/ramdisk"
+               : "/usr/lib/linstub/image/kernel /usr/lib/linstub/image/init "
+                 "/usr/lib/linstub/image/system";
   return "";
 }
 

@@ -84,6 +84,7 @@ Result<> GuestBackends::find() {
     if (move) {
       backend.move = std::move(*move);
       if (backend.move.disk) {
+        TRY(check_room().transform_error(base::doing("{}", backend.name)));
         backend.vdev =
             TRY(disk_for(*backend.move.disk).transform_error(base::doing("{}", backend.name)));
         plan_.pv_served++;
@@ -95,6 +96,16 @@ Result<> GuestBackends::find() {
     TRY(xenstore_.watch(base::format("{}/backend/{}/{}", xen::domain_path(xen::dom0), kind, guest_),
                         token));
   return {};
+}
+
+Result<> GuestBackends::check_room() const {
+  const auto served = std::ranges::count_if(
+      backends_, [](const auto &one) { return one.second.move.disk.has_value(); });
+  if (std::cmp_less(served, most_served_disks))
+    return {};
+  return base::fail("a stub domain serves at most {} disks to PV drivers: convert images to raw, "
+                    "which dom0's blkback serves, or give them to another guest",
+                    most_served_disks);
 }
 
 // The disk of the stub domain that has the image: an emulated drive's, or one of its own.

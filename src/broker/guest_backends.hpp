@@ -34,6 +34,11 @@ namespace linstub::broker {
 // The code of the error of a frontend that will not look for another backend while its guest runs.
 constexpr int frontend_connected = EISCONN;
 
+// Disks that QEMU serves to PV drivers. Of each it watches three nodes in xenstore, and the stub
+// domain's kernel one; xenstored lets a domain watch 128 (oxenstored 100), and what is beyond that
+// QEMU does without a word to anybody.
+constexpr size_t most_served_disks = 16;
+
 class GuestBackends {
 public:
   // The token of its watches: they ask for look().
@@ -85,6 +90,7 @@ private:
 
   base::Result<std::vector<BackendId>> listed();
   base::Result<BackendNodes> nodes_of(const BackendId &id);
+  [[nodiscard]] base::Result<> check_room() const;
   base::Result<std::string> disk_for(disk::Disk disk);
   base::Result<disk::Disk> named(disk::Disk disk);
   base::Result<bool> is_unmet(const BackendId &id, const Backend &backend);

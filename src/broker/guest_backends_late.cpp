@@ -16,7 +16,8 @@ using Phase = LateDisk::Phase;
 Result<> GuestBackends::take_late(const BackendId &id, const std::string &name, BackendMove move) {
   if (TRY(frontend_state(id)) != XenbusState::initialising)
     return refuse(id, name + ": a driver of the guest has it from somebody else already");
-  auto plugged = named(*move.disk).and_then([&](const disk::Disk &disk) {
+  auto found = check_room().and_then([&] { return named(*move.disk); });
+  auto plugged = found.and_then([&](const disk::Disk &disk) {
     move.disk = disk;
     return disks_.plug(disk);
   });

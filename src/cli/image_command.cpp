@@ -73,6 +73,11 @@ void print_summary(const manifest::Manifest &manifest) {
   std::println("ramdisk  {:5.2f} MB of at most {:.1f}, unpacked {:5.2f}  {}",
                megabytes(identity.ramdisk.size), megabytes(image::largest_ramdisk),
                megabytes(identity.ramdisk_unpacked), identity.ramdisk.sha256);
+  std::println("init     {:5.2f} MB of at most {:.1f}                 {}",
+               megabytes(identity.init.size), megabytes(image::largest_init), identity.init.sha256);
+  std::println("system   {:5.2f} MB of at most {:.1f}                {}",
+               megabytes(identity.system.size), megabytes(image::largest_system),
+               identity.system.sha256);
 }
 
 void print_details(const manifest::Manifest &manifest) {
@@ -80,7 +85,7 @@ void print_details(const manifest::Manifest &manifest) {
   for (const manifest::Input &input : manifest.inputs)
     std::println("  {:8} {:28} {:32} {}", input.kind, input.name, input.version,
                  input.file == input.name ? "" : input.file);
-  std::println("\nin the ramdisk:");
+  std::println("\nfor the stub domain:");
   for (const manifest::RamdiskFile &file : manifest.files)
     std::println("  {:9} {:44} {} {}", file.digest.size, file.path, file.origin, file.version);
 }
@@ -121,7 +126,7 @@ base::Result<> show(const ImageSettings &settings) {
 
 base::Result<> verify(const ImageSettings &settings) {
   TRY(image::verify_image(settings.directory).transform_error(base::doing("verify the image")));
-  std::println("kernel, ramdisk and copyright files are those of the manifest");
+  std::println("all files of the image are those of its manifest");
   if (!settings.rebuild_all && !settings.rebuild_ramdisk)
     return {};
   const auto extent =

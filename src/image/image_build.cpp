@@ -42,8 +42,23 @@ constexpr const char *copyright_directory = "copyright";
 struct Image {
   std::string kernel;
   std::string ramdisk;
+  std::string init;
+  std::string system;
   std::map<std::string, std::string> copyrights; // by component
   Manifest manifest;
+};
+
+struct ImageFile {
+  const char *name;
+  std::string Image::*content;
+  Digest manifest::Identity::*digest;
+  uint64_t most; // bytes
+};
+constexpr std::array image_files{
+    ImageFile{kernel_name, &Image::kernel, &manifest::Identity::kernel, largest_kernel},
+    ImageFile{ramdisk_name, &Image::ramdisk, &manifest::Identity::ramdisk, largest_ramdisk},
+    ImageFile{"init", &Image::init, &manifest::Identity::init, largest_init},
+    ImageFile{"system", &Image::system, &manifest::Identity::system, largest_system},
 };
 
 base::Result<> check_space(const fs::path &directory, uint64_t needed) {
@@ -102,7 +117,10 @@ struct Parts {
 base::Result<Parts> compiled_parts(cache::Cache &cache, const ImageInputs &inputs,
                                    const BuildOptions &options) {
   auto kernel = [&](const Workshop &shop) {
-    return build_kernel(inputs.tarball, fs::absolute(options.recipes) / "kernel/linstub.config",
+    const fs::path recipes = fs::absolute(options.recipes);
+    return build_kernel({.tarball = inputs.tarball,
+                         .fragment = recipes / kernel_options_recipe,
+                         .layout = recipes / kernel_layout_recipe},
                         shop);
   };
   auto qemu = [&](const Workshop &shop) { return build_qemu(inputs.qemu, options.recipes, shop); };
@@ -127,14 +145,16 @@ base::Result<std::string> compressed(cache::Cache &cache, const std::string &arc
   return base::read_file(entry / ramdisk_name, largest_file);
 }
 
-// The file system with QEMU: packing takes a quarter of a minute. What permissions and directories
+// A file system with QEMU: packing takes a quarter of a minute. What permissions and directories
 // there are, follows from the table of contents, which is in the key.
-base::Result<std::string> packed(cache::Cache &cache, cache::Key key, const fs::path &directory) {
+base::Result<std::string> packed(cache::Cache &cache, cache::Key key, const fs::path &directory,
+                                 Packing packing) {
   constexpr const char *name = "system.erofs";
-  key.add("packing", erofs_packing());
+  key.add("packing", erofs_options(packing));
   TRY(key.add_tree("tree", directory));
-  const fs::path entry = TRY(cache.get(
-      "system", key, [&](const fs::path &made) { return make_erofs(directory, made / name); }));
+  const fs::path entry = TRY(cache.get("system", key, [&](const fs::path &made) {
+    return make_erofs(directory, made / name, packing);
+  }));
   return base::read_file(entry / name, largest_file);
 }
 
@@ -166,11 +186,13 @@ base::Result<Image> assemble(cache::Cache &cache, const ImageInputs &inputs, con
                                   .qemu_version = inputs.qemu.version,
                                   .linstub_version = LINSTUB_VERSION,
                                   .owners = owners,
-                                  .pack = [&](const fs::path &directory) {
-                                    return packed(cache, inputs.system_key, directory);
+                                  .pack = [&](const fs::path &directory, Packing packing) {
+                                    return packed(cache, inputs.system_key, directory, packing);
                                   }}));
   Image image{.kernel = TRY(base::read_file(parts.kernel / kernel_name, largest_file)),
               .ramdisk = TRY(compressed(cache, ramdisk.archive)),
+              .init = TRY(compressed(cache, ramdisk.init)),
+              .system = std::move(ramdisk.system),
               .manifest = {.identity = {.version = LINSTUB_VERSION,
                                         .xen = inputs.xen,
                                         .suite = inputs.suite,
@@ -195,10 +217,11 @@ base::Result<Image> assemble(cache::Cache &cache, const ImageInputs &inputs, con
   std::ranges::sort(image.manifest.inputs, {}, order);
   const auto repeated = std::ranges::unique(image.manifest.inputs);
   image.manifest.inputs.erase(repeated.begin(), repeated.end());
-  image.manifest.identity.kernel = digest_of(image.kernel);
-  image.manifest.identity.ramdisk = digest_of(image.ramdisk);
-  TRY(check_bound(kernel_name, image.kernel.size(), largest_kernel));
-  TRY(check_bound(ramdisk_name, image.ramdisk.size(), largest_ramdisk));
+  for (const ImageFile &file : image_files) {
+    const std::string &content = image.*file.content;
+    image.manifest.identity.*file.digest = digest_of(content);
+    TRY(check_bound(file.name, content.size(), file.most));
+  }
   return image;
 }
 
@@ -209,8 +232,8 @@ base::Result<> write_image(const Image &image, const fs::path &output) {
     return base::fail("make the image directory {}: {}", output.string(), error.message());
   // The manifest goes first and comes last: an image that is half written has none.
   fs::remove(output / manifest_name, error);
-  TRY(base::replace_file(output / kernel_name, image.kernel));
-  TRY(base::replace_file(output / ramdisk_name, image.ramdisk));
+  for (const ImageFile &file : image_files)
+    TRY(base::replace_file(output / file.name, image.*file.content));
   fs::remove_all(output / copyright_directory, error);
   fs::create_directory(output / copyright_directory, error);
   for (const auto &[component, text] : image.copyrights)
@@ -244,8 +267,8 @@ base::Result<Manifest> build_image(const BuildOptions &options) {
 
 base::Result<Manifest> verify_image(const fs::path &directory) {
   auto manifest = TRY(manifest::read(directory / manifest_name));
-  TRY(check_file(directory / kernel_name, manifest.identity.kernel));
-  TRY(check_file(directory / ramdisk_name, manifest.identity.ramdisk));
+  for (const ImageFile &file : image_files)
+    TRY(check_file(directory / file.name, manifest.identity.*file.digest));
   for (const manifest::Component &component : manifest.components)
     TRY(check_file(directory / copyright_directory / component.name, component.copyright));
   return manifest;
@@ -263,24 +286,23 @@ base::Result<> reproduce_image(const BuildOptions &options, Reproduce extent) {
   const auto image = TRY(assemble(fresh, inputs, parts, options));
   if (image.manifest == expected)
     return {};
-  std::string sentences;
-  if (image.manifest.identity.kernel != expected.identity.kernel)
-    sentences += " the kernel";
+  std::vector<std::string> all;
+  for (const ImageFile &file : image_files) {
+    if (image.manifest.identity.*file.digest != expected.identity.*file.digest)
+      all.push_back(base::format("the file \"{}\"", file.name));
+  }
   for (const RamdiskFile &file : image.manifest.files) {
     if (!std::ranges::contains(expected.files, file))
-      sentences.append(sentences.empty() ? " " : "; ").append(file.path);
+      all.push_back(file.path);
   }
-  if (image.manifest.identity.ramdisk != expected.identity.ramdisk)
-    sentences += sentences.empty() ? " the ramdisk" : "; the ramdisk";
   for (const manifest::Component &component : image.manifest.components) {
     if (!std::ranges::contains(expected.components, component))
-      sentences.append(sentences.empty() ? " " : "; ").append("licences of " + component.name);
+      all.push_back("licences of " + component.name);
   }
-  for (const std::string &difference :
-       differences(expected.inputs, image.manifest.inputs, Inputs::complete))
-    sentences.append(sentences.empty() ? " " : "; ").append(difference);
-  return base::fail("a second build is not the same as the image in {}; these differ:{}",
-                    options.output.string(), sentences);
+  std::ranges::move(differences(expected.inputs, image.manifest.inputs, Inputs::complete),
+                    std::back_inserter(all));
+  return base::fail("a second build is not the same as the image in {}; these differ: {}",
+                    options.output.string(), base::join(all, "; "));
 }
 
 } // namespace linstub::image

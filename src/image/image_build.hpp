@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // `linstub image build`: from Debian's archive to an image directory.
 //
-// An image directory holds "kernel", "ramdisk" and "manifest.json", and in "copyright" what their
-// parts come with: a file for each component of the manifest. What is expensive is kept in the
+// An image directory holds what manifest/stub_image.hpp lists, and in "copyright" what its parts
+// come with: a file for each component of the manifest. What is expensive is kept in the
 // cache under the hash of all that it is made from, so a build in which nothing has changed
 // compiles nothing and asks nothing of the network. The archive is asked for a newer QEMU only when
 // the cache has none, or when it is told to (`Freshness::ask_archive`); the kernel's source is the
@@ -21,6 +21,8 @@ namespace linstub::image {
 // Bounds of an image, in bytes; a build that exceeds one fails.
 constexpr uint64_t largest_kernel = 3'300'000;
 constexpr uint64_t largest_ramdisk = 7'000'000;
+constexpr uint64_t largest_init = 800'000;
+constexpr uint64_t largest_system = 18'000'000;
 
 enum class Freshness : uint8_t { use_cache, ask_archive };
 

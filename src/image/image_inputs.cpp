@@ -25,7 +25,6 @@ constexpr const char *recipe_version = "1";
 constexpr const char *xen_package = "libxen-dev";
 constexpr std::string_view kernel_prefix = "linux-source-";
 constexpr std::string_view kernel_suffix = ".tar.xz";
-constexpr const char *kernel_recipe = "kernel/linstub.config";
 constexpr const char *qemu_recipes[] = {"qemu/configure.options", "qemu/linstub.mak",
                                         "qemu/pkgconfig/gmp.pc", "qemu/pkgconfig/nettle.pc"};
 constexpr const char *contents_recipe = "image/contents";
@@ -166,11 +165,13 @@ base::Result<ImageInputs> find_inputs(const BuildOptions &options, const cache::
   found.tarball = TRY(find_kernel_source());
   found.kernel = TRY(installed_packages({package_of(found.tarball)}, "the kernel")).front();
   const Input tarball = TRY(package_file(found.kernel, found.tarball));
-  const Input fragment = TRY(recipe_input(options.recipes, kernel_recipe));
-  found.inputs.insert(found.inputs.end(), {tarball, fragment});
+  const Input fragment = TRY(recipe_input(options.recipes, kernel_options_recipe));
+  const Input layout = TRY(recipe_input(options.recipes, kernel_layout_recipe));
+  found.inputs.insert(found.inputs.end(), {tarball, fragment, layout});
   found.kernel_key.add("recipe", recipe_version)
       .add("source", tarball.digest.sha256)
-      .add("options", fragment.digest.sha256);
+      .add("options", fragment.digest.sha256)
+      .add("layout", layout.digest.sha256);
   add_packages(found.kernel_key, found.inputs, TRY(kernel_packages()));
 
   found.qemu = TRY(find_qemu_source(options, cache, found.suite));

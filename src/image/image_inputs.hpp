@@ -15,6 +15,10 @@
 
 namespace linstub::image {
 
+// Below the recipes.
+constexpr const char *kernel_options_recipe = "kernel/linstub.config";
+constexpr const char *kernel_layout_recipe = "kernel/layout.h";
+
 struct ImageInputs {
   std::string suite;
   std::string xen;               // release of the Xen libraries that are installed

@@ -65,8 +65,7 @@ std::vector<std::string> missing_options(std::string_view fragment, std::string_
   return missing;
 }
 
-base::Result<> build_kernel(const fs::path &tarball, const fs::path &fragment,
-                            const Workshop &shop) {
+base::Result<> build_kernel(const KernelRecipe &recipe, const Workshop &shop) {
   const fs::path source = shop.work / "linux";
   std::error_code error;
   fs::create_directories(source, error);
@@ -80,23 +79,27 @@ base::Result<> build_kernel(const fs::path &tarball, const fs::path &fragment,
          .limit = limit});
   };
   TRY(step("unpack the kernel's source",
-           {"tar", "-xf", tarball, "--strip-components=1", "--no-same-owner"}, unpack_limit));
+           {"tar", "-xf", recipe.tarball, "--strip-components=1", "--no-same-owner"},
+           unpack_limit));
   TRY(step("start from the smallest kernel", {"make", "tinyconfig"}, configure_limit));
   TRY(step("add the stub domain's options",
-           {"scripts/kconfig/merge_config.sh", "-m", ".config", fragment}, configure_limit));
+           {"scripts/kconfig/merge_config.sh", "-m", ".config", recipe.fragment}, configure_limit));
   TRY(step("complete the kernel's configuration", {"make", "olddefconfig"}, configure_limit));
 
-  const std::string wishes = TRY(base::read_file(fragment, largest_config));
+  const std::string wishes = TRY(base::read_file(recipe.fragment, largest_config));
   const std::string config = TRY(base::read_file(source / ".config", largest_config));
   std::string missing;
   for (const std::string &option : missing_options(wishes, config))
     missing.append(missing.empty() ? " " : ", ").append(option);
   if (!missing.empty())
-    return base::fail("this kernel source does not allow these options of {}:{}", fragment.string(),
-                      missing);
+    return base::fail("this kernel source does not allow these options of {}:{}",
+                      recipe.fragment.string(), missing);
 
-  TRY(step("compile the kernel", {"make", base::format("-j{}", shop.jobs), "bzImage"},
-           compile_limit, ProgressReader::kernel_make(lines_of_make)));
+  std::vector<std::string> make{"make", base::format("-j{}", shop.jobs), "bzImage"};
+  if (!recipe.layout.empty())
+    make.push_back(base::format("CPPFLAGS_vmlinux.lds=-include {}", recipe.layout.string()));
+  TRY(step("compile the kernel", std::move(make), compile_limit,
+           ProgressReader::kernel_make(lines_of_make)));
   TRY(copy_result(source / "arch/x86/boot/bzImage", shop.output / "kernel"));
   return copy_result(source / ".config", shop.output / "config");
 }

@@ -42,6 +42,8 @@ public:
     TRY(place_libraries());
     TRY(make_directories());
     TRY(load());
+    result_.init = TRY(write_newc(entries_));
+    result_.system = TRY(sources_.pack(in_tree("/"), Packing::none));
     TRY(add_system_file());
     result_.archive = TRY(write_newc(std::move(entries_)));
     return std::move(result_);
@@ -217,7 +219,7 @@ private:
   base::Result<> add_system_file() {
     entries_.push_back({.path = wire::system_file,
                         .permissions = data_permissions,
-                        .data = TRY(sources_.pack(in_tree("/")))});
+                        .data = TRY(sources_.pack(in_tree("/"), Packing::zstd))});
     return {};
   }
 

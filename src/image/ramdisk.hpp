@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The ramdisk put together: the table of contents, the programs' libraries, one archive.
+// What a stub domain runs put together: the table of contents, the programs' libraries, and what
+// they are packed into.
 #pragma once
 
 #include "base/result.hpp"
 #include "image/contents.hpp"
+#include "image/erofs.hpp"
 #include "image/packages.hpp"
 #include "manifest/manifest.hpp"
 
@@ -26,11 +28,13 @@ struct RamdiskSources {
   std::function<base::Result<std::map<std::string, Package>>(const std::vector<std::string> &)>
       owners;
   // The file system of what is in a directory (make_erofs(), or what it made before).
-  std::function<base::Result<std::string>(const std::filesystem::path &)> pack;
+  std::function<base::Result<std::string>(const std::filesystem::path &, Packing)> pack;
 };
 
 struct Ramdisk {
-  std::string archive; // newc, not compressed
+  std::string archive; // newc, not compressed: linstub-init, and a packed file with all else
+  std::string init;    // the same without that file
+  std::string system;  // all else, as it is
   std::vector<manifest::RamdiskFile> files;
   std::vector<Package> packages; // that files were taken from, sorted, each once
 };

@@ -32,11 +32,15 @@ base::Result<std::vector<Package>> kernel_packages();
 base::Result<std::vector<Package>> qemu_packages();
 base::Result<std::vector<Package>> ramdisk_packages();
 
-// The stub domain's kernel: `tarball` of linux-source, tinyconfig, the options of `fragment` over
-// it. Leaves "kernel" (a bzImage) and "config". An option of the fragment that the source does not
+struct KernelRecipe {
+  std::filesystem::path tarball;  // of linux-source
+  std::filesystem::path fragment; // the options that are set over tinyconfig
+  std::filesystem::path layout;   // a header for its linker script; empty: none
+};
+
+// Leaves "kernel" (a bzImage) and "config". An option of the fragment that the source does not
 // know, or that its dependencies do not allow, is an error.
-base::Result<> build_kernel(const std::filesystem::path &tarball,
-                            const std::filesystem::path &fragment, const Workshop &shop);
+base::Result<> build_kernel(const KernelRecipe &recipe, const Workshop &shop);
 
 // QEMU from Debian's source package with the options and device list below `recipes`. Leaves
 // "qemu-system-i386" (stripped), option ROMs for direct kernel boot (*.bin) and "keymaps/".

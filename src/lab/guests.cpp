@@ -134,11 +134,12 @@ base::Result<fs::path> get_tiny_kernel(cache::Cache &cache, const fs::path &conf
   const cache::Key key = TRY(tiny_kernel_key(config));
   return cache.get(tiny_kernel, key, [&](const fs::path &output) {
     const Scratch work(output.string() + ".work");
-    return image::build_kernel(kernel_source, tiny_options(config),
-                               {.work = work.path(),
-                                .output = output,
-                                .log = cache.root() / "guest-kernel.log",
-                                .jobs = 2});
+    return image::build_kernel(
+        {.tarball = kernel_source, .fragment = tiny_options(config), .layout = {}},
+        {.work = work.path(),
+         .output = output,
+         .log = cache.root() / "guest-kernel.log",
+         .jobs = 2});
   });
 }
 

@@ -87,9 +87,9 @@ base::Result<> Stage::take_qcow2(const std::string &path, const std::filesystem:
   const auto deadline = base::Deadline::after(seconds(120));
   TRY(base::run_checked({.argv = {"qemu-img", "check", "-q", image}}, deadline)
           .transform_error(base::doing("check the qcow2 image {}", path)));
-  TRY(base::run_checked({.argv = {"qemu-img", "convert", "-f", "qcow2", "-O", "raw", image,
-                                  raw.string()}},
-                        deadline)
+  TRY(base::run_checked(
+          {.argv = {"qemu-img", "convert", "-f", "qcow2", "-O", "raw", image, raw.string()}},
+          deadline)
           .transform_error(base::doing("convert the qcow2 image {}", path)));
   return {};
 }

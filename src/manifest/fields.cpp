@@ -96,21 +96,26 @@ Digest read_digest(const Json &json) {
   return digest;
 }
 
+Digest file_digest(const Json &json, std::string_view name) {
+  const Json &file = field(json, name);
+  expect_only(file, {"size", "sha256"});
+  return read_digest(file);
+}
+
 Identity identity_of(const Json &json) {
   if (!json.is_object() || !json.contains("format"))
     throw Bad{"it is not a manifest of Linstub"};
   if (const uint64_t its = number(json, "format"); its != format)
     throw Bad{base::format("its format is {}, this program knows {}", its, format)};
-  expect_only(json, {"format", "version", "xen", "suite", "kernel", "ramdisk", "inputs",
-                     "components", "files"});
+  expect_only(json, {"format", "version", "xen", "suite", "kernel", "ramdisk", "init", "system",
+                     "inputs", "components", "files"});
   Identity identity{.version = text(json, "version"),
                     .xen = text(json, "xen"),
                     .suite = text(json, "suite"),
-                    .kernel = {},
-                    .ramdisk = {}};
-  const Json &kernel = field(json, "kernel");
-  expect_only(kernel, {"size", "sha256"});
-  identity.kernel = read_digest(kernel);
+                    .kernel = file_digest(json, "kernel"),
+                    .ramdisk = {},
+                    .init = file_digest(json, "init"),
+                    .system = file_digest(json, "system")};
   const Json &ramdisk = field(json, "ramdisk");
   expect_only(ramdisk, {"size", "sha256", "unpacked"});
   identity.ramdisk = read_digest(ramdisk);

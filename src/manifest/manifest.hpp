@@ -16,7 +16,7 @@
 
 namespace linstub::manifest {
 
-constexpr int format = 2;
+constexpr int format = 3;
 
 // Something that the image was made from.
 struct Input {
@@ -59,6 +59,8 @@ struct Identity {
   Digest kernel;
   Digest ramdisk;
   uint64_t ramdisk_unpacked = 0; // bytes of the archive
+  Digest init;                   // the ramdisk without QEMU
+  Digest system;                 // the disk with QEMU
 
   friend bool operator==(const Identity &, const Identity &) = default;
 };

@@ -60,6 +60,12 @@ bool is_zstd(const base::Fd &fd) {
   return bytes_at<4>(fd, 0) == magic;
 }
 
+// In Linux' fs/erofs/erofs_fs.h: the superblock, and what it begins with.
+bool is_erofs(const base::Fd &fd) {
+  constexpr std::array<unsigned char, 4> magic{0xe2, 0xe1, 0xf5, 0xe0};
+  return bytes_at<4>(fd, 1024) == magic;
+}
+
 Result<> check_size(const std::string &path, uint64_t size, uint64_t expected) {
   if (size == expected)
     return {};
@@ -67,21 +73,35 @@ Result<> check_size(const std::string &path, uint64_t size, uint64_t expected) {
               expected, size < expected ? "truncated" : "another one", advice);
 }
 
+// A part of the image: what it is, as errors name it, and how that is seen.
+struct Part {
+  const char *file;
+  const char *what;
+  bool (*is)(const base::Fd &fd);
+  Digest Identity::*digest;
+  base::Fd Image::*place;
+};
+constexpr std::array parts{
+    Part{"kernel", "a Linux kernel", is_kernel, &Identity::kernel, &Image::kernel_file},
+    Part{"ramdisk", "a zstd-compressed ramdisk", is_zstd, &Identity::ramdisk, &Image::ramdisk_file},
+    Part{"init", "a zstd-compressed ramdisk", is_zstd, &Identity::init, &Image::init_file},
+    Part{"system", "an EROFS file system", is_erofs, &Identity::system, &Image::system_file},
+};
+
 } // namespace
 
 std::string Image::kernel() const { return path_of(kernel_file); }
 std::string Image::ramdisk() const { return path_of(ramdisk_file); }
+std::string Image::init() const { return path_of(init_file); }
+std::string Image::system() const { return path_of(system_file); }
 
 Result<Image> check_image(const std::string &directory, const std::string &xen) {
-  const std::string kernel_path = directory + "/kernel";
-  const std::string ramdisk_path = directory + "/ramdisk";
-  Image image{.directory = directory, .kernel_file = {}, .ramdisk_file = {}, .identity = {}};
+  Image image;
+  image.directory = directory;
   if (::access(directory.c_str(), X_OK) != 0)
     return fail("there is no stub domain image in {} ({}): {}", directory, base::errno_text(errno),
                 advice);
-  Opened kernel = TRY(open_part(kernel_path, "kernel"));
-  Opened ramdisk = TRY(open_part(ramdisk_path, "ramdisk"));
-  std::string path = directory + "/manifest.json";
+  const std::string path = directory + "/manifest.json";
   TRY(open_part(path, "manifest"));
   image.identity = TRY(read_identity(path));
   if (image.identity.xen != xen)
@@ -90,14 +110,14 @@ Result<Image> check_image(const std::string &directory, const std::string &xen) 
         "one for this release, or name another one with image= in "
         "/etc/linstub/linstub.toml",
         directory, image.identity.xen, xen);
-  if (!is_kernel(kernel.fd))
-    return fail("{} is not a Linux kernel: {}", kernel_path, advice);
-  TRY(check_size(kernel_path, kernel.size, image.identity.kernel.size));
-  if (!is_zstd(ramdisk.fd))
-    return fail("{} is not a zstd-compressed ramdisk: {}", ramdisk_path, advice);
-  TRY(check_size(ramdisk_path, ramdisk.size, image.identity.ramdisk.size));
-  image.kernel_file = std::move(kernel.fd);
-  image.ramdisk_file = std::move(ramdisk.fd);
+  for (const Part &part : parts) {
+    const std::string file = base::format("{}/{}", directory, part.file);
+    Opened opened = TRY(open_part(file, part.file));
+    if (!part.is(opened.fd))
+      return fail("{} is not {}: {}", file, part.what, advice);
+    TRY(check_size(file, opened.size, (image.identity.*part.digest).size));
+    image.*part.place = std::move(opened.fd);
+  }
   return image;
 }
 

@@ -58,6 +58,8 @@ std::string to_json(const Manifest &manifest) {
                   {"suite", manifest.identity.suite},
                   {"kernel", digest_json(manifest.identity.kernel)},
                   {"ramdisk", ramdisk},
+                  {"init", digest_json(manifest.identity.init)},
+                  {"system", digest_json(manifest.identity.system)},
                   {"inputs", list_json(manifest.inputs, input_json)},
                   {"components", list_json(manifest.components, component_json)},
                   {"files", list_json(manifest.files, file_json)}};

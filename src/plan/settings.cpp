@@ -134,12 +134,19 @@ base::Result<> set_display(Settings &settings, std::string_view value) {
   return {};
 }
 
+base::Result<> set_system(Settings &settings, std::string_view value) {
+  if (value != "disk" && value != "ramdisk")
+    return base::fail("\"{}\" is neither disk nor ramdisk", value);
+  settings.system = value == "ramdisk" ? System::ramdisk : System::disk;
+  return {};
+}
+
 struct Key {
   std::string_view table; // in the file; empty: in none
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 14> keys{{
+constexpr std::array<Key, 15> keys{{
     {"", "image", set_image},
     {"", "memory", set_memory},
     {"", "type", set_type},
@@ -148,6 +155,7 @@ constexpr std::array<Key, 14> keys{{
     {"", "portable-state", set_portable_state},
     {"", "largest-disk", set_largest_disk},
     {"", "display", set_display},
+    {"", "system", set_system},
     {limits_table, "cpu-weight", set_cpu_weight},
     {limits_table, "cpu-cap", set_cpu_cap},
     {limits_table, "max-grant-frames", set_max_grant_frames},

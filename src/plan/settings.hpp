@@ -25,9 +25,15 @@ enum class Display : uint8_t {
   pixels, // pixels, of which a process in dom0 makes what viewers get
 };
 
+// Where the stub domain has QEMU from, and all that QEMU needs.
+enum class System : uint8_t {
+  disk,    // one file of dom0, which all stub domains of the host read
+  ramdisk, // packed, in memory of its own
+};
+
 struct Settings {
-  std::string image = LINSTUB_IMAGE_DIRECTORY; // directory of kernel, ramdisk and manifest.json
-  uint32_t memory = 44;                        // MiB of the stub domain
+  std::string image = LINSTUB_IMAGE_DIRECTORY; // manifest/stub_image.hpp
+  uint32_t memory = 32;                        // MiB of the stub domain
   xen::DomainType type = xen::DomainType::pv;  // of the stub domain, if the guest can have no PCI
   base::LogLevel log_level = base::LogLevel::info;
   std::string kernel_options; // added to the stub domain's kernel command line
@@ -38,11 +44,12 @@ struct Settings {
   // guest that owns its stub domain wants them to be.
   disk::SavedForm saved_form = disk::SavedForm::marked;
   Display display = Display::bytes;
+  System system = System::disk;
   uint64_t largest_disk = uint64_t{2} << 40; // bytes: see disk/disk_image.hpp
 };
 
 constexpr const char *settings_file = LINSTUB_SETTINGS_FILE;
-constexpr uint32_t least_memory = 36; // MiB: with 34, QEMU does not come up
+constexpr uint32_t least_memory = 28; // MiB: with 26, QEMU does not come up in time
 constexpr uint32_t most_memory = 4096;
 
 // Sets one value. The error names the key and, for an unknown one, those that are known.

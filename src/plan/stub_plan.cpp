@@ -48,6 +48,20 @@ uint32_t mebibytes(uint64_t bytes) {
   return static_cast<uint32_t>((bytes + mebibyte - 1) / mebibyte);
 }
 
+// A copied file takes its size twice: in the stub domain's file system, and in QEMU's memory. The
+// ramdisk is the stub domain's as it is unpacked.
+uint32_t memory_needed(const Plan &plan, const manifest::Image &image,
+                       const std::vector<disk::CopiedFile> &files) {
+  uint32_t memory = plan.settings.memory + memory_of_devices(plan);
+  for (const disk::CopiedFile &file : files)
+    memory += 2 * mebibytes(file.size());
+  if (plan.settings.system == System::ramdisk)
+    memory += mebibytes(image.identity.ramdisk_unpacked);
+  if (type_of(plan) == xen::DomainType::pvh)
+    memory += memory_of_pvh;
+  return memory;
+}
+
 std::string kernel_command_line(const Plan &plan) {
   const Settings &settings = plan.settings;
   std::string line = wire::kernel_options;
@@ -70,14 +84,6 @@ std::string level_name(base::LogLevel level) {
 }
 
 } // namespace
-
-uint32_t memory_needed(const Settings &settings, const std::vector<disk::CopiedFile> &files) {
-  // A copied file takes its size twice: in the stub domain's file system, and in QEMU's memory.
-  uint32_t memory = settings.memory;
-  for (const disk::CopiedFile &file : files)
-    memory += 2 * mebibytes(file.size());
-  return memory;
-}
 
 base::Result<> check_type(const Settings &settings, std::string_view xen) {
   // "x86: Allow HVM/PVH domains to map foreign pages"
@@ -115,15 +121,14 @@ std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin) 
 
 Description describe(const Plan &plan, const manifest::Image &image,
                      const std::vector<disk::CopiedFile> &files, const Origin &origin) {
-  const xen::DomainType type = type_of(plan);
+  const bool has_system_disk = plan.settings.system == System::disk;
   Description description{.guest = *plan.guest,
                           .name = plan.name + "-dm",
                           .kernel = image.kernel(),
-                          .ramdisk = image.ramdisk(),
+                          .ramdisk = has_system_disk ? image.init() : image.ramdisk(),
                           .command_line = kernel_command_line(plan),
-                          .type = type,
-                          .memory = memory_needed(plan.settings, files) + memory_of_devices(plan) +
-                                    (type == xen::DomainType::pvh ? memory_of_pvh : 0),
+                          .type = type_of(plan),
+                          .memory = memory_needed(plan, image, files),
                           .limits = plan.settings.limits,
                           .log_level = level_name(plan.settings.log_level),
                           .arguments = qemu_arguments(plan, origin),
@@ -131,6 +136,9 @@ Description describe(const Plan &plan, const manifest::Image &image,
                           .files = {},
                           .nics = plan.nics,
                           .role = origin.role};
+  if (has_system_disk)
+    description.disks.push_back(
+        {.path = image.system(), .vdev = wire::system_disk, .mode = disk::DiskMode::read_only});
   for (size_t i = 0; i < files.size(); i++) {
     const CopiedFile &file = plan.files.at(i);
     disk::Disk disk = file.disk;

@@ -9,9 +9,6 @@
 
 namespace linstub::plan {
 
-// MiB: what the settings say, and room for the copied files.
-uint32_t memory_needed(const Settings &settings, const std::vector<disk::CopiedFile> &files);
-
 // Whether this Xen ("4.20") can run a stub domain of the type that the settings want. The error
 // says what to do.
 base::Result<> check_type(const Settings &settings, std::string_view xen);

@@ -25,7 +25,7 @@ public:
   };
 
   // Disks, and the consoles that are named, are handed to `owner` as they appear; the state disk
-  // stays ours. Other consoles are left alone.
+  // and the system's stay ours. Other consoles are left alone.
   Frontends(World world, uid_t owner, std::set<std::string> consoles)
       : world_(std::move(world)), owner_(owner), consoles_(std::move(consoles)) {}
 

@@ -35,6 +35,7 @@ constexpr size_t log_size = size_t{32} << 10;
 constexpr xen::Vchan::Sizes channel_rings{.to_us = size_t{8} << 10, .to_peer = size_t{64} << 10};
 constexpr xen::Vchan::Sizes monitor_rings{.to_us = size_t{1} << 10, .to_peer = size_t{2} << 10};
 
+constexpr auto system_disk_timeout = seconds(20);
 constexpr auto copy_timeout = seconds(45); // for all copied files together
 constexpr unsigned int start_seconds = 55; // for all that comes before QEMU's exec
 constexpr auto socket_interval = Milliseconds(20);
@@ -58,6 +59,16 @@ void sync_disks() {
   }
 }
 
+// The kernel waits for the disks that it was started with, but not for ever.
+base::Result<> await_file(const std::string &path, base::Deadline deadline) {
+  while (::access(path.c_str(), F_OK) != 0) {
+    if (deadline.passed())
+      return base::fail("{} is not there: does xen-blkback run in dom0?", path);
+    ::usleep(10'000);
+  }
+  return {};
+}
+
 } // namespace
 
 Init::Init() : log_(log_size), last_words_(2 * longest_last_words) {
@@ -65,12 +76,25 @@ Init::Init() : log_(log_size), last_words_(2 * longest_last_words) {
 }
 
 base::Result<> Init::enter_system() {
-  // The packed file is in memory already: no second copy of what was read of it.
-  TRY(sys::mount({.type = "erofs",
-                  .target = wire::system_directory,
-                  .flags = MS_RDONLY | MS_NOSUID | MS_NODEV,
-                  .options = "cache_strategy=disabled",
-                  .source = wire::system_file}));
+  sys::Mount system{.type = "erofs",
+                    .target = wire::system_directory,
+                    .flags = MS_RDONLY | MS_NOSUID | MS_NODEV,
+                    .options = {},
+                    .source = wire::system_file};
+  if (::access(wire::system_file, F_OK) == 0) {
+    // It is in memory already: no second copy of what was read of it.
+    system.options = "cache_strategy=disabled";
+    TRY(sys::mount(system));
+  } else {
+    TRY(sys::mount({.type = "devtmpfs",
+                    .target = "/dev",
+                    .flags = MS_NOSUID | MS_NOEXEC,
+                    .options = "mode=0755"}));
+    system.source = base::format("/dev/{}", wire::system_disk);
+    TRY(await_file(system.source, base::Deadline::after(system_disk_timeout)));
+    TRY(sys::mount(system));
+    ::umount2("/dev", MNT_DETACH);
+  }
   return sys::change_root(wire::system_directory);
 }
 

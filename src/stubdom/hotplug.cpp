@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "stubdom/hotplug.hpp"
 
-#include "disk/block_device.hpp"
+#include "disk/loop_device.hpp"
 #include "sys/netlink.hpp"
 
 #include <net/if.h>
@@ -23,22 +23,10 @@ struct Backend {
   }
 };
 
-base::Result<> add_disk(Backend &backend) {
-  std::string image = TRY(backend.read("params"));
-  auto access = TRY(backend.read("mode")).starts_with('w') ? disk::LoopAccess::read_write
-                                                           : disk::LoopAccess::read_only;
-  const disk::BlockDevice device = TRY(disk::block_device_of(image, access));
-  if (device.loop)
-    TRY(backend.write("node", device.path));
-  TRY(backend.write("physical-device", disk::physical_device(device.number)));
-  TRY(backend.write("physical-device-path", device.path));
-  return backend.write("hotplug-status", "connected");
-}
-
 base::Result<> remove_disk(Backend &backend) {
   auto device = backend.read("node");
   if (!device)
-    return {}; // a block device, or add did not get that far
+    return {}; // a block device
   return disk::remove_loop(*device);
 }
 
@@ -60,8 +48,7 @@ struct Action {
   std::string_view command;
   base::Result<> (*run)(Backend &backend);
 };
-constexpr std::array<Action, 4> actions{{
-    {"vbd", "add", add_disk},
+constexpr std::array<Action, 3> actions{{
     {"vbd", "remove", remove_disk},
     {"vif", "online", add_interface},
     {"vif", "offline", remove_interface},

@@ -5,6 +5,7 @@
 #include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
+#include "disk/disk_plug.hpp"
 #include "pci/pci_backend.hpp"
 #include "pci/pci_release.hpp"
 #include "run/directory.hpp"
@@ -157,7 +158,7 @@ Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &descrip
 Result<> StubDomains::attach(xen::DomId domid, const plan::Description &description,
                              const std::string &hotplug) {
   for (const disk::Disk &disk : description.disks)
-    TRY(attach_disk(domid, disk, hotplug));
+    TRY(disk::plug_disk(xenstore_, domid, disk, hotplug));
   for (plan::Nic nic : description.nics) {
     nic.interface = first_interface(description, nic);
     TRY(toolstack_.add_nic(domid, {.index = nic.index,
@@ -170,14 +171,6 @@ Result<> StubDomains::attach(xen::DomId domid, const plan::Description &descript
       TRY(join_tap(xenstore_, description.guest, nic));
   }
   return {};
-}
-
-Result<> StubDomains::attach_disk(xen::DomId stub, const disk::Disk &disk,
-                                  const std::string &hotplug) {
-  return toolstack_.add_disk(stub, {.path = disk.path,
-                                    .vdev = disk.vdev,
-                                    .writable = disk.mode == disk::DiskMode::read_write,
-                                    .script = hotplug});
 }
 
 Result<> StubDomains::detach_disk(xen::DomId stub, const std::string &vdev) {

@@ -56,7 +56,6 @@ private:
   base::Result<> remove(xen::DomId domid);
   base::Result<> wait_for_name(const std::string &name);
   base::Result<> prepare(xen::DomId domid, const plan::Description &description);
-  base::Result<> attach_disk(xen::DomId stub, const disk::Disk &disk, const std::string &hotplug);
   base::Result<> attach(xen::DomId domid, const plan::Description &description,
                         const std::string &hotplug);
 

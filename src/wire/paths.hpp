@@ -76,9 +76,11 @@ constexpr const char *memory_node = "data/linstub/memory";
 constexpr size_t longest_memory = 96;
 constexpr size_t longest_error = 512;
 
-// The ramdisk has linstub-init, and this: a file system with QEMU and all that it needs (EROFS),
-// which linstub-init mounts and makes the root.
+// Beside linstub-init there is a file system with QEMU and all that it needs (EROFS), which
+// linstub-init mounts and makes the root: a file in the ramdisk, or the disk of this name, which is
+// no other's (xen/vbd.hpp). Its content is in manifest/stub_image.hpp.
 constexpr const char *system_file = "/system.erofs";
+constexpr const char *system_disk = "xvdzz";
 constexpr const char *system_directory = "/system";
 
 // QEMU's unix sockets in the stub domain: linstub-dm names them in QEMU's arguments, linstub-init

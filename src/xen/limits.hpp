@@ -22,7 +22,7 @@ struct DomainLimits {
   // Pages of 512 grants each: what it can share with other domains. A disk at full depth has 1057
   // (blkfront: 32 requests, each of 32 pages and one that lists them; the ring), a NIC 514
   // (netfront: two rings and their 256 slots), the channel at most 129. Only what is its own can be
-  // granted, and 44 MiB are 22 such pages full of grants: so 32 are as good as all. A page of them
+  // granted, and 32 MiB are 16 such pages full of grants: so 32 are as good as all. A page of them
   // costs Xen nine.
   uint32_t max_grant_frames = 32;
 

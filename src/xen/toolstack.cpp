@@ -105,22 +105,6 @@ base::Result<DomId> Toolstack::create(const NewDomain &domain) {
   return DomId{static_cast<uint16_t>(domid)};
 }
 
-base::Result<> Toolstack::add_disk(DomId domid, const NewDisk &disk) {
-  Disk device;
-  device->backend_domid = 0;
-  device->backend = LIBXL_DISK_BACKEND_PHY;
-  device->format = LIBXL_DISK_FORMAT_RAW; // whatever is in it is for the stub domain to know
-  device->pdev_path = copy(disk.path);
-  device->vdev = copy(disk.vdev);
-  device->readwrite = disk.writable ? 1 : 0;
-  device->removable = 1;
-  if (!disk.script.empty())
-    device->script = copy(disk.script);
-  if (int code = libxl_device_disk_add(context_.get(), number(domid), device.get(), nullptr))
-    return failed(code, base::format("attach {} as {}", disk.path, disk.vdev));
-  return {};
-}
-
 base::Result<> Toolstack::remove_disk(DomId domid, const std::string &vdev) {
   Disk device;
   if (libxl_vdev_to_device_disk(context_.get(), number(domid), vdev.c_str(), device.get()) != 0)

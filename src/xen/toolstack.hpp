@@ -35,13 +35,6 @@ struct NewDomain {
   std::vector<std::pair<std::string, std::string>> nodes;
 };
 
-struct NewDisk {
-  std::string path;
-  std::string vdev;
-  bool writable = false;
-  std::string script; // the hotplug script, an absolute path
-};
-
 struct NewNic {
   uint8_t index = 0;
   std::string interface; // the backend's name in dom0
@@ -57,11 +50,10 @@ public:
   // Makes a domain and leaves it paused.
   base::Result<DomId> create(const NewDomain &domain);
 
-  // These wait until backend and hotplug script are done.
-  base::Result<> add_disk(DomId domid, const NewDisk &disk);
   // Takes a disk away, by force if the domain does not let go of it. That there is none of that
   // name is no error.
   base::Result<> remove_disk(DomId domid, const std::string &vdev);
+  // Waits until backend and hotplug script are done.
   base::Result<> add_nic(DomId domid, const NewNic &nic);
 
   base::Result<> unpause(DomId domid);

@@ -12,8 +12,8 @@
 
 namespace linstub::xen {
 
-// Disks that a stub domain may have, beside the one for states (wire/state_record.hpp): xvda to
-// xvdz, and on from xvdab. libxl's own Linux mode ends at xvdz.
+// Disks that a stub domain may have, beside the one for states (wire/state_record.hpp) and the one
+// with QEMU (wire/paths.hpp): xvda to xvdz, and on from xvdab. libxl's own Linux mode ends at xvdz.
 constexpr size_t most_disks = 64;
 
 // The name of the disk with this number, from 0, which is never xvdaa; an error from most_disks on.

@@ -149,6 +149,17 @@ TEST_F(GuestBackendsTest, TwoDevicesOfOneImageHaveADiskEach) {
   EXPECT_EQ(text("/local/domain/6/backend/qdisk/5/832/params"), "raw:/dev/xvdb");
 }
 
+TEST_F(GuestBackendsTest, AreNotMoreThanQemuCanWatch) {
+  constexpr unsigned first = 51712;
+  constexpr unsigned next = 16;
+  for (unsigned i = 0; i <= most_served_disks; i++)
+    add_disk(image(base::format("disk{}", i)), std::to_string(first + i * next),
+             base::format("xvd{}", static_cast<char>('a' + i)));
+  auto found = backends.find();
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().message(), HasSubstr("at most 16 disks to PV drivers"));
+}
+
 TEST_F(GuestBackendsTest, AKeyboardIsServedAtOnce) {
   add_device("vkbd", "vkbd", "0", {});
   start();
@@ -305,6 +316,21 @@ TEST_F(GuestBackendsTest, TheNextStubDomainGetsWhatNoDriverHasMet) {
   EXPECT_EQ(text(frontend + "/backend-id"), "7");
   EXPECT_EQ(text("/local/domain/5/device/vkbd/0/backend-id"), "6") << "no QEMU takes its keys";
   EXPECT_EQ(text("/local/domain/7/backend/vkbd/5/0"), "none");
+}
+
+// Of 16 disks: the one that start_with_disk() has made is one of them.
+TEST_F(GuestBackendsTest, ALateDiskIsNotMoreThanQemuCanWatch) {
+  constexpr unsigned first = 51728;
+  constexpr unsigned next = 16;
+  start_with_disk();
+  for (unsigned i = 0; i < most_served_disks; i++)
+    add_disk(image(base::format("disk{}", i)), std::to_string(first + i * next),
+             base::format("xvd{}", static_cast<char>('b' + i)));
+  look();
+  EXPECT_EQ(plugged.size(), most_served_disks - 1);
+  const std::string last =
+      base::format("/local/domain/0/backend/qdisk/5/{}", first + (most_served_disks - 1) * next);
+  EXPECT_THAT(text(last + "/hotplug-error"), HasSubstr("at most 16 disks to PV drivers"));
 }
 
 // --- A disk for a running guest ------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include "dm/changes.hpp"
 #include "dm/surroundings.hpp"
 #include "dm/upgrade.hpp"
+#include "fake/stub_image.hpp"
 #include "sys/unix_socket.hpp"
 
 #include <array>
@@ -15,21 +16,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-// An image directory with what looks like a kernel and a ramdisk.
-inline void make_image(const fake::Directory &image, const std::string &xen = "4.20") {
-  std::string kernel(0x300, 'k');
-  kernel.replace(0x202, 4, "HdrS");
-  image.put("kernel", kernel);
-  image.put("ramdisk", "\x28\xb5\x2f\xfd and so on");
-  const std::string digest(64, '0');
-  image.put("manifest.json",
-            base::format(R"({{"format":2,"version":"0.9","xen":"{}","suite":"trixie",)"
-                         R"("kernel":{{"size":768,"sha256":"{}"}},)"
-                         R"("ramdisk":{{"size":14,"sha256":"{}","unpacked":20}},)"
-                         R"("inputs":[],"components":[],"files":[]}})",
-                         xen, digest, digest));
-}
 
 // What `linstub upgrade` is at the other end of the control socket.
 class Client {
@@ -61,7 +47,7 @@ private:
 class UpgradeTest : public Surroundings {
 protected:
   void SetUp() override {
-    make_image(image);
+    fake::put_image(image.path());
     plan.settings.image = image.path();
     connect();
     xen.domains[8] = {};

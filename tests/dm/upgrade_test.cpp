@@ -40,7 +40,7 @@ TEST_F(UpgradeTest, LetsTheGuestRunOnIfSuchADeviceComesAtTheLastMoment) {
 
 TEST_F(UpgradeTest, IsRefusedWithoutAnImageForThisXen) {
   EXPECT_THAT(refusal("/nonexistent"), HasSubstr("no stub domain image in /nonexistent"));
-  make_image(image, "4.19");
+  fake::put_image(image.path(), "4.19");
   EXPECT_THAT(refusal(), HasSubstr("built for Xen 4.19"));
 }
 
@@ -83,7 +83,7 @@ TEST_F(UpgradeTest, PausesTheGuestStopsQemuAndSavesItsState) {
 
 TEST_F(UpgradeTest, TheNextStubDomainIsOfTheNewImageAndWhoAskedIsTold) {
   fake::Directory other;
-  make_image(other);
+  fake::put_image(other.path());
   auto client = begin(other.path());
   EXPECT_THAT(program.input(), AllOf(HasSubstr("xvdaa"), HasSubstr("linstub:awaited-state")));
   EXPECT_EQ(status.image, "/first") << "as long as it does not serve";

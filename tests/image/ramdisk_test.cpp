@@ -43,13 +43,15 @@ public:
                          .qemu_version = "10.0",
                          .linstub_version = "0.1.0",
                          .owners = owners,
-                         .pack = [&](const fs::path &directory) { return pack(directory); }});
+                         .pack = [&](const fs::path &directory, Packing packing) {
+                           return pack(directory, packing);
+                         }});
   }
 
 private:
-  [[nodiscard]] base::Result<std::string> pack(const fs::path &directory) const {
+  [[nodiscard]] base::Result<std::string> pack(const fs::path &directory, Packing packing) const {
     const fs::path file = path() / "system.erofs";
-    TRY(make_erofs(directory, file));
+    TRY(make_erofs(directory, file, packing));
     return base::read_file(file, size_t{64} << 20);
   }
 
@@ -89,18 +91,24 @@ TEST(Ramdisk, HasInitItselfAndAllElseInAFileSystemOfItsOwn) {
     return said ? *said : "failed: " + said.error().message();
   };
   EXPECT_EQ(output({"cpio", "--quiet", "-t"}, ramdisk->archive), "init\nsystem.erofs\n");
-  const fs::path file = place.path() / "system.erofs";
-  const fs::path tree = place.path() / "extracted";
-  ASSERT_TRUE(base::replace_file(
-      file, output({"cpio", "--quiet", "-i", "--to-stdout", "system.erofs"}, ramdisk->archive)));
-  EXPECT_EQ(output({"fsck.erofs", "--extract=" + tree.string(), "--preserve-perms", file})
-                .contains("failed"),
-            false);
-  EXPECT_EQ(base::read_file(tree / "usr/share/keymaps/de", 100).value_or(""), "z 0x15\n");
-  EXPECT_TRUE(fs::is_directory(tree / "proc"));
-  EXPECT_FALSE(fs::exists(tree / "init"));
-  EXPECT_EQ(output({"stat", "-c", "%a", tree / "usr/bin/q", tree / "usr/share/keymaps/de", tree}),
-            "755\n644\n755\n");
+  EXPECT_EQ(output({"cpio", "--quiet", "-t"}, ramdisk->init), "init\n");
+  const std::string packed =
+      output({"cpio", "--quiet", "-i", "--to-stdout", "system.erofs"}, ramdisk->archive);
+  EXPECT_LT(packed.size(), ramdisk->system.size());
+  for (const std::string &content : {packed, ramdisk->system}) {
+    const fs::path file = place.path() / "system.erofs";
+    const fs::path tree = place.path() / "extracted";
+    fs::remove_all(tree);
+    ASSERT_TRUE(base::replace_file(file, content));
+    EXPECT_EQ(output({"fsck.erofs", "--extract=" + tree.string(), "--preserve-perms", file})
+                  .contains("failed"),
+              false);
+    EXPECT_EQ(base::read_file(tree / "usr/share/keymaps/de", 100).value_or(""), "z 0x15\n");
+    EXPECT_TRUE(fs::is_directory(tree / "proc"));
+    EXPECT_FALSE(fs::exists(tree / "init"));
+    EXPECT_EQ(output({"stat", "-c", "%a", tree / "usr/bin/q", tree / "usr/share/keymaps/de", tree}),
+              "755\n644\n755\n");
+  }
 }
 
 TEST(Ramdisk, IsTheSameWhenBuiltTwiceInDifferentDirectories) {
@@ -137,7 +145,10 @@ TEST(Image, IsCheckedAgainstItsManifest) {
                    .xen = "4.20",
                    .suite = "trixie",
                    .kernel = digest_of("kernel"),
-                   .ramdisk = digest_of("ramdisk")},
+                   .ramdisk = digest_of("ramdisk"),
+                   .ramdisk_unpacked = 0,
+                   .init = digest_of("init"),
+                   .system = digest_of("system")},
       .components = {
           {.name = "linstub", .version = "0.1.0", .part = "/init", .copyright = digest_of("MIT")}}};
   ASSERT_TRUE(base::replace_file(path / "manifest.json", manifest::to_json(manifest)));
@@ -147,6 +158,10 @@ TEST(Image, IsCheckedAgainstItsManifest) {
   ASSERT_TRUE(base::replace_file(path / "ramdisk", "ramdisc"));
   EXPECT_THAT(verify_image(path).error().message(), HasSubstr("is not the file of its manifest"));
   ASSERT_TRUE(base::replace_file(path / "ramdisk", "ramdisk"));
+  ASSERT_TRUE(base::replace_file(path / "init", "init"));
+  ASSERT_TRUE(base::replace_file(path / "system", "sys"));
+  EXPECT_THAT(verify_image(path).error().message(), HasSubstr("system has 3 bytes"));
+  ASSERT_TRUE(base::replace_file(path / "system", "system"));
   fs::create_directory(path / "copyright");
   ASSERT_TRUE(base::replace_file(path / "copyright/linstub", "BSD"));
   EXPECT_THAT(verify_image(path).error().message(), HasSubstr("copyright/linstub is not the file"));

@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "s=$(stat -c %s /run/lab-image/kernel) && "
                  "head -c $s /dev/urandom > /run/lab-image/kernel",
                  WITH_IMAGE, "is not a Linux kernel"},
-        BadInput{"RamdiskIsTruncated", "truncate -s -1000 /run/lab-image/ramdisk", WITH_IMAGE,
+        BadInput{"RamdiskIsTruncated", "truncate -s -1000 /run/lab-image/init", WITH_IMAGE,
                  "according to its manifest"},
         BadInput{"ImageIsForAnotherXen",
                  "sed -i 's/\"xen\": *\"[0-9.]*\"/\"xen\": \"4.17\"/' /run/lab-image/manifest.json",

@@ -81,7 +81,7 @@ base::Result<> HostileGuest::put_image() {
   manifest.identity.ramdisk = manifest::digest_of(ramdisk);
   manifest.identity.ramdisk_unpacked = unpacked;
   TRY(scenario_.host().check(
-      base::format("d={}; rm -rf $d && mkdir $d && cp {}/kernel $d/kernel && "
+      base::format("d={}; rm -rf $d && mkdir $d && ln -s {}/[ikrs]* $d && rm $d/ramdisk && "
                    "cat >$d/ramdisk",
                    hostile_image, good_image),
       command_limit, ramdisk));
@@ -98,7 +98,7 @@ base::Result<> HostileGuest::create(const std::string &trick,
   // Who owns the kernel of a stub domain is not held up by what it keeps from QEMU.
   const bool is_qemu = trick == "hypercalls-of-qemu";
   config.extra = {"vnc = 0",
-                  base::format("device_model_args_hvm = [ \"-linstub\", \"image={},"
+                  base::format("device_model_args_hvm = [ \"-linstub\", \"image={},system=ramdisk,"
                                "kernel-options=linstub.trick={}{}\" ]",
                                hostile_image, trick, is_qemu ? "" : " xen_privcmd.unrestricted=1")};
   config.extra.insert(config.extra.end(), extra.begin(), extra.end());

@@ -209,7 +209,7 @@ TEST_F(StateOf, AnUpgradeToABrokenImageGoesBack) {
   BusyGuest guest(*this, "t-state", DeviceModel::linstub);
   // A sound manifest over a ramdisk that no kernel can unpack.
   dom0("rm -rf /run/lab-image && cp -r /usr/lib/linstub/image /run/lab-image && "
-       "dd if=/dev/urandom of=/run/lab-image/ramdisk bs=4096 seek=64 count=64 conv=notrunc 2>&1");
+       "dd if=/dev/urandom of=/run/lab-image/init bs=4096 seek=64 count=64 conv=notrunc 2>&1");
   std::string said = fails("linstub upgrade t-state --image /run/lab-image", upgrade_limit);
   EXPECT_THAT(said, HasSubstr("it runs on, with the image that it had"));
   guest.expect_all_well("after the fallback");

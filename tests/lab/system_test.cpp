@@ -162,7 +162,8 @@ protected:
       disk = local;
     }
     const std::string look = base::format(
-        "set -e; mkdir -p /run; e2fsck -fn '{}?offset=1048576' >/run/lab-t-fsck 2>&1 || {{ cat /run/lab-t-fsck; exit 1; "
+        "set -e; mkdir -p /run; e2fsck -fn '{}?offset=1048576' >/run/lab-t-fsck 2>&1 || {{ cat "
+        "/run/lab-t-fsck; exit 1; "
         "}}; "
         "debugfs -R 'cat /var/lib/stored' '{}?offset=1048576' 2>/dev/null | sha256sum | cut -c1-64",
         disk, disk);

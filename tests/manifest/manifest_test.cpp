@@ -15,7 +15,9 @@ Manifest example() {
                    .suite = "trixie",
                    .kernel = digest_of("kernel"),
                    .ramdisk = digest_of("ramdisk"),
-                   .ramdisk_unpacked = 12},
+                   .ramdisk_unpacked = 12,
+                   .init = digest_of("init"),
+                   .system = digest_of("system")},
       .inputs = {{.kind = "package", .name = "gcc-14", .version = "14.2.0-19"},
                  {.kind = "recipe",
                   .name = "qemu/linstub.mak",
@@ -63,8 +65,8 @@ TEST(Manifest, SaysWhatIsWrongWithOneThatItCannotRead) {
   EXPECT_THAT(error_of("{}"), HasSubstr("not a manifest"));
   EXPECT_THAT(error_of("[]"), HasSubstr("not a manifest"));
   EXPECT_THAT(error_of("nonsense"), HasSubstr("parse error"));
-  EXPECT_THAT(error_of(changed("\"format\": 2", "\"format\": 1")),
-              HasSubstr("format is 1, this program knows 2"));
+  EXPECT_THAT(error_of(changed("\"format\": 3", "\"format\": 2")),
+              HasSubstr("format is 2, this program knows 3"));
   EXPECT_THAT(error_of(changed("\"xen\": \"4.20\"", "\"xen\": 4.20")), HasSubstr("string"));
   EXPECT_THAT(error_of(changed("\"size\": 6", "\"size\": -6")), HasSubstr("not a size"));
   EXPECT_THAT(error_of(changed(digest_of("kernel").sha256, "00")), HasSubstr("not a SHA-256"));
@@ -84,7 +86,7 @@ TEST(Manifest, SaysWhatIsWrongWithOneThatItCannotRead) {
 
 TEST(Manifest, AFieldThatIsThereTwiceIsRefused) {
   // Others would read the first one, or the last.
-  const std::string twice = R"({"format": 2, "xen": "4.20", "xen": "4.17"})";
+  const std::string twice = R"({"format": 3, "xen": "4.20", "xen": "4.17"})";
   EXPECT_THAT(parse(twice).error().message(), HasSubstr("\"xen\" is there twice"));
   EXPECT_THAT(parse_identity(twice).error().message(), HasSubstr("\"xen\" is there twice"));
   std::string json = to_json(example());

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "fake/stub_image.hpp"
 #include "manifest/stub_image.hpp"
 
 #include <gmock/gmock.h>
@@ -12,22 +13,9 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-// An image directory of our own, with what looks like a kernel and a ramdisk.
 class StubImage : public testing::Test {
 protected:
-  StubImage() {
-    std::string kernel(0x300, 'k');
-    kernel.replace(0x202, 4, "HdrS");
-    put("kernel", kernel);
-    const std::string ramdisk = "\x28\xb5\x2f\xfd and so on";
-    put("ramdisk", ramdisk);
-    put("manifest.json", to_json({.identity = {.version = "0.1",
-                                               .xen = "4.20",
-                                               .suite = "trixie",
-                                               .kernel = digest_of(kernel),
-                                               .ramdisk = digest_of(ramdisk)},
-                                  .inputs = {{.kind = "package", .name = "gcc-14"}}}));
-  }
+  StubImage() { fake::put_image(directory_); }
   ~StubImage() override { fs::remove_all(directory_); }
 
   void put(const char *name, const std::string &content) const {
@@ -50,10 +38,12 @@ private:
 TEST_F(StubImage, ThatIsSoundIsHeldOpen) {
   auto image = check_image(directory(), "4.20");
   ASSERT_TRUE(image) << image.error().message();
-  EXPECT_EQ(image->identity.version, "0.1");
+  EXPECT_EQ(image->identity.version, "0.9");
   EXPECT_EQ(image->identity.ramdisk.size, 14);
   fs::remove(directory() / "kernel");
+  fs::remove(directory() / "system");
   EXPECT_EQ(fs::file_size(image->kernel()), 0x300);
+  EXPECT_EQ(fs::file_size(image->system()), 0x1000);
 }
 
 TEST_F(StubImage, ThatIsNotThereIsSaidToBeMissing) {
@@ -61,6 +51,8 @@ TEST_F(StubImage, ThatIsNotThereIsSaidToBeMissing) {
               HasSubstr("no stub domain image"));
   fs::remove(directory() / "ramdisk");
   EXPECT_THAT(error(), HasSubstr("has no ramdisk"));
+  fs::remove(directory() / "kernel");
+  EXPECT_THAT(error(), HasSubstr("has no kernel"));
 }
 
 TEST_F(StubImage, ThatIsForAnotherXenIsRefused) {
@@ -69,6 +61,10 @@ TEST_F(StubImage, ThatIsForAnotherXenIsRefused) {
 }
 
 TEST_F(StubImage, WhosePartsAreNotThoseOfItsManifestIsRefused) {
+  put("system", "no file system");
+  EXPECT_THAT(error(), HasSubstr("system is not an EROFS file system"));
+  put("init", "no ramdisk");
+  EXPECT_THAT(error(), HasSubstr("init is not a zstd-compressed ramdisk"));
   put("ramdisk", "\x28\xb5\x2f\xfd");
   EXPECT_THAT(error(), HasSubstr("truncated"));
   put("ramdisk", "no ramdisk");
@@ -78,7 +74,7 @@ TEST_F(StubImage, WhosePartsAreNotThoseOfItsManifestIsRefused) {
 }
 
 TEST_F(StubImage, WhoseManifestIsIncompleteSaysWhatIsMissing) {
-  put("manifest.json", R"({"format":2,"version":"0.1"})");
+  put("manifest.json", R"({"format":3,"version":"0.1"})");
   EXPECT_THAT(error(), HasSubstr("xen"));
   put("manifest.json", "torn");
   EXPECT_THAT(error(), HasSubstr("manifest.json"));

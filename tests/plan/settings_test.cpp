@@ -47,7 +47,7 @@ TEST(Settings, RefuseBadValuesWithAReason) {
                           "portable-state", "portable-state=maybe", "portable-state=1"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
-  EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 36 MiB"));
+  EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 28 MiB"));
 }
 
 // The numbers stand in linstub.toml(5), too.
@@ -130,7 +130,7 @@ TEST_F(SettingsFile, TakesTrueAndFalseForYesAndNo) {
 TEST_F(SettingsFile, MayBeAbsent) {
   auto settings = load_settings("/nonexistent/linstub.toml");
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->memory, 44);
+  EXPECT_EQ(settings->memory, 32);
 }
 
 TEST_F(SettingsFile, IsRefusedWithItsNameAndWhatIsWrong) {

@@ -44,7 +44,12 @@ protected:
   manifest::Image image_{.directory = "/image",
                          .kernel_file = base::open_file("/dev/null", O_RDONLY).value(),
                          .ramdisk_file = base::open_file("/dev/zero", O_RDONLY).value(),
+                         .init_file = base::open_file("/dev/full", O_RDONLY).value(),
+                         .system_file = base::open_file("/dev/urandom", O_RDONLY).value(),
                          .identity = {}};
+  // As each has it, behind the guest's disks.
+  const disk::Disk system_{
+      .path = image_.system(), .vdev = wire::system_disk, .mode = disk::DiskMode::read_only};
   std::string path_ =
       std::filesystem::temp_directory_path() / ("linstub-stub-plan-" + std::to_string(::getpid()));
 };
@@ -54,9 +59,20 @@ TEST_F(StubPlan, IsNamedAfterTheGuestAndBootsWhatWasChecked) {
   EXPECT_EQ(description.guest, xen::DomId{7});
   EXPECT_EQ(description.name, "g-dm");
   EXPECT_EQ(std::filesystem::read_symlink(description.kernel), "/dev/null");
-  EXPECT_EQ(std::filesystem::read_symlink(description.ramdisk), "/dev/zero");
+  EXPECT_EQ(std::filesystem::read_symlink(description.ramdisk), "/dev/full");
+  ASSERT_THAT(description.disks, ElementsAre(system_));
+  EXPECT_EQ(std::filesystem::read_symlink(description.disks[0].path), "/dev/urandom");
   EXPECT_EQ(description.role, Role::first);
   EXPECT_TRUE(description.files.empty());
+}
+
+TEST_F(StubPlan, HasAllInItsMemoryIfTheSettingsSaySo) {
+  image_.identity.ramdisk_unpacked = (7 << 20) + 1;
+  const Description description =
+      describe(plan("", Settings{.system = System::ramdisk}), image_, {}, {});
+  EXPECT_EQ(std::filesystem::read_symlink(description.ramdisk), "/dev/zero");
+  EXPECT_TRUE(description.disks.empty());
+  EXPECT_EQ(description.memory, Settings().memory + 8);
 }
 
 TEST_F(StubPlan, FollowsTheSettings) {
@@ -122,7 +138,8 @@ TEST_F(StubPlan, HasTheGuestsDisksAndNics) {
                     "-device e1000,netdev=net0,mac=00:16:3e:01:02:03 "
                     "-netdev type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0");
   Description description = describe(guest, image_, {}, {});
-  EXPECT_THAT(description.disks, ElementsAre(disk::Disk{.path = "/a.img", .vdev = "xvda"}));
+  EXPECT_THAT(description.disks,
+              ElementsAre(disk::Disk{.path = "/a.img", .vdev = "xvda"}, system_));
   EXPECT_EQ(description.nics, guest.nics);
   EXPECT_EQ(description.arguments, render(guest.qemu));
 }
@@ -147,7 +164,8 @@ TEST_F(StubPlan, HasTheDisksOfPvDriversAndRoomForServingThem) {
   guest.pv_served = 2;
   Description description = describe(guest, image_, {}, {});
   EXPECT_EQ(description.memory, guest.settings.memory + 8);
-  EXPECT_THAT(description.disks, ElementsAre(Field(&disk::Disk::vdev, "xvda"), guest.pv_disks[0]));
+  EXPECT_THAT(description.disks,
+              ElementsAre(Field(&disk::Disk::vdev, "xvda"), guest.pv_disks[0], system_));
 }
 
 TEST_F(StubPlan, HasADiskAndRoomTwiceForACopiedFile) {
@@ -160,7 +178,7 @@ TEST_F(StubPlan, HasADiskAndRoomTwiceForACopiedFile) {
   EXPECT_EQ(description.files[0].device, "xvdb");
   EXPECT_EQ(description.files[0].size, (3 << 20) + 1);
   EXPECT_EQ(description.files[0].path, "/run/files/kernel");
-  EXPECT_THAT(description.disks, ElementsAre(Field(&disk::Disk::vdev, "xvda"),
+  EXPECT_THAT(description.disks, ElementsAre(Field(&disk::Disk::vdev, "xvda"), system_,
                                              disk::Disk{.path = files[0].path(),
                                                         .vdev = "xvdb",
                                                         .mode = disk::DiskMode::read_only}));
@@ -169,9 +187,10 @@ TEST_F(StubPlan, HasADiskAndRoomTwiceForACopiedFile) {
 TEST_F(StubPlan, RestoresFromAStateDiskAndKeepsAPausedStart) {
   Plan guest = plan("-S -incoming fd:9 -device VGA,vgamem_mb=32");
   Description description = describe(guest, image_, {}, {.state = "/run/linstub/7-state-x"});
-  EXPECT_THAT(description.disks, ElementsAre(disk::Disk{.path = "/run/linstub/7-state-x",
-                                                        .vdev = wire::state_disk,
-                                                        .mode = disk::DiskMode::read_only}));
+  EXPECT_THAT(description.disks,
+              ElementsAre(system_, disk::Disk{.path = "/run/linstub/7-state-x",
+                                              .vdev = wire::state_disk,
+                                              .mode = disk::DiskMode::read_only}));
   EXPECT_EQ(description.memory, guest.settings.memory + 32);
   EXPECT_THAT(description.arguments, IsSupersetOf({"-S", "-incoming", wire::incoming_argument}));
 }

@@ -150,7 +150,7 @@ pid_t write_to(const std::string &pipe, const std::string &text) {
 
 // A state larger than what a stub domain has passes with the memory of one piece.
 TEST_F(StateStreams, SaveAndFeedALargeStateWithConstantMemory) {
-  const std::string text = pattern(wire::longest_state); // 64 MiB, nearly; a stub domain has 44
+  const std::string text = pattern(wire::longest_state); // 64 MiB, nearly; a stub domain has 32
   std::optional<base::Result<>> saved;
   auto save = StateSave::start(*loop_, {.disk = path_, .pipe = pipe_},
                                {.ready = [&] { write_to(pipe_, text); },
