@@ -46,12 +46,17 @@ void Succession::made(const Result<xen::DomId> &next) {
 }
 
 Result<> Succession::look_whether_it_lives() {
-  if (former_) {
-    auto info = TRY(context_.control.info(*former_));
-    if (!info || info->dying || info->shutdown)
-      former_ended();
-  }
+  TRY(look_at_former());
   return watch_.look_whether_it_lives();
+}
+
+Result<> Succession::look_at_former() {
+  if (!former_)
+    return {};
+  auto info = TRY(context_.control.info(*former_));
+  if (!info || info->dying || info->shutdown)
+    former_ended();
+  return {};
 }
 
 void Succession::take_over(StubWatch &watch, xen::DomId former, plan::Description description) {
@@ -85,6 +90,7 @@ void Succession::await_end(xen::DomId former) {
     base::log_warning("stub domain {} does not end by itself: it is removed all the same", former);
     former_ended();
   });
+  base::log_failure(look_at_former(), base::LogLevel::warning); // it may have ended before
 }
 
 void Succession::former_ended() {

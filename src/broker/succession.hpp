@@ -74,6 +74,7 @@ public:
 
 private:
   void made(const base::Result<xen::DomId> &next);
+  base::Result<> look_at_former();
   void await_end(xen::DomId former);
   void former_ended();
   void settle();

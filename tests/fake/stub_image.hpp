@@ -2,6 +2,7 @@
 // The directory of a stub domain image, with files that look like what they should be.
 #pragma once
 
+#include "base/fd.hpp"
 #include "manifest/manifest.hpp"
 
 #include <gtest/gtest.h>

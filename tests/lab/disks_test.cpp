@@ -42,5 +42,34 @@ TEST_F(Disks, AnErrorInDom0ReachesTheGuestOnThatDiskAlone) {
        "umount /run/lab-t-full; rm -rf /run/lab-t-full /run/lab-t-bad.img");
 }
 
+// Xen's own Linux stub domains have 26 at most. Each has its own content, and the guest reads all.
+TEST_F(Disks, ThirtyAreEmulated) {
+  ONLY_WHEN_THOROUGH();
+  constexpr int count = 30;
+  constexpr int ports = 6; // of a controller
+  dom0(base::format("for i in $(seq {}); do truncate -s 1M /run/lab-t-$i.img; "
+                    "echo disk-$i- | dd of=/run/lab-t-$i.img conv=notrunc 2>/dev/null; done",
+                    count));
+  std::string arguments;
+  for (int i = 0; i < count; i++) {
+    if (i % ports == 0)
+      arguments += base::format("\"-device\", \"ahci,id=a{}\", ", i / ports);
+    arguments += base::format("\"-drive\", \"file=/run/lab-t-{}.img,if=none,id=d{},format=raw\", "
+                              "\"-device\", \"ide-hd,drive=d{},bus=a{}.{}\", ",
+                              i + 1, i, i, i / ports, i % ports);
+  }
+  GuestConfig config{.name = "t-many", .disk = "", .direct_boot = true, .options = without_nic};
+  config.extra = {"vif = [ ]", base::format("device_model_args_hvm = [ {} ]", arguments)};
+  GuestRun guest = start(config);
+  guest_does(guest, base::format("[ $(ls /sys/block | grep -c sd) = {} ]", count));
+  guest_does(guest,
+             base::format("[ $(for d in /sys/block/sd*; do head -c 9 /dev/${{d##*/}}; done | "
+                          "grep -o 'disk-[0-9]*-' | sort -u | wc -l) = {} ]",
+                          count));
+  ASSERT_TRUE(guest.tell("poweroff"));
+  EXPECT_TRUE(holds_within("! xl domid t-many >/dev/null 2>&1", ask_limit));
+  dom0("rm -f /run/lab-t-*.img");
+}
+
 } // namespace
 } // namespace linstub::lab

@@ -11,6 +11,8 @@ namespace linstub::lab {
 namespace {
 
 using std::chrono::seconds;
+using testing::AllOf;
+using testing::HasSubstr;
 
 constexpr auto create_limit = seconds(120);
 constexpr auto boot_limit = seconds(300);
@@ -55,6 +57,71 @@ TEST_F(ForeignMedia, IpxeBegins) {
   insert("/usr/lib/ipxe/ipxe.iso");
   EXPECT_TRUE(shows("iPXE")) << screen();
 }
+
+// Debian's OVMF, to its shell, which is asked about a disk with a FAT file system. OVMF keeps its
+// variables there, in a file; nothing of them is with the device model.
+class Uefi : public Scenario, public ::testing::WithParamInterface<DeviceModel> {
+protected:
+  void prepare() {
+    dom0("mkdir -p /usr/share/ovmf");
+    auto put = host().put("/usr/share/ovmf/OVMF.fd", "/usr/share/ovmf/OVMF.fd", copy_limit);
+    ASSERT_TRUE(put) << why(put);
+    const std::string image = ::testing::TempDir() + "fat.img";
+    std::filesystem::remove(image);
+    auto made = base::run_checked({.argv = {"mkfs.vfat", "-C", image, "33000"}},
+                                  base::Deadline::after(seconds(60)));
+    ASSERT_TRUE(made) << why(made);
+    put = host().put(image, disk, copy_limit);
+    ASSERT_TRUE(put) << why(put);
+    std::filesystem::remove(image);
+  }
+  // What the shell answers to what is typed at its prompt.
+  std::string ask(GuestRun &guest, const std::string &command, const std::string &answer) {
+    dom0(base::format("printf '%s\\r' {} >$(xenstore-read "
+                      "/local/domain/$(xl domid t-uefi)/serial/0/tty)",
+                      quote(command)));
+    return wait_for(guest, answer);
+  }
+  std::string wait_for(GuestRun &guest, const std::string &words) {
+    const auto deadline = base::Deadline::after(boot_limit);
+    std::string said;
+    do {
+      said = guest.said().value_or("");
+    } while (!said.contains(words) && !deadline.passed());
+    return said;
+  }
+
+  static constexpr const char *disk = "/run/lab-t-uefi.img";
+};
+
+TEST_P(Uefi, BootsToItsShellSeesItsDiskAndKeepsItsVariables) {
+  ONLY_WHEN_THOROUGH();
+  constexpr const char *variable = "setvar linstub -guid 11111111-2222-3333-4444-555555555555";
+  ASSERT_NO_FATAL_FAILURE(prepare());
+  auto guest = GuestRun::create(host(),
+                                {.name = "t-uefi",
+                                 .device_model = GetParam(),
+                                 .disk = disk,
+                                 .memory = 256,
+                                 .extra = {"bios = \"ovmf\"", "vif = [ ]"}},
+                                create_limit);
+  ASSERT_TRUE(guest) << why(guest);
+  ASSERT_THAT(wait_for(*guest, "Shell>"), HasSubstr("Shell>"));
+  EXPECT_THAT(ask(*guest, "map", "Ata(0x0)"), AllOf(HasSubstr("FS0:"), HasSubstr("Ata(0x0)")));
+  ask(*guest, base::format("{} -bs -nv =0badcafe", variable), "Shell>");
+  EXPECT_THAT(ask(*guest, "ls fs0:", "NvVars"), HasSubstr("NvVars"));
+
+  const std::string before = dom0("xl domid t-uefi");
+  ask(*guest, "reset", "reset");
+  ASSERT_TRUE(
+      holds_within(base::format("d=$(xl domid t-uefi) && [ $d != {} ]", before), create_limit));
+  ASSERT_TRUE(guest->follow());
+  ASSERT_THAT(wait_for(*guest, "Shell>"), HasSubstr("Shell>"));
+  EXPECT_THAT(ask(*guest, variable, "0B AD CA FE"), HasSubstr("0B AD CA FE"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Under, Uefi, ::testing::Values(DeviceModel::linstub, DeviceModel::dom0),
+                         name_by_device_model);
 
 } // namespace
 } // namespace linstub::lab

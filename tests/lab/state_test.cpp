@@ -213,6 +213,7 @@ TEST_F(StateOf, AnUpgradeToABrokenImageGoesBack) {
   std::string said = fails("linstub upgrade t-state --image /run/lab-image", upgrade_limit);
   EXPECT_THAT(said, HasSubstr("it runs on, with the image that it had"));
   guest.expect_all_well("after the fallback");
+  EXPECT_TRUE(holds_within("! xl domid t-state-dm-next >/dev/null 2>&1", seconds(60)));
   EXPECT_THAT(fails("linstub upgrade t-state --image /nowhere", seconds(60)),
               HasSubstr("there is no stub domain image in /nowhere"));
   guest.expect_alive();
