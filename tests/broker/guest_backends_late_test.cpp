@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// Disks that a running guest gets.
+#include "broker/guest_backends_fixture.hpp"
+
+namespace linstub::broker {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class LateDiskTest : public GuestBackendsTest {
+protected:
+  void SetUp() override { start_with_disk(); }
+  void attach() {
+    add_disk(image("b"), "51728", "xvdb");
+    look();
+  }
+  // The stub domain says that it has the disk of that name.
+  void stub_has(const std::string &disks) {
+    store.write("/local/domain/6/data/linstub/disks", disks);
+  }
+  bool shown_within(base::Milliseconds limit) {
+    const auto deadline = base::Deadline::after(limit);
+    while (text(front + "/backend-id") != "6" && !deadline.passed())
+      EXPECT_TRUE(loop->run_until(base::Deadline::after(base::Milliseconds(50))));
+    return text(front + "/backend-id") == "6";
+  }
+
+  const std::string node = "/local/domain/0/backend/qdisk/5/51728";
+  const std::string in_stub = "/local/domain/6/backend/qdisk/5/51728";
+  const std::string front = "/local/domain/5/device/vbd/51728";
+};
+
+TEST_F(LateDiskTest, IsHiddenFromTheGuestUntilTheStubDomainServesIt) {
+  attach();
+  ASSERT_THAT(plugged, SizeIs(1));
+  EXPECT_EQ(plugged.front().path, directory / "b");
+  EXPECT_EQ(plugged.front().vdev, "xvdb");
+  EXPECT_EQ(text(front + "/state"), "none");
+  EXPECT_FALSE(backends.can_be_replaced());
+  EXPECT_FALSE(shown_within(base::Milliseconds(1'300))) << "the stub domain has not got it yet";
+  stub_has("xvda xvdb");
+  ASSERT_TRUE(shown_within(base::Milliseconds(3'000)));
+  EXPECT_EQ(text(in_stub + "/params"), "raw:/dev/xvdb");
+  EXPECT_EQ(text(in_stub + "/online"), "1");
+  EXPECT_EQ(store.permissions(in_stub), "n6 r5");
+  EXPECT_EQ(text(front + "/backend"), in_stub);
+  EXPECT_EQ(text(front + "/state"), "1");
+  EXPECT_EQ(text(front + "/virtual-device"), "51728");
+  EXPECT_EQ(text(front + "/device-type"), "disk");
+  EXPECT_EQ(store.permissions(front), "n5 r6");
+  EXPECT_THAT(plan.pv_disks, SizeIs(1)) << "the next stub domain has it";
+  store.write(in_stub + "/state", "4");
+  look();
+  EXPECT_EQ(text(node + "/state"), "4") << "as libxl sees it";
+}
+
+TEST_F(LateDiskTest, IsTakenOutOfTheStubDomainWhenItIsDetached) {
+  attach();
+  store.write(node + "/online", "0");
+  store.write(node + "/state", "5");
+  look();
+  EXPECT_EQ(text(node + "/state"), "6");
+  store.remove(node);
+  look();
+  EXPECT_THAT(unplugged, ElementsAre("xvdb"));
+  done({});
+  EXPECT_THAT(plan.pv_disks, IsEmpty());
+  stub_has("xvda xvdb");
+  EXPECT_FALSE(shown_within(base::Milliseconds(1'500)));
+}
+
+TEST_F(LateDiskTest, IsRefusedWithAReason) {
+  plug_fails = "somebody has it";
+  attach();
+  EXPECT_EQ(text(node + "/state"), "6");
+  EXPECT_THAT(text(node + "/hotplug-error"), HasSubstr("disk xvdb: somebody has it"));
+  EXPECT_EQ(text(front + "/state"), "1") << "libxl's stays";
+  store.remove(node);
+  look();
+  plug_fails.clear();
+  store.write(front + "/state", "1");
+  attach();
+  EXPECT_EQ(text(node + "/state"), "1") << "each time anew";
+}
+
+TEST_F(LateDiskTest, IsRefusedIfADriverKnowsItAlready) {
+  add_disk(image("b"), "51728", "xvdb");
+  store.write(front + "/state", "3");
+  look();
+  EXPECT_THAT(text(node + "/hotplug-error"), HasSubstr("a driver of the guest has it"));
+  EXPECT_THAT(plugged, IsEmpty());
+}
+
+TEST_F(LateDiskTest, AnotherDeviceForARunningGuestIsRefused) {
+  add_device("vkbd", "vkbd", "0", {});
+  look();
+  EXPECT_EQ(text("/local/domain/0/backend/vkbd/5/0/state"), "6");
+}
+
+TEST_F(GuestBackendsTest, WhatLibxlHasJustWrittenIsNotOverwritten) {
+  start_with_disk();
+  store.write(stub_disk + "/state", "4");
+  store.before_end_of_transaction([this] {
+    store.before_end_of_transaction({});
+    store.write(libxl_disk + "/online", "0");
+    store.write(libxl_disk + "/state", "5");
+  });
+  look();
+  EXPECT_EQ(text(libxl_disk + "/state"), "5");
+}
+
+TEST_F(GuestBackendsTest, AfterItsEndTheStubDomainIsNotLookedAt) {
+  start_with_disk();
+  const size_t before = store.watches();
+  backends.forget();
+  EXPECT_EQ(store.watches(), before - 1);
+  store.write(stub_disk + "/state", "4");
+  look();
+  EXPECT_EQ(text(libxl_disk + "/state"), "1");
+}
+
+// Of 16 disks: the one that start_with_disk() has made is one of them.
+TEST_F(GuestBackendsTest, ALateDiskIsNotMoreThanQemuCanWatch) {
+  constexpr unsigned first = 51728;
+  constexpr unsigned next = 16;
+  start_with_disk();
+  for (unsigned i = 0; i < most_served_disks; i++)
+    add_disk(image(base::format("disk{}", i)), std::to_string(first + i * next),
+             base::format("xvd{}", static_cast<char>('b' + i)));
+  look();
+  EXPECT_EQ(plugged.size(), most_served_disks - 1);
+  const std::string last =
+      base::format("/local/domain/0/backend/qdisk/5/{}", first + (most_served_disks - 1) * next);
+  EXPECT_THAT(text(last + "/hotplug-error"), HasSubstr("at most 16 disks to PV drivers"));
+}
+
+} // namespace
+} // namespace linstub::broker
