@@ -59,7 +59,8 @@ TEST_F(ForeignMedia, IpxeBegins) {
 }
 
 // Debian's OVMF, to its shell, which is asked about a disk with a FAT file system. OVMF keeps its
-// variables there, in a file; nothing of them is with the device model.
+// variables there, in a file; nothing of them is with the device model. (With vga="stdvga" it stops
+// in both places: Xen does not let QEMU move the card's memory to where OVMF wants it.)
 class Uefi : public Scenario, public ::testing::WithParamInterface<DeviceModel> {
 protected:
   void prepare() {
@@ -103,7 +104,7 @@ TEST_P(Uefi, BootsToItsShellSeesItsDiskAndKeepsItsVariables) {
                                  .device_model = GetParam(),
                                  .disk = disk,
                                  .memory = 256,
-                                 .extra = {"bios = \"ovmf\"", "vif = [ ]"}},
+                                 .extra = {"bios = \"ovmf\"", "vga = \"cirrus\"", "vif = [ ]"}},
                                 create_limit);
   ASSERT_TRUE(guest) << why(guest);
   ASSERT_THAT(wait_for(*guest, "Shell>"), HasSubstr("Shell>"));

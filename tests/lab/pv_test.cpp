@@ -4,7 +4,6 @@
 #include "scenario.hpp"
 
 #include <filesystem>
-#include <map>
 
 namespace linstub::lab {
 namespace {
@@ -125,43 +124,33 @@ TEST_F(PvDrivers, HaveAQcow2DiskAndTheKeyboardFromTheStubDomain) {
   EXPECT_EQ(read_image("a.qcow2", 4, 2), written);
 }
 
-// libxl's own Linux mode ends at 26, and QEMU emulates four. What is beyond that is for PV drivers:
-// of qcow2 images QEMU serves so many, of raw ones blkback.
-TEST_F(PvDrivers, HaveMoreDisksThanAnAlphabetHasLetters) {
+// QEMU emulates four; the others are for PV drivers. The names of some are beyond xvdz, where
+// libxl's own Linux mode ends.
+TEST_F(PvDrivers, HaveMoreQcow2DisksThanQemuEmulates) {
   ONLY_WHEN_THOROUGH();
-  constexpr int count = 29;
-  constexpr int served = 16;
+  constexpr int count = 8;
+  constexpr int short_names = 5;
   ASSERT_NO_FATAL_FAILURE(make_image("0.qcow2"));
-  dom0(base::format("cd /run && for i in $(seq {}); do cp lab-t-0.qcow2 lab-t-$i.qcow2; done; "
-                    "for i in $(seq {} {}); do truncate -s 32M lab-t-$i.img; done",
-                    served, served, count - 1));
-  auto names = [](int number) {
-    std::string name = number < 26 ? "xvd" : "xvda";
-    name.push_back(static_cast<char>('a' + number % 26));
-    return name;
-  };
+  dom0(base::format("cd /run && for i in $(seq {}); do cp lab-t-0.qcow2 lab-t-$i.qcow2; done",
+                    count - 1));
   std::string disks;
-  for (int i = 0; i < count; i++)
-    disks += (i == 0 ? "" : ", ") +
-             (i < served ? disk(names(i), base::format("{}.qcow2", i))
-                         : base::format("\"format=raw,vdev={},access=rw,target=/run/lab-t-{}.img\"",
-                                        names(i), i));
+  std::string last;
+  for (int i = 0; i < count; i++) {
+    last = i < short_names ? "xvd" : "xvda";
+    last.push_back(static_cast<char>('a' + i % short_names));
+    disks += (i == 0 ? "" : ", ") + disk(last, base::format("{}.qcow2", i));
+  }
   GuestRun guest = start(config(disks, stock));
   EXPECT_EQ(qemus(), "0");
-  std::map<std::string, std::string> written;
-  for (const int i : {0, served - 1, served, count - 1})
-    written[names(i)] = hash(guest, base::format("put {} 1 {}", names(i), names(i)));
-  for (const auto &[name, sum] : written)
-    EXPECT_EQ(hash(guest, base::format("sum {} 1", name)), sum) << name;
-  EXPECT_EQ(dom0("xl block-list t-pv | grep -c /qdisk/"), std::to_string(served));
+  const std::string first = hash(guest, "put xvda 1 first");
+  const std::string written = hash(guest, "put " + last + " 2 last");
+  EXPECT_EQ(hash(guest, "sum " + last + " 2"), written);
+  EXPECT_EQ(hash(guest, "sum xvda 1"), first);
+  EXPECT_EQ(dom0("xl block-list t-pv | grep -c /qdisk/"), std::to_string(count));
 
-  // One more that QEMU would have to serve is refused, and the guest goes on.
-  fails(base::format("xl block-attach t-pv {}", disk("xvdba", base::format("{}.qcow2", served))),
-        ask_limit);
-  EXPECT_EQ(hash(guest, "sum xvda 1"), written["xvda"]);
   ASSERT_TRUE(guest.tell("poweroff"));
   EXPECT_TRUE(gone_within(end_limit));
-  EXPECT_EQ(read_image(base::format("{}.qcow2", served - 1), 0, 1), written[names(served - 1)]);
+  EXPECT_EQ(read_image(base::format("{}.qcow2", count - 1), 0, 2), written);
 }
 
 // A boot loader writes through the emulated disk; nothing that it has not flushed may be lost, or

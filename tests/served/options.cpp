@@ -25,7 +25,8 @@ constexpr std::array boot{
     Row{"bios=\"seabios\"", arguments, "",
         "`LifeCycle.BootsFromItsDiskTalksOnSerialUsesDiskAndNetwork`", ""},
     Row{"bios=\"ovmf\"", arguments, "", "`Uefi.BootsToItsShellSeesItsDiskAndKeepsItsVariables`",
-        "the same: its variables are in a file on the guest's first FAT file system"},
+        "the same: its variables are in a file on the guest's first FAT file system; with "
+        "`vga=\"stdvga\"` it stops, with Linstub too"},
     Row{"bios=\"rombios\"", toolstack, "qemu-xen does not support bios=rombios.", "", ""},
     Row{"acpi=0", arguments, "-no-acpi", "`QemuInDom0DoesNotStart/WithoutAcpi`",
         "does not start: QEMU 10 has no option `-no-acpi`"},
@@ -109,7 +110,7 @@ constexpr std::array disks{
         "-device ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0",
         "`LifeCycle.ChangesTheMediumOfItsCdRomDrive`", ""},
     Row{"disk: beyond those that QEMU emulates", backend, "qdisk",
-        "`PvDrivers.HaveMoreDisksThanAnAlphabetHasLetters`",
+        "`PvDrivers.HaveMoreQcow2DisksThanQemuEmulates`",
         "the same, and more than 16 of them may be images (not raw ones, nor devices)"},
     Row{"device_model_args_hvm: more than 26 emulated disks", arguments,
         "-device ahci,id=a -drive file=/a.img,if=none,id=d,format=raw "
