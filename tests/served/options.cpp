@@ -26,7 +26,7 @@ constexpr std::array boot{
         "`LifeCycle.BootsFromItsDiskTalksOnSerialUsesDiskAndNetwork`", ""},
     Row{"bios=\"ovmf\"", arguments, "", "`Uefi.BootsToItsShellSeesItsDiskAndKeepsItsVariables`",
         "the same: its variables are in a file on the guest's first FAT file system; with "
-        "`vga=\"stdvga\"` it stops, with Linstub too"},
+        "`vga=\"stdvga\"` it stops, and its `reset` hangs, with Linstub too"},
     Row{"bios=\"rombios\"", toolstack, "qemu-xen does not support bios=rombios.", "", ""},
     Row{"acpi=0", arguments, "-no-acpi", "`QemuInDom0DoesNotStart/WithoutAcpi`",
         "does not start: QEMU 10 has no option `-no-acpi`"},
