@@ -64,20 +64,20 @@ base::Result<image::BuildOptions> build_options(const ImageSettings &settings) {
 void print_summary(const manifest::Manifest &manifest) {
   constexpr double megabyte = 1e6;
   const manifest::Identity &identity = manifest.identity;
-  auto megabytes = [](uint64_t size) { return static_cast<double>(size) / megabyte; };
+  auto print = [](std::string_view name, const manifest::Digest &file, uint64_t most,
+                  const std::string &more = {}) {
+    std::println("{:8} {:5.2f} MB of at most {:<20} {}", name,
+                 static_cast<double>(file.size) / megabyte,
+                 base::format("{:.1f}{}", static_cast<double>(most) / megabyte, more), file.sha256);
+  };
   std::println("image for Xen {} of Debian {}, Linstub {}", identity.xen, identity.suite,
                identity.version);
-  std::println("kernel   {:5.2f} MB of at most {:.1f}                 {}",
-               megabytes(identity.kernel.size), megabytes(image::largest_kernel),
-               identity.kernel.sha256);
-  std::println("ramdisk  {:5.2f} MB of at most {:.1f}, unpacked {:5.2f}  {}",
-               megabytes(identity.ramdisk.size), megabytes(image::largest_ramdisk),
-               megabytes(identity.ramdisk_unpacked), identity.ramdisk.sha256);
-  std::println("init     {:5.2f} MB of at most {:.1f}                 {}",
-               megabytes(identity.init.size), megabytes(image::largest_init), identity.init.sha256);
-  std::println("system   {:5.2f} MB of at most {:.1f}                {}",
-               megabytes(identity.system.size), megabytes(image::largest_system),
-               identity.system.sha256);
+  print("kernel", identity.kernel, image::largest_kernel);
+  print("ramdisk", identity.ramdisk, image::largest_ramdisk,
+        base::format(", unpacked {:5.2f}",
+                     static_cast<double>(identity.ramdisk_unpacked) / megabyte));
+  print("init", identity.init, image::largest_init);
+  print("system", identity.system, image::largest_system);
 }
 
 void print_details(const manifest::Manifest &manifest) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Plugging a disk into a stub domain that runs: the state disk (wire/state_record.hpp), the medium
-// of a CD-ROM drive.
+// Plugging a disk into a stub domain: those that it starts with, and what comes later, the state
+// disk (wire/state_record.hpp) and the medium of a CD-ROM drive.
 #pragma once
 
 #include "base/result.hpp"
@@ -18,7 +18,9 @@ namespace linstub::disk {
 //
 // libxl would take ten times as long as all the rest of a save: a process, a script, a wait for the
 // frontend. So the nodes that it would write (libxl_disk.c: device_disk_add(); libxl_device.c:
-// libxl__device_generic_add()) are written here, with what its script would add. libxl then
+// libxl__device_generic_add()) are written here, with what its script would add: a loop
+// device for a file, but without the script's check that nobody else uses the image: the guest
+// itself does, by design, and the guest's own vbd has been checked. libxl then
 // unplugs the disk, or takes it down with the domain, like one of its own.
 base::Result<> plug_disk(xen::Xenstore &xenstore, xen::DomId stub, const Disk &disk,
                          const std::string &hotplug);

@@ -41,6 +41,8 @@ constexpr unsigned int start_seconds = 55; // for all that comes before QEMU's e
 constexpr auto socket_interval = Milliseconds(20);
 constexpr unsigned int farewell_milliseconds = 2000;
 
+const sys::Mount device_nodes{"devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755"};
+
 std::string state_disk_path() { return base::format("/dev/{}", wire::state_disk); }
 
 void log_to_ring(void *ring, std::string_view line) { static_cast<LogRing *>(ring)->add(line); }
@@ -76,32 +78,27 @@ Init::Init() : log_(log_size), last_words_(2 * longest_last_words) {
 }
 
 base::Result<> Init::enter_system() {
-  sys::Mount system{.type = "erofs",
-                    .target = wire::system_directory,
-                    .flags = MS_RDONLY | MS_NOSUID | MS_NODEV,
-                    .options = {},
-                    .source = wire::system_file};
-  if (::access(wire::system_file, F_OK) == 0) {
-    // It is in memory already: no second copy of what was read of it.
-    system.options = "cache_strategy=disabled";
-    TRY(sys::mount(system));
-  } else {
-    TRY(sys::mount({.type = "devtmpfs",
-                    .target = "/dev",
-                    .flags = MS_NOSUID | MS_NOEXEC,
-                    .options = "mode=0755"}));
-    system.source = base::format("/dev/{}", wire::system_disk);
-    TRY(await_file(system.source, base::Deadline::after(system_disk_timeout)));
-    TRY(sys::mount(system));
-    ::umount2("/dev", MNT_DETACH);
+  const bool in_memory = ::access(wire::system_file, F_OK) == 0;
+  const std::string disk = base::format("/dev/{}", wire::system_disk);
+  if (!in_memory) {
+    TRY(sys::mount(device_nodes));
+    TRY(await_file(disk, base::Deadline::after(system_disk_timeout)));
   }
+  // What is in memory already is not kept a second time.
+  TRY(sys::mount({.type = "erofs",
+                  .target = wire::system_directory,
+                  .flags = MS_RDONLY | MS_NOSUID | MS_NODEV,
+                  .options = in_memory ? "cache_strategy=disabled" : "",
+                  .source = in_memory ? wire::system_file : disk}));
+  if (!in_memory && ::umount2(device_nodes.target.c_str(), MNT_DETACH) != 0)
+    return base::fail_errno(errno, "unmount {}", device_nodes.target);
   return sys::change_root(wire::system_directory);
 }
 
 base::Result<> Init::mount_file_systems() {
   constexpr unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   const std::array mounts{
-      sys::Mount{"devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755"},
+      device_nodes,
       sys::Mount{"proc", "/proc", plain, ""},
       sys::Mount{"sysfs", "/sys", plain, ""},
       sys::Mount{"tmpfs", "/run", plain, "mode=1777"}, // QEMU's sockets, copied files

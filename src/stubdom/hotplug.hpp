@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What linstub-hotplug does for one device of a stub domain.
 //
-// Disks: as Xen's own block script, a loop device for a file, but without its check that nobody
-// else uses the image: the guest itself does, by design, and the guest's own vbd has been checked.
+// Disks come without it (disk/disk_plug.hpp); of one that goes it removes the loop device.
 // Network interfaces: named as libxl asks and left down; the hotplug script that libxl runs for the
 // guest's tap finds it under that name, puts it where it belongs (bridge, Open vSwitch, route) and
 // brings it up. So every kind of networking that the user has scripts for works.
@@ -22,7 +21,7 @@ struct HotplugDevice {
   std::string interface; // of a vif: its name so far
 };
 
-// "add" and "remove" for a disk, "online" and "offline" for an interface. On success of what brings
+// "remove" for a disk, "online" and "offline" for an interface. On success of what brings
 // a device the backend's node hotplug-status is "connected". What fails leaves "error" there, and
 // the sentence in hotplug-error.
 base::Result<> hotplug(xen::Xenstore &xenstore, const HotplugDevice &device,

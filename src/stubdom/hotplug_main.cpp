@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // linstub-hotplug: the hotplug script of a stub domain's devices, run by libxl.
 //
-// libxl's contract (libxl_linux.c, docs/misc/block-scripts.txt): argument "add" or "remove" for a
+// libxl's contract (libxl_linux.c, docs/misc/block-scripts.txt): argument "remove" for a
 // disk, "online" or "offline" for an interface; XENBUS_PATH names the backend's directory in
 // xenstore, vif the interface. On success hotplug-status becomes "connected", else the sentence
 // goes to hotplug-error, which libxl prints.

@@ -72,9 +72,20 @@ protected:
     store.write(stub_disk + "/state", state);
     look();
   }
-  void libxl_asks_to_close() {
-    store.write(libxl_disk + "/online", "0");
-    store.write(libxl_disk + "/state", "5");
+  // So many, which have no emulated drive, from that one on: xvda is 0.
+  void add_disks(size_t count, unsigned first = 0) {
+    constexpr unsigned apart = 16; // their numbers
+    for (unsigned i = first; i < first + count; i++)
+      add_disk(image(base::format("disk{}", i)), std::to_string(51712 + i * apart),
+               base::format("xvd{}", static_cast<char>('a' + i)));
+  }
+  // Writes what libxl does to detach a device.
+  void begin_to_close(const std::string &node) {
+    store.write(node + "/online", "0");
+    store.write(node + "/state", "5");
+  }
+  void libxl_asks_to_close(const std::string &node = libxl_disk) {
+    begin_to_close(node);
     look();
   }
   std::string text(const std::string &node) { return store.read(node).value_or("none"); }

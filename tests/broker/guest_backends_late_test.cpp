@@ -59,9 +59,7 @@ TEST_F(LateDiskTest, IsHiddenFromTheGuestUntilTheStubDomainServesIt) {
 
 TEST_F(LateDiskTest, IsTakenOutOfTheStubDomainWhenItIsDetached) {
   attach();
-  store.write(node + "/online", "0");
-  store.write(node + "/state", "5");
-  look();
+  libxl_asks_to_close(node);
   EXPECT_EQ(text(node + "/state"), "6");
   store.remove(node);
   look();
@@ -100,41 +98,13 @@ TEST_F(LateDiskTest, AnotherDeviceForARunningGuestIsRefused) {
   EXPECT_EQ(text("/local/domain/0/backend/vkbd/5/0/state"), "6");
 }
 
-TEST_F(GuestBackendsTest, WhatLibxlHasJustWrittenIsNotOverwritten) {
-  start_with_disk();
-  store.write(stub_disk + "/state", "4");
-  store.before_end_of_transaction([this] {
-    store.before_end_of_transaction({});
-    store.write(libxl_disk + "/online", "0");
-    store.write(libxl_disk + "/state", "5");
-  });
-  look();
-  EXPECT_EQ(text(libxl_disk + "/state"), "5");
-}
-
-TEST_F(GuestBackendsTest, AfterItsEndTheStubDomainIsNotLookedAt) {
-  start_with_disk();
-  const size_t before = store.watches();
-  backends.forget();
-  EXPECT_EQ(store.watches(), before - 1);
-  store.write(stub_disk + "/state", "4");
-  look();
-  EXPECT_EQ(text(libxl_disk + "/state"), "1");
-}
-
-// Of 16 disks: the one that start_with_disk() has made is one of them.
-TEST_F(GuestBackendsTest, ALateDiskIsNotMoreThanQemuCanWatch) {
-  constexpr unsigned first = 51728;
-  constexpr unsigned next = 16;
-  start_with_disk();
-  for (unsigned i = 0; i < most_served_disks; i++)
-    add_disk(image(base::format("disk{}", i)), std::to_string(first + i * next),
-             base::format("xvd{}", static_cast<char>('b' + i)));
+// Of 16 disks: the one that there is from the start is one of them.
+TEST_F(LateDiskTest, IsRefusedIfThereAreMoreThanQemuCanWatch) {
+  add_disks(most_served_disks, 1);
   look();
   EXPECT_EQ(plugged.size(), most_served_disks - 1);
-  const std::string last =
-      base::format("/local/domain/0/backend/qdisk/5/{}", first + (most_served_disks - 1) * next);
-  EXPECT_THAT(text(last + "/hotplug-error"), HasSubstr("at most 16 disks to PV drivers"));
+  EXPECT_THAT(text("/local/domain/0/backend/qdisk/5/51968/hotplug-error"),
+              HasSubstr("at most 16 disks to PV drivers"));
 }
 
 } // namespace

@@ -46,11 +46,7 @@ TEST_F(GuestBackendsTest, TwoDevicesOfOneImageHaveADiskEach) {
 }
 
 TEST_F(GuestBackendsTest, AreNotMoreThanQemuCanWatch) {
-  constexpr unsigned first = 51712;
-  constexpr unsigned next = 16;
-  for (unsigned i = 0; i <= most_served_disks; i++)
-    add_disk(image(base::format("disk{}", i)), std::to_string(first + i * next),
-             base::format("xvd{}", static_cast<char>('a' + i)));
+  add_disks(most_served_disks + 1);
   auto found = backends.find();
   ASSERT_FALSE(found);
   EXPECT_THAT(found.error().message(), HasSubstr("at most 16 disks to PV drivers"));
@@ -177,9 +173,7 @@ TEST_F(GuestBackendsTest, ACdRomDriveIsLeftAloneAndCanBeDetached) {
   EXPECT_EQ(text(node + "/state"), "1");
   EXPECT_EQ(text("/local/domain/5/device/vbd/5632/backend-id"), "0");
   EXPECT_EQ(text("/local/domain/6/backend"), "none");
-  store.write(node + "/online", "0");
-  store.write(node + "/state", "5");
-  look();
+  libxl_asks_to_close(node);
   EXPECT_EQ(text(node + "/state"), "6");
 }
 
@@ -212,6 +206,27 @@ TEST_F(GuestBackendsTest, TheNextStubDomainGetsWhatNoDriverHasMet) {
   EXPECT_EQ(text(frontend + "/backend-id"), "7");
   EXPECT_EQ(text("/local/domain/5/device/vkbd/0/backend-id"), "6") << "no QEMU takes its keys";
   EXPECT_EQ(text("/local/domain/7/backend/vkbd/5/0"), "none");
+}
+
+TEST_F(GuestBackendsTest, WhatLibxlHasJustWrittenIsNotOverwritten) {
+  start_with_disk();
+  store.write(stub_disk + "/state", "4");
+  store.before_end_of_transaction([this] {
+    store.before_end_of_transaction({});
+    begin_to_close(libxl_disk);
+  });
+  look();
+  EXPECT_EQ(text(libxl_disk + "/state"), "5");
+}
+
+TEST_F(GuestBackendsTest, AfterItsEndTheStubDomainIsNotLookedAt) {
+  start_with_disk();
+  const size_t before = store.watches();
+  backends.forget();
+  EXPECT_EQ(store.watches(), before - 1);
+  store.write(stub_disk + "/state", "4");
+  look();
+  EXPECT_EQ(text(libxl_disk + "/state"), "1");
 }
 
 } // namespace
