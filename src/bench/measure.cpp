@@ -20,6 +20,7 @@ constexpr const char *guest_name = "t-bench";
 constexpr const char *disk = "/lab/bench.img";
 constexpr int disk_size = 64; // MiB
 constexpr const char *pv_disk = "/lab/bench.qcow2";
+constexpr const char *cd = "/lab/tiny.iso";
 constexpr unsigned guest_memory = 128;
 
 // For a host in an emulator that has a part of a core.
@@ -58,9 +59,10 @@ public:
   ~Session() {
     if (begun_)
       base::log_failure(
-          host_.check(base::format("xl destroy {} 2>/dev/null || true; rm -f {} {} /run/lab-{}.*; "
-                                   "{}",
-                                   guest_name, disk, pv_disk, guest_name, address(remove_address)),
+          host_.check(base::format("xl destroy {} 2>/dev/null || true; {}; rm -f {} {} "
+                                   "/run/lab-{}.*; {}",
+                                   guest_name, detach_loops(), disk, pv_disk, guest_name,
+                                   address(remove_address)),
                       command_limit));
   }
   Session(const Session &) = delete;
@@ -111,8 +113,8 @@ public:
     TRY(begin());
     TRY(host_.check(base::format("cp --sparse=always {} {}", pv_image, pv_disk), command_limit));
     std::vector<std::string> lines = lab::pv_guest_lines();
-    lines.push_back(
-        base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]", pv_disk));
+    lines.push_back(base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]",
+                                 TRY(target_of(pv_disk))));
     TRY(create(std::move(lines)));
     TRY(guest_->wait_for("+ ready", boot_limit));
     // So that what is read is there, and what is written has its place.
@@ -143,17 +145,32 @@ private:
         .transform([](const std::string &) {});
   }
 
+  // The image's QEMU opens devices and no files: in its own domain it has nothing else.
+  Result<std::string> target_of(const std::string &file) {
+    if (contender_.name != image_qemu)
+      return file;
+    std::string device =
+        TRY(host_.check(base::format("losetup --find --show {}", file), command_limit));
+    while (device.ends_with('\n'))
+      device.pop_back();
+    loops_.push_back(device);
+    return device;
+  }
+  [[nodiscard]] std::string detach_loops() const {
+    return loops_.empty() ? "true" : "losetup --detach " + base::join(loops_, " ");
+  }
+
   Result<> create(std::vector<std::string> extra) {
     lab::GuestConfig config{.name = guest_name,
                             .device_model = contender_.device_model,
-                            .disk = disk,
+                            .disk = TRY(target_of(disk)),
                             .direct_boot = wanted_.boot == Boot::direct,
                             .memory = guest_memory,
                             .bridge = wanted_.bridge,
                             .extra = std::move(extra)};
     std::ranges::copy(lines_for(contender_), std::back_inserter(config.extra));
     if (!config.direct_boot)
-      config.cdrom = "/lab/tiny.iso";
+      config.cdrom = TRY(target_of(cd));
     else if (!needs_network())
       config.options = lab::without_nic;
     if (!wanted_.guest_cpu.empty())
@@ -311,6 +328,7 @@ private:
   const Measure &wanted_;
   std::optional<lab::GuestRun> guest_;
   Values values_;
+  std::vector<std::string> loops_; // devices, for as long as the guest may have them
   bool begun_ = false;
 };
 

@@ -87,21 +87,24 @@ Result<> GuestBackends::find() {
         TRY(check_room().transform_error(base::doing("{}", backend.name)));
         backend.vdev =
             TRY(disk_for(*backend.move.disk).transform_error(base::doing("{}", backend.name)));
-        plan_.pv_served++;
       }
     }
     backends_.emplace(id, std::move(backend));
   }
+  plan_.pv_served = served();
   for (const std::string_view kind : backend_kinds())
     TRY(xenstore_.watch(base::format("{}/backend/{}/{}", xen::domain_path(xen::dom0), kind, guest_),
                         token));
   return {};
 }
 
+uint32_t GuestBackends::served() const {
+  return static_cast<uint32_t>(std::ranges::count_if(
+      backends_, [](const auto &one) { return one.second.move.disk.has_value(); }));
+}
+
 Result<> GuestBackends::check_room() const {
-  const auto served = std::ranges::count_if(
-      backends_, [](const auto &one) { return one.second.move.disk.has_value(); });
-  if (std::cmp_less(served, most_served_disks))
+  if (served() < most_served_disks)
     return {};
   return base::fail("a stub domain serves at most {} disks to PV drivers: convert images to raw, "
                     "which dom0's blkback serves, or give them to another guest",
@@ -280,6 +283,7 @@ Result<> GuestBackends::look() {
     if (backend.gone) {
       take_out(backend);
       at = backends_.erase(at);
+      plan_.pv_served = served();
     } else {
       at++;
     }

@@ -90,6 +90,7 @@ private:
 
   base::Result<std::vector<BackendId>> listed();
   base::Result<BackendNodes> nodes_of(const BackendId &id);
+  [[nodiscard]] uint32_t served() const; // disks, to PV drivers
   [[nodiscard]] base::Result<> check_room() const;
   base::Result<std::string> disk_for(disk::Disk disk);
   base::Result<disk::Disk> named(disk::Disk disk);

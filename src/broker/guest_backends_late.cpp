@@ -24,13 +24,13 @@ Result<> GuestBackends::take_late(const BackendId &id, const std::string &name, 
   if (!plugged)
     return refuse(id, base::format("{}: {}", name, plugged.error().message()));
   plan_.pv_disks.push_back(*move.disk);
-  plan_.pv_served++;
   Backend backend{.move = std::move(move), .name = name, .opened = true, .late = LateDisk{}};
   backend.vdev = backend.move.disk->vdev;
   TRY(hide(id, backend));
   backend.due = loop_.at(Deadline::after(first_hidden), [this, id] { step_late(id); });
   base::log_info("the guest gets {}", name);
   backends_.emplace(id, std::move(backend));
+  plan_.pv_served = served();
   return {};
 }
 

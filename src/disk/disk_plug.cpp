@@ -23,8 +23,10 @@ struct Paths {
         toolstack(base::format("/libxl/{}/device/vbd/{}", stub, number)) {}
 };
 
+// Whether QEMU passes on what a guest discards is said of the guest's own disk.
 Nodes backend_nodes(xen::DomId stub, const Disk &disk, const BlockDevice &device,
                     const std::string &hotplug) {
+  const bool writable = disk.mode == DiskMode::read_write;
   Nodes nodes{{"params", disk.path},
               {"script", hotplug},
               {"frontend-id", base::format("{}", stub)},
@@ -33,9 +35,9 @@ Nodes backend_nodes(xen::DomId stub, const Disk &disk, const BlockDevice &device
               {"bootable", "0"},
               {"dev", disk.vdev},
               {"type", "phy"},
-              {"mode", disk.mode == DiskMode::read_only ? "r" : "w"},
+              {"mode", writable ? "w" : "r"},
               {"device-type", "disk"},
-              {"discard-enable", "0"},
+              {"discard-enable", writable ? "1" : "0"},
               {"hotplug-status", "connected"},
               // What xen-blkback waits for: it watches the node.
               {"physical-device", physical_device(device.number)},

@@ -128,8 +128,7 @@ base::Result<GuestRun> GuestRun::create(const Host &host, const GuestConfig &con
   if (!created.status.success())
     return base::fail("xl create {}: {} The device model's log ends with: {}", config.name,
                       created.out, guest.log());
-  if (config.device_model != DeviceModel::libxl_stub || config.direct_boot)
-    TRY(guest.follow());
+  TRY(guest.follow());
   return guest;
 }
 

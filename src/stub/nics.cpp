@@ -11,15 +11,16 @@ namespace linstub::stub {
 
 base::Result<base::Fd> join_nic(unsigned int nic, const std::string &link) {
   sys::Route route = TRY(sys::Route::open());
-  unsigned int lower = TRY(sys::link_index(link));
-  TRY(route.set_flags(lower, IFF_UP));
-  std::string name = base::format("nic{}", nic);
-  TRY(route.add_macvtap(name, lower));
-  unsigned int tap = TRY(sys::link_index(name));
-  // Promiscuous for the sake of multicast: a macvtap hears only the groups that it has joined.
-  TRY(route.set_flags(tap, IFF_UP | IFF_PROMISC | IFF_ALLMULTI));
-  base::log_debug("NIC {} is {} over {}", nic, name, link);
-  return sys::open_tap(tap);
+  const unsigned int frontend = TRY(sys::link_index(link));
+  const std::string name = base::format("nic{}", nic);
+  base::Fd frames = TRY(sys::make_tap(name));
+  const unsigned int tap = TRY(sys::link_index(name));
+  TRY(route.redirect(tap, frontend));
+  TRY(route.redirect(frontend, tap));
+  TRY(route.set_flags(tap, IFF_UP));
+  TRY(route.set_flags(frontend, IFF_UP));
+  base::log_debug("NIC {} is {} by {}", nic, name, link);
+  return frames;
 }
 
 } // namespace linstub::stub

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // NICs: each frontend link joined to a descriptor that QEMU reads and writes frames on.
 //
-// The cheapest path that keeps MACs right is a macvtap in passthru mode over the frontend: it has
-// the frontend's MAC address, takes every frame that comes, whatever its destination, and sends
-// frames of any source unchanged. There is no bridge that would learn addresses, no second address
-// in the stub domain, and a guest that changes its MAC is served as well.
+// The path is a tap, and what comes in on the one link goes out on the other: frames of any source
+// and to any destination, as they are. There is no bridge that would learn addresses or keep some
+// to itself, and a guest that changes its MAC is served as well. A macvtap over the frontend would
+// be as short, but puts the fragments of a multicast or broadcast IP packet together, into a frame
+// that no NIC takes (Linux' macvlan_handle_frame(), ip_check_defrag()).
 #pragma once
 
 #include "base/fd.hpp"
@@ -14,8 +15,8 @@
 
 namespace linstub::stub {
 
-// Brings `link` ("eth0") up and puts a macvtap over it, which is called nic<nic>. The descriptor is
-// that of its tap.
+// Joins `link` ("eth0") to a new tap, which is called nic<nic>, and brings both up. The descriptor
+// is that of the tap.
 base::Result<base::Fd> join_nic(unsigned int nic, const std::string &link);
 
 } // namespace linstub::stub

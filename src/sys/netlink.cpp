@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "sys/netlink.hpp"
 
-#include <linux/if_link.h>
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/netlink.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
 #include <net/if.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -43,10 +47,6 @@ void NetlinkMessage::attribute(uint16_t type, const void *data, size_t size) {
 
 void NetlinkMessage::attribute(uint16_t type, const std::string &text) {
   attribute(type, text.c_str(), text.size() + 1);
-}
-
-void NetlinkMessage::attribute(uint16_t type, uint32_t number) {
-  attribute(type, &number, sizeof number);
 }
 
 size_t NetlinkMessage::begin(uint16_t type) {
@@ -115,18 +115,42 @@ base::Result<> Route::change_flags(unsigned int link, unsigned int which, unsign
   return request(message);
 }
 
-base::Result<> Route::add_macvtap(const std::string &name, unsigned int lower) {
-  NetlinkMessage message(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
-  message.fixed(ifinfomsg{});
-  message.attribute(IFLA_LINK, static_cast<uint32_t>(lower));
-  message.attribute(IFLA_IFNAME, name);
-  size_t info = message.begin(IFLA_LINKINFO);
-  message.attribute(IFLA_INFO_KIND, std::string("macvtap"));
-  size_t data = message.begin(IFLA_INFO_DATA);
-  message.attribute(IFLA_MACVLAN_MODE, static_cast<uint32_t>(MACVLAN_MODE_PASSTHRU));
-  message.end(data);
-  message.end(info);
-  return request(message).transform_error(base::doing("make macvtap {} over link {}", name, lower));
+base::Result<> Route::redirect(unsigned int from, unsigned int to) {
+  constexpr uint16_t create = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+  constexpr uint16_t first_action = 1;
+  const auto doing = base::doing("redirect link {} to link {}", from, to);
+
+  tcmsg where{};
+  where.tcm_family = AF_UNSPEC;
+  where.tcm_ifindex = static_cast<int>(from);
+  where.tcm_parent = TC_H_INGRESS;
+  where.tcm_handle = TC_H_MAKE(TC_H_INGRESS, 0);
+  NetlinkMessage ingress(RTM_NEWQDISC, create);
+  ingress.fixed(where);
+  ingress.attribute(TCA_KIND, std::string("ingress"));
+  TRY(request(ingress).transform_error(doing));
+
+  where.tcm_parent = where.tcm_handle;
+  where.tcm_handle = 0;
+  where.tcm_info = TC_H_MAKE(1 << 16, htons(ETH_P_ALL)); // priority and protocol
+  tc_mirred action{};
+  action.action = TC_ACT_STOLEN;
+  action.eaction = TCA_EGRESS_REDIR;
+  action.ifindex = to;
+  NetlinkMessage filter(RTM_NEWTFILTER, create);
+  filter.fixed(where);
+  filter.attribute(TCA_KIND, std::string("matchall"));
+  const size_t options = filter.begin(TCA_OPTIONS);
+  const size_t actions = filter.begin(TCA_MATCHALL_ACT);
+  const size_t mirred = filter.begin(first_action);
+  filter.attribute(TCA_ACT_KIND, std::string("mirred"));
+  const size_t how = filter.begin(TCA_ACT_OPTIONS);
+  filter.attribute(TCA_MIRRED_PARMS, &action, sizeof action);
+  filter.end(how);
+  filter.end(mirred);
+  filter.end(actions);
+  filter.end(options);
+  return request(filter).transform_error(doing);
 }
 
 base::Result<> Route::rename(unsigned int link, const std::string &name) {

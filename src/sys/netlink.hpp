@@ -23,7 +23,6 @@ public:
   }
   void attribute(uint16_t type, const void *data, size_t size);
   void attribute(uint16_t type, const std::string &text); // with its terminating zero
-  void attribute(uint16_t type, uint32_t number);
   // Opens an attribute that holds the ones added before end(), which takes what begin() returned.
   size_t begin(uint16_t type);
   void end(size_t nested);
@@ -45,9 +44,9 @@ public:
   base::Result<> set_flags(unsigned int link, unsigned int flags);
   base::Result<> clear_flags(unsigned int link, unsigned int flags);
 
-  // Makes the link `name`, a macvtap in passthru mode over `lower`: it takes all frames of the
-  // lower link and its MAC address, and the lower link becomes promiscuous.
-  base::Result<> add_macvtap(const std::string &name, unsigned int lower);
+  // Every frame that comes in by `from` goes out by `to`, whole and with its checksums, and nothing
+  // else in this kernel sees it (tc(8): ingress, matchall, mirred).
+  base::Result<> redirect(unsigned int from, unsigned int to);
 
   // The link must be down, for a Linux before 6.2: else code EBUSY.
   base::Result<> rename(unsigned int link, const std::string &name);

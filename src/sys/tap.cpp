@@ -6,17 +6,21 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 
+#include <cstring>
+
 namespace linstub::sys {
 
-base::Result<base::Fd> open_tap(unsigned int link) {
-  std::string path = base::format("/dev/tap{}", link);
-  base::Fd fd = TRY(base::open_file(path, O_RDWR | O_NONBLOCK));
+base::Result<base::Fd> make_tap(const std::string &name) {
   ifreq request{};
+  if (name.size() >= sizeof request.ifr_name)
+    return base::fail("the name \"{}\" is too long for a tap", name);
+  std::memcpy(request.ifr_name, name.data(), name.size());
   request.ifr_flags = IFF_TAP | IFF_NO_PI;
+  base::Fd fd = TRY(base::open_file("/dev/net/tun", O_RDWR | O_NONBLOCK));
   if (::ioctl(fd.get(), TUNSETIFF, &request) != 0)
-    return base::fail_errno(errno, "set {} to plain frames", path);
+    return base::fail_errno(errno, "make the tap {}", name);
   if (::ioctl(fd.get(), TUNSETOFFLOAD, 0UL) != 0)
-    return base::fail_errno(errno, "switch off the offloads of {}", path);
+    return base::fail_errno(errno, "switch off the offloads of {}", name);
   return fd;
 }
 

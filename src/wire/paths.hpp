@@ -101,7 +101,7 @@ constexpr uint8_t line_of_console(size_t place) {
 // Where copied files (a guest's kernel and initrd) live in the stub domain.
 constexpr const char *files_directory = "/run/files";
 
-// QEMU's tap of NIC <n>, -netdev type=tap,id=net<n>,…: linstub-init opens the macvtap over the
-// frontend device/vif/<n> and hands it to QEMU as a descriptor in place of ifname=.
+// QEMU's tap of NIC <n>, -netdev type=tap,id=net<n>,…: linstub-init joins one to the frontend
+// device/vif/<n> and hands it to QEMU as a descriptor in place of ifname=.
 
 } // namespace linstub::wire

@@ -59,6 +59,7 @@ TEST_F(LateDiskTest, IsHiddenFromTheGuestUntilTheStubDomainServesIt) {
 
 TEST_F(LateDiskTest, IsTakenOutOfTheStubDomainWhenItIsDetached) {
   attach();
+  EXPECT_EQ(plan.pv_served, 1U);
   libxl_asks_to_close(node);
   EXPECT_EQ(text(node + "/state"), "6");
   store.remove(node);
@@ -66,6 +67,7 @@ TEST_F(LateDiskTest, IsTakenOutOfTheStubDomainWhenItIsDetached) {
   EXPECT_THAT(unplugged, ElementsAre("xvdb"));
   done({});
   EXPECT_THAT(plan.pv_disks, IsEmpty());
+  EXPECT_EQ(plan.pv_served, 0U) << "a next stub domain needs no memory for it";
   stub_has("xvda xvdb");
   EXPECT_FALSE(shown_within(base::Milliseconds(1'500)));
 }

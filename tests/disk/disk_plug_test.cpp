@@ -51,6 +51,7 @@ TEST_F(DiskPlug, WritesWhatLibxlWouldAndItsScript) {
     EXPECT_EQ(at(directory, "script"), "/hot");
     EXPECT_EQ(at(directory, "dev"), "xvdc");
     EXPECT_EQ(at(directory, "mode"), "r");
+    EXPECT_EQ(at(directory, "discard-enable"), "0");
     EXPECT_EQ(at(directory, "frontend-id"), "5");
     EXPECT_EQ(at(directory, "online"), "1");
     EXPECT_EQ(at(directory, "node"), fake::loops()[0].device) << "for the script to remove it";
@@ -76,6 +77,7 @@ TEST_F(DiskPlug, LetsEachEndWriteToItsOwnDirectoryOnly) {
 TEST_F(DiskPlug, IsWritableIfAsked) {
   ASSERT_TRUE(plug(DiskMode::read_write));
   EXPECT_EQ(at(backend, "mode"), "w");
+  EXPECT_EQ(at(backend, "discard-enable"), "1");
   EXPECT_EQ(fake::loops().at(0).access, LoopAccess::read_write);
 }
 

@@ -10,14 +10,7 @@ using ::testing::HasSubstr;
 
 constexpr auto ask_limit = seconds(180);
 
-class Disks : public Scenario {
-protected:
-  void guest_does(GuestRun &guest, const std::string &command) {
-    auto said = guest.ask("sh " + command, ask_limit);
-    ASSERT_TRUE(said) << why(said);
-    EXPECT_EQ(*said, "+ sh 0") << command;
-  }
-};
+class Disks : public Scenario {};
 
 // A disk that dom0 cannot read, and one that has no room in dom0.
 TEST_F(Disks, AnErrorInDom0ReachesTheGuestOnThatDiskAlone) {
@@ -40,6 +33,34 @@ TEST_F(Disks, AnErrorInDom0ReachesTheGuestOnThatDiskAlone) {
   dom0("xl destroy t-errors");
   dom0("dmsetup remove t-bad; losetup -j /run/lab-t-bad.img | cut -d: -f1 | xargs -r losetup -d; "
        "umount /run/lab-t-full; rm -rf /run/lab-t-full /run/lab-t-bad.img");
+}
+
+// An emulated disk has sectors of 512 bytes, whatever the device in dom0 has: what is beside one that
+// is written alone stays.
+TEST_F(Disks, OfADeviceWithSectorsOf4096Bytes) {
+  ONLY_WHEN_THOROUGH();
+  for (const DeviceModel device_model : {DeviceModel::linstub, DeviceModel::dom0}) {
+    SCOPED_TRACE(device_model_name(device_model));
+    const std::string device =
+        dom0("truncate -s 16M /run/lab-t-4k.img && losetup -b 4096 -f --show /run/lab-t-4k.img");
+    GuestConfig config{.name = "t-sectors",
+                       .device_model = device_model,
+                       .direct_boot = true,
+                       .options = without_nic};
+    config.extra = {base::format("disk = [ \"format=raw,vdev=hda,access=rw,target={}\" ]", device)};
+    GuestRun guest = start(config);
+    auto raw = guest.ask("raw sda 2 sectors", ask_limit);
+    ASSERT_TRUE(raw) << why(raw);
+    guest_does(guest, "printf %512s one | dd of=/dev/sda bs=512 seek=9 conv=notrunc,fsync");
+    guest_does(guest, "printf %1024s two | dd of=/dev/sda bs=512 seek=23 conv=notrunc,fsync");
+    auto hash = guest.ask("sum sda 2", ask_limit);
+    ASSERT_TRUE(hash) << why(hash);
+    ASSERT_TRUE(guest.tell("poweroff"));
+    EXPECT_TRUE(holds_within("! xl domid t-sectors >/dev/null 2>&1", ask_limit));
+    EXPECT_EQ("+ sum " + dom0(base::format("head -c 2M {} | sha256sum | cut -d' ' -f1", device)),
+              *hash);
+    dom0(base::format("losetup -d {} && rm /run/lab-t-4k.img", device));
+  }
 }
 
 // Xen's own Linux stub domains have 26 at most. Each has its own content, and the guest reads all.

@@ -22,7 +22,6 @@ TEST_F(LibxlMode, BootsAGuest) {
   for (int tries = 1; tries < most_tries && why(guest).contains("startup timed out"); tries++)
     guest = GuestRun::create(host(), config, seconds(180));
   ASSERT_TRUE(guest) << why(guest);
-  ASSERT_TRUE(guest->follow());
   auto ready = guest->wait_for("+ ready", seconds(240));
   EXPECT_TRUE(ready) << why(ready);
 }

@@ -9,6 +9,7 @@ namespace linstub::lab {
 namespace {
 
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr auto ask_limit = seconds(240);
@@ -40,10 +41,20 @@ protected:
     Scenario::TearDown();
   }
 
+  void answers(const std::string &ping) {
+    EXPECT_THAT(dom0(base::format("ping -q -c 3 -i 0.5 -W 10 {} || true", ping)),
+                HasSubstr(" 0% packet loss"));
+  }
+
   // Frames that have come into a bridge.
   long frames(const Network &network) {
     return std::atol(
         dom0(base::format("cat /sys/class/net/{}/statistics/rx_packets", network.bridge)).c_str());
+  }
+  void adds_bridge(const Network &network) {
+    dom0(base::format("b={}; ip link add $b type bridge && ip link set $b up && "
+                      "ip addr add {}.1/24 dev $b",
+                      network.bridge, network.address));
   }
   void brings_up(GuestRun &guest, const char *driver, const std::string &address) {
     auto up = guest.ask(base::format("nic {} {}", driver, address), ask_limit);
@@ -57,9 +68,7 @@ TEST_P(Networks, EachNicIsOnItsOwnBridge) {
   ONLY_WHEN_THOROUGH();
   std::string vifs;
   for (const Network &network : networks) {
-    dom0(base::format("ip link add {} type bridge && ip link set {} up && "
-                      "ip addr add {}.1/24 dev {}",
-                      network.bridge, network.bridge, network.address, network.bridge));
+    adds_bridge(network);
     vifs += base::format("{}\"bridge={},model={},vifname=v{}\"", vifs.empty() ? "" : ", ",
                          network.bridge, network.model, network.bridge);
   }
@@ -93,6 +102,66 @@ TEST_P(Networks, EachNicIsOnItsOwnBridge) {
     }
   }
   dom0("xl destroy t-nets");
+}
+
+// What a frame may be beside one of 1514 bytes from one to another: with a VLAN's tag, to many, a
+// part of a packet to many, larger. TCP's segments and checksums are right whoever makes them.
+TEST_P(Networks, CarryTaggedLargeAndMulticastFrames) {
+  ONLY_WHEN_THOROUGH();
+  const Network &network = networks.at(1);
+  constexpr const char *mine = "10.77.22.1"; // in the VLAN
+  constexpr const char *its = "10.77.22.2";
+  adds_bridge(network);
+  dom0(base::format("b={}; ip link add link $b name $b.7 type vlan id 7 && ip link set $b.7 up && "
+                    "ip addr add {}/24 dev $b.7",
+                    network.bridge, mine));
+  GuestRun guest =
+      start({.name = "t-nets",
+             .device_model = GetParam(),
+             .direct_boot = true,
+             .extra = {base::format("vif = [ \"bridge={},model=e1000\" ]", network.bridge)}});
+  ASSERT_FALSE(HasFailure());
+  const std::string address = base::format("{}.2", network.address);
+  ASSERT_NO_FATAL_FAILURE(brings_up(guest, "e1000", address));
+  ASSERT_NO_FATAL_FAILURE(carries_data(guest, base::format("{}.1", network.address), 1));
+
+  guest_does(guest,
+             base::format("ip link add link eth0 name v7 type vlan id 7 && ip addr add {}/24 dev "
+                          "v7 && ip link set v7 up",
+                          its));
+  answers(base::format("-M do -s 1472 {}", its));
+  ASSERT_NO_FATAL_FAILURE(carries_data(guest, mine, 1));
+
+  // All hosts are in this group, and the guest is told to answer what is sent to it.
+  guest_does(guest, "echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_broadcasts && "
+                    "ip route add 224.0.0.0/4 dev eth0");
+  const std::string all = base::format("{}.255", network.address);
+  for (const std::string &to : {std::string("224.0.0.1"), "-b " + all})
+    EXPECT_THAT(
+        dom0(base::format("ping -L -c 3 -i 0.5 -W 10 -I {} {} || true", network.bridge, to)),
+        AllOf(HasSubstr("from " + address), HasSubstr(" 0% packet loss")));
+  dom0("sysctl -q net.ipv4.icmp_echo_ignore_broadcasts=0");
+  for (const char *size : {"56", "4000"})
+    guest_does(guest, base::format("ping -c 3 -s {} 224.0.0.1", size));
+  dom0("sysctl -q net.ipv4.icmp_echo_ignore_broadcasts=1");
+  // In parts, which the guest puts together: ReasmOKs.
+  guest_does(guest, "awk '/^Ip: [0-9]/{print $16}' /proc/net/snmp >/tmp/whole");
+  for (const std::string &to :
+       {"224.0.0.1:7003,ip-multicast-if=" + base::format("{}.1", network.address),
+        all + ":7003,broadcast"})
+    dom0(base::format("for i in 1 2 3; do head -c 4000 /dev/zero | "
+                      "socat -u -b 8192 STDIN UDP-DATAGRAM:{}; done",
+                      to));
+  guest_does(guest, "[ $(awk '/^Ip: [0-9]/{print $16}' /proc/net/snmp) -eq $(($(cat /tmp/whole) "
+                    "+ 6)) ]");
+
+  dom0(base::format("b={}; for i in $(ls /sys/class/net/$b/brif) $b; do ip link set $i mtu 4000; "
+                    "done",
+                    network.bridge));
+  guest_does(guest, "ip link set eth0 mtu 4000");
+  answers(base::format("-M do -s 3972 {}", address));
+  ASSERT_NO_FATAL_FAILURE(carries_data(guest, base::format("{}.1", network.address), 1));
+  dom0(base::format("xl destroy t-nets; ip link del {}.7", network.bridge));
 }
 
 INSTANTIATE_TEST_SUITE_P(Under, Networks,

@@ -128,7 +128,7 @@ TEST_F(PciErrors, AnUpgradeThatWouldLoseADeviceIsRefused) {
   brings_up(guest, "e1000e");
   EXPECT_THAT(fails("linstub upgrade t-pci", xl_limit),
               HasSubstr(base::format("the guest has PCI device {}", first_nic)));
-  carries_data(guest, 1);
+  carries_data(guest, peer_address, 1);
   dom0(base::format("xl pci-detach t-pci {}", first_nic));
   succeeds("linstub upgrade t-pci", seconds(180));
   dom0(base::format("xl pci-attach t-pci {}", first_nic));
@@ -145,7 +145,7 @@ TEST_F(PciErrors, AGuestThatKeepsTheDeviceKeepsIt) {
   brings_up(guest, "e1000e");
   std::string said = fails(base::format("xl pci-detach t-pci {}", first_nic), xl_limit);
   EXPECT_THAT(said, HasSubstr("imed out"));
-  carries_data(guest, 1);
+  carries_data(guest, peer_address, 1);
   EXPECT_THAT(dom0("linstub pci"), HasSubstr(first_nic));
   std::string stub = dom0("xl domid t-pci-dm");
   dom0("xl destroy t-pci");

@@ -91,7 +91,7 @@ with open(name, "r+b", buffering=0) as out:
       HasSubstr(base::format("{}: clear an interrupt enable bit that was left set", first_nic)));
   brings_up(guest, "e1000e");
   set_up_peer();
-  interrupts_while(guest, "eth", "PCI-MSIX", 0, [&] { carries_data(guest, 1); });
+  interrupts_while(guest, "eth", "PCI-MSIX", 0, [&] { carries_data(guest, peer_address, 1); });
 }
 
 TEST_F(Pci, TwoThenFourDevicesAtOnceComeThroughReboots) {
@@ -102,7 +102,7 @@ TEST_F(Pci, TwoThenFourDevicesAtOnceComeThroughReboots) {
   {
     GuestRun guest = start(with(devices));
     brings_up(guest, "8139cp");
-    carries_data(guest, 1);
+    carries_data(guest, peer_address, 1);
     EXPECT_TRUE(comes(guest, "e1000e"));
     dom0("xl destroy t-pci");
     EXPECT_THAT(left_within(seconds(60)), IsEmpty());
@@ -135,7 +135,7 @@ TEST_F(Pci, CreatingAndDestroyingLeavesTheDeviceWhole) {
     SCOPED_TRACE("round " + std::to_string(i));
     GuestRun guest = start(with({first_nic}));
     brings_up(guest, "e1000e");
-    carries_data(guest, 1);
+    carries_data(guest, peer_address, 1);
     std::string stub = dom0("xl domid t-pci-dm");
     dom0("xl destroy t-pci");
     EXPECT_THAT(left_within(seconds(60)), IsEmpty());

@@ -11,14 +11,6 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-namespace {
-
-std::string pattern(int mebibytes, const std::string &seed) {
-  return base::format("yes \"$(echo {} | sha256sum)\" | head -c {}", seed, mebibytes << 20);
-}
-
-} // namespace
-
 void PciScenario::SetUp() {
   // libxl makes the directory with the first device that it ever assigns, and leaves it there.
   dom0("modprobe xen-pciback; xenstore-exists /libxl/pci || xenstore-write /libxl/pci ''");
@@ -67,26 +59,6 @@ void PciScenario::set_up_peer() {
                     "i=$(grep -l 52:54:00:6c:62:02 /sys/class/net/*/address | cut -d/ -f5) && "
                     "ip addr replace {}/24 dev $i && ip link set $i up",
                     second_nic, second_nic, peer_address));
-}
-
-void PciScenario::carries_data(GuestRun &guest, int mebibytes) {
-  std::string sum = dom0(pattern(mebibytes, "up") + " | sha256sum | cut -d' ' -f1");
-  dom0("rm -f /run/lab-t-sum; (setsid sh -c 'timeout 300 socat -u TCP-LISTEN:7001,reuseaddr - | "
-       "sha256sum > /run/lab-t-sum' >/dev/null 2>&1 &) ; sleep 1");
-  auto sent =
-      guest.ask(base::format("send {} 7001 {} up", peer_address, mebibytes), transfer_limit);
-  ASSERT_TRUE(sent) << why(sent);
-  EXPECT_THAT(*sent, HasSubstr(sum));
-  EXPECT_TRUE(holds_within("[ -s /run/lab-t-sum ]", seconds(60)));
-  EXPECT_THAT(dom0("cat /run/lab-t-sum"), HasSubstr(sum));
-
-  std::string down = dom0(pattern(mebibytes, "down") + " | tee /run/lab-t-data | sha256sum | "
-                                                       "cut -d' ' -f1");
-  dom0("(setsid timeout 300 socat -u FILE:/run/lab-t-data TCP-LISTEN:7002,reuseaddr "
-       ">/dev/null 2>&1 &) ; sleep 1");
-  auto received = guest.ask(base::format("receive {} 7002", peer_address), transfer_limit);
-  ASSERT_TRUE(received) << why(received);
-  EXPECT_THAT(*received, HasSubstr(down));
 }
 
 int PciScenario::interrupts(GuestRun &guest, const std::string &name, const std::string &kind) {
@@ -200,7 +172,7 @@ void PciScenario::plug_rounds(GuestRun &guest, int count) {
     dom0(base::format("xl pci-attach t-pci {}", first_nic));
     EXPECT_TRUE(comes(guest, "e1000e"));
     brings_up(guest, "e1000e");
-    carries_data(guest, 1);
+    carries_data(guest, peer_address, 1);
     dom0(base::format("xl pci-detach t-pci {}", first_nic));
     expect_whole(first_nic);
   }

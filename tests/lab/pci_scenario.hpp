@@ -17,7 +17,6 @@
 namespace linstub::lab {
 
 constexpr std::chrono::seconds ask_limit{120};
-constexpr std::chrono::seconds transfer_limit{240};
 
 constexpr const char *peer_address = "10.99.0.1"; // dom0's, on 11.0
 constexpr const char *guest_address = "10.99.0.2";
@@ -53,9 +52,6 @@ protected:
 
   // dom0's end of the NICs' network: the 82574L that it keeps.
   void set_up_peer();
-
-  // So many MiB from the guest to dom0 and back, over the passed-through NIC, hashes equal.
-  void carries_data(GuestRun &guest, int mebibytes);
 
   // The guest's interrupts by that name: how many, and that they are of the kind.
   int interrupts(GuestRun &guest, const std::string &name, const std::string &kind);

@@ -43,7 +43,8 @@ TEST_P(PciUnder, NicByMsix) {
   set_up_peer();
   GuestRun guest = start(told(with({first_nic}, GetParam()), "iomem=relaxed"));
   brings_up(guest, "e1000e");
-  int count = interrupts_while(guest, "eth", "PCI-MSIX", 100, [&] { carries_data(guest, 8); });
+  int count = interrupts_while(guest, "eth", "PCI-MSIX", 100,
+                               [&] { carries_data(guest, peer_address, 8); });
   // Device memory in the guest is the device's: its MAC address.
   auto low = guest.ask("bar e1000e 0 0x5400", ask_limit);
   EXPECT_THAT(low.value_or(why(low)), HasSubstr("0x6C005452"));
@@ -58,7 +59,8 @@ TEST_P(PciUnder, NicByIntxAndItsPorts) {
   set_up_peer();
   GuestRun guest = start(with({realtek}, GetParam()));
   brings_up(guest, "8139cp");
-  int count = interrupts_while(guest, "eth", "IO-APIC", 20, [&] { carries_data(guest, 1); });
+  int count =
+      interrupts_while(guest, "eth", "IO-APIC", 20, [&] { carries_data(guest, peer_address, 1); });
   auto address = guest.ask("port 8139cp 0 6", ask_limit);
   EXPECT_THAT(address.value_or(why(address)), HasSubstr("5254006c6203"));
   row("RTL8139 | INTx | at start",
@@ -80,7 +82,7 @@ TEST_P(PciUnder, NicToldToUseMsi) {
   ASSERT_TRUE(kind) << why(kind);
   bool by_msi = kind->contains("PCI-MSI-");
   int count = interrupts_while(guest, "eth", by_msi ? "PCI-MSI-" : "IO-APIC", 20,
-                               [&] { carries_data(guest, 1); });
+                               [&] { carries_data(guest, peer_address, 1); });
   row("82574L | told to use MSI | at start",
       base::format("1 MB each way, hashes equal, {} interrupts by {}", count,
                    by_msi ? "MSI" : "INTx: the driver's test of MSI has failed"));

@@ -124,6 +124,30 @@ TEST_F(PvDrivers, HaveAQcow2DiskAndTheKeyboardFromTheStubDomain) {
   EXPECT_EQ(read_image("a.qcow2", 4, 2), written);
 }
 
+// Room in dom0's file system, below the image's tables: as with QEMU in dom0.
+TEST_F(PvDrivers, GiveRoomBackThatTheyDiscard) {
+  ONLY_WHEN_THOROUGH();
+  for (const DeviceModel device_model : {DeviceModel::linstub, DeviceModel::dom0}) {
+    SCOPED_TRACE(device_model_name(device_model));
+    ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
+    GuestRun guest = start(config(disk("xvda", "a.qcow2"), stock, device_model));
+    auto filled = guest.ask("raw xvda 16 one", ask_limit);
+    ASSERT_TRUE(filled) << why(filled);
+    const std::string rest = hash(guest, "sum xvda 8 8");
+    const int full = std::atoi(dom0("du -k /run/lab-t-a.qcow2").c_str());
+    EXPECT_GE(full, 16 << 10);
+    guest_does(guest, "blkdiscard -o 0 -l 8388608 /dev/xvda");
+    EXPECT_TRUE(holds_within(
+        base::format("[ $(du -k /run/lab-t-a.qcow2 | cut -f1) -le {} ]", full - (8 << 10)),
+        end_limit))
+        << dom0("du -k /run/lab-t-a.qcow2");
+    EXPECT_EQ(hash(guest, "sum xvda 8 8"), rest);
+    ASSERT_TRUE(guest.tell("poweroff"));
+    EXPECT_TRUE(gone_within(end_limit));
+    EXPECT_EQ(read_image("a.qcow2", 8, 8), rest);
+  }
+}
+
 // QEMU emulates four; the others are for PV drivers. The names of some are beyond xvdz, where
 // libxl's own Linux mode ends.
 TEST_F(PvDrivers, HaveMoreQcow2DisksThanQemuEmulates) {

@@ -11,6 +11,7 @@ namespace linstub::lab {
 using base::Deadline;
 using base::Milliseconds;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 namespace {
 
@@ -18,6 +19,10 @@ constexpr auto command_limit = seconds(90);
 constexpr auto create_limit = seconds(120);
 constexpr auto boot_limit = seconds(240);
 constexpr auto cleanup_limit = seconds(60);
+
+std::string pattern(int mebibytes, const std::string &seed) {
+  return base::format("yes \"$(echo {} | sha256sum)\" | head -c {}", seed, mebibytes << 20);
+}
 
 } // namespace
 
@@ -115,6 +120,31 @@ void Scenario::come_back(GuestRun &guest, const std::string &before, Millisecond
   ASSERT_TRUE(followed) << why(followed);
   auto ready = guest.wait_for("+ ready", ready_limit);
   ASSERT_TRUE(ready) << why(ready);
+}
+
+void Scenario::guest_does(GuestRun &guest, const std::string &command) {
+  auto said = guest.ask("sh " + command, transfer_limit);
+  ASSERT_TRUE(said) << why(said);
+  EXPECT_EQ(*said, "+ sh 0") << command;
+}
+
+void Scenario::carries_data(GuestRun &guest, const std::string &peer, int mebibytes) {
+  std::string sum = dom0(pattern(mebibytes, "up") + " | sha256sum | cut -d' ' -f1");
+  dom0("rm -f /run/lab-t-sum; (setsid sh -c 'timeout 300 socat -u TCP-LISTEN:7001,reuseaddr - | "
+       "sha256sum > /run/lab-t-sum' >/dev/null 2>&1 &) ; sleep 1");
+  auto sent = guest.ask(base::format("send {} 7001 {} up", peer, mebibytes), transfer_limit);
+  ASSERT_TRUE(sent) << why(sent);
+  EXPECT_THAT(*sent, HasSubstr(sum));
+  EXPECT_TRUE(holds_within("[ -s /run/lab-t-sum ]", seconds(60)));
+  EXPECT_THAT(dom0("cat /run/lab-t-sum"), HasSubstr(sum));
+
+  std::string down = dom0(pattern(mebibytes, "down") + " | tee /run/lab-t-data | sha256sum | "
+                                                       "cut -d' ' -f1");
+  dom0("(setsid timeout 300 socat -u FILE:/run/lab-t-data TCP-LISTEN:7002,reuseaddr "
+       ">/dev/null 2>&1 &) ; sleep 1");
+  auto received = guest.ask(base::format("receive {} 7002", peer), transfer_limit);
+  ASSERT_TRUE(received) << why(received);
+  EXPECT_THAT(*received, HasSubstr(down));
 }
 
 std::string Scenario::screen(const std::string &guest) {

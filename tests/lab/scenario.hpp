@@ -17,6 +17,9 @@ namespace linstub::lab {
 // The stage that main() has prepared.
 Stage &stage();
 
+// For what carries some MiB.
+constexpr std::chrono::seconds transfer_limit{240};
+
 // For assertions: the error of a result.
 template <class T>
 std::string why(const base::Result<T> &result) {
@@ -87,6 +90,13 @@ public:
     return dom0("cat /var/lib/xen/userdata-d.$(xl domid " + guest +
                 "-dm).*.linstub-json | tr -d ' \\n'");
   }
+
+  // Runs a shell command in the guest; the test fails if that fails.
+  void guest_does(GuestRun &guest, const std::string &command);
+
+  // So many MiB from the guest to dom0, which has the address `peer` on a network of theirs, and as
+  // many back, hashes equal. To be asserted.
+  void carries_data(GuestRun &guest, const std::string &peer, int mebibytes);
 
   // How many QEMUs run in dom0.
   std::string qemus() { return dom0("ps -eo comm | grep -c qemu || true"); }

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// The largest mode of the standard graphics card, set as its drivers do: by the ports of Bochs'
+// display interface (QEMU's docs/specs/standard-vga.rst).
+#include "lab/viewer.hpp"
+#include "scenario.hpp"
+
+#include <array>
+
+namespace linstub::lab {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr auto ask_limit = seconds(120);
+constexpr auto look_limit = seconds(200);
+
+constexpr int width = 2560;
+constexpr int height = 1600;
+constexpr size_t bank_size = size_t{64} << 10; // of what is seen at 0xa0000 at a time
+constexpr size_t last_bank = width * height * Viewer::bytes_per_pixel / bank_size - 1;
+constexpr size_t last_pixel = size_t{width} * height - 1;
+
+// Index and value: off, width, height, bits of a pixel, on.
+constexpr const char *set_mode =
+    "for p in '4 0' '1 2560' '2 1600' '3 32' '4 65'; do set -- $p; portwrite 462 $1; "
+    "portwrite 463 $2; done";
+
+class LargeScreen : public Scenario, public ::testing::WithParamInterface<const char *> {
+protected:
+  std::unique_ptr<Viewer> connect() {
+    auto viewer = Viewer::connect(host(), "t-large", base::Deadline::after(look_limit), "",
+                                  "zrle hextile raw");
+    EXPECT_TRUE(viewer) << why(viewer);
+    return viewer ? std::move(*viewer) : nullptr;
+  }
+
+  // The last 16,384 pixels of the screen; `byte` in octal, for tr(1).
+  void fills_the_end(GuestRun &guest, const char *byte) {
+    guest_does(guest,
+               base::format("portwrite 462 5; portwrite 463 {}; tr '\\0' '\\{}' </dev/zero | "
+                            "dd of=/dev/mem bs=64k seek=10 count=1 iflag=fullblock "
+                            "conv=notrunc",
+                            last_bank, byte));
+  }
+};
+
+TEST_P(LargeScreen, IsShownBesideViewersThatDoNotRead) {
+  ONLY_WHEN_THOROUGH();
+  // Debian's kernel: the tiny one lets no program at ports of 16 bits.
+  auto added = stage().add_pv_guest();
+  ASSERT_TRUE(added) << why(added);
+  GuestConfig config{.name = "t-large", .disk = "", .extra = pv_guest_lines("")};
+  config.extra.emplace_back("videoram = 32");
+  config.extra.push_back(
+      base::format("device_model_args_hvm = [ \"-linstub\", \"display={}\" ]", GetParam()));
+  GuestRun guest = start(config);
+  const auto viewer = connect();
+  // They have asked for the screen, and take nothing of it.
+  const std::array stalled{connect(), connect()};
+  ASSERT_FALSE(HasFailure());
+  auto shown = viewer->wait_for_picture(base::Deadline::after(look_limit));
+  ASSERT_TRUE(shown) << why(shown);
+  ASSERT_NO_FATAL_FAILURE(guest_does(guest, set_mode));
+  struct Shade {
+    const char *byte;
+    uint8_t colour;
+  };
+  for (const Shade &shade : {Shade{"377", 255}, Shade{"100", 64}, Shade{"300", 192}}) {
+    SCOPED_TRACE(shade.byte);
+    ASSERT_NO_FATAL_FAILURE(fills_the_end(guest, shade.byte));
+    const std::array colour{shade.colour, shade.colour, shade.colour};
+    const auto deadline = base::Deadline::after(look_limit);
+    auto is_seen = [&] {
+      return viewer->width() == width && viewer->height() == height &&
+             viewer->colour(last_pixel) == colour &&
+             viewer->colour(last_bank * bank_size / Viewer::bytes_per_pixel) == colour;
+    };
+    while (!is_seen() && !deadline.passed())
+      ASSERT_TRUE(viewer->serve(deadline));
+    EXPECT_TRUE(is_seen()) << viewer->width() << "x" << viewer->height();
+  }
+  EXPECT_THAT(dom0("linstub status"), HasSubstr("serving"));
+  dom0("xl destroy t-large");
+}
+
+INSTANTIATE_TEST_SUITE_P(By, LargeScreen, ::testing::Values("bytes", "pixels"),
+                         [](const auto &test) { return std::string(test.param); });
+
+} // namespace
+} // namespace linstub::lab
