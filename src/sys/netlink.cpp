@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
+#include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -47,6 +48,10 @@ void NetlinkMessage::attribute(uint16_t type, const void *data, size_t size) {
 
 void NetlinkMessage::attribute(uint16_t type, const std::string &text) {
   attribute(type, text.c_str(), text.size() + 1);
+}
+
+void NetlinkMessage::attribute(uint16_t type, uint32_t number) {
+  attribute(type, &number, sizeof number);
 }
 
 size_t NetlinkMessage::begin(uint16_t type) {
@@ -113,6 +118,16 @@ base::Result<> Route::change_flags(unsigned int link, unsigned int which, unsign
   info.ifi_change = which;
   message.fixed(info);
   return request(message);
+}
+
+base::Result<> Route::set_queue(unsigned int link, uint32_t frames) {
+  NetlinkMessage message(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK);
+  ifinfomsg info{};
+  info.ifi_index = static_cast<int>(link);
+  message.fixed(info);
+  message.attribute(IFLA_TXQLEN, frames);
+  return request(message).transform_error(
+      base::doing("let {} frames wait at link {}", frames, link));
 }
 
 base::Result<> Route::redirect(unsigned int from, unsigned int to) {

@@ -23,6 +23,7 @@ public:
   }
   void attribute(uint16_t type, const void *data, size_t size);
   void attribute(uint16_t type, const std::string &text); // with its terminating zero
+  void attribute(uint16_t type, uint32_t number);
   // Opens an attribute that holds the ones added before end(), which takes what begin() returned.
   size_t begin(uint16_t type);
   void end(size_t nested);
@@ -43,6 +44,9 @@ public:
   // Sets flags (IFF_UP, IFF_PROMISC, ...) of a link, leaving the others as they are.
   base::Result<> set_flags(unsigned int link, unsigned int flags);
   base::Result<> clear_flags(unsigned int link, unsigned int flags);
+
+  // How many frames wait at most for whoever takes what the link sends: of a tap, its reader.
+  base::Result<> set_queue(unsigned int link, uint32_t frames);
 
   // Every frame that comes in by `from` goes out by `to`, whole and with its checksums, and nothing
   // else in this kernel sees it (tc(8): ingress, matchall, mirred).

@@ -28,7 +28,7 @@ constexpr std::array networks{
     Network{"t-spare", "10.77.13", "e1000e", "e1000e"},
 };
 
-class Networks : public Scenario, public ::testing::WithParamInterface<DeviceModel> {
+class NetworkScenario : public Scenario {
 protected:
   void TearDown() override {
     // Xen's vif-bridge writes the MTU of an interface that it has renamed to the frontend of a
@@ -61,6 +61,9 @@ protected:
     ASSERT_TRUE(up) << why(up);
   }
 };
+
+class Networks : public NetworkScenario, public ::testing::WithParamInterface<DeviceModel> {};
+class FloodedNetwork : public NetworkScenario {};
 
 // One NIC of each model that the guest has a driver for, and what one says is heard on its own
 // bridge and on no other: also what all are meant to hear.
@@ -162,6 +165,28 @@ TEST_P(Networks, CarryTaggedLargeAndMulticastFrames) {
   answers(base::format("-M do -s 3972 {}", address));
   ASSERT_NO_FATAL_FAILURE(carries_data(guest, base::format("{}.1", network.address), 1));
   dom0(base::format("xl destroy t-nets; ip link del {}.7", network.bridge));
+}
+
+// What its network sends to a guest that does not take it waits in its stub domain, and has room
+// there: of eight NICs, the most that there can be.
+TEST_F(FloodedNetwork, CostsAGuestThatTakesNothingNoStubDomain) {
+  ONLY_WHEN_THOROUGH();
+  const Network &network = networks.at(1);
+  adds_bridge(network);
+  std::string vifs;
+  for (int i = 0; i < 8; i++)
+    vifs += base::format("{}\"bridge={},model=e1000\"", i == 0 ? "" : ", ", network.bridge);
+  GuestRun guest =
+      start({.name = "t-nets", .direct_boot = true, .extra = {base::format("vif = [ {} ]", vifs)}});
+  ASSERT_FALSE(HasFailure());
+  dom0(base::format("ping -q -b -f -c 2000 -s 1400 -I {} {}.255 || true", network.bridge,
+                    network.address));
+  EXPECT_THAT(dom0("linstub status"), HasSubstr("serving"));
+  std::printf("its stub domain: %s\n",
+              dom0("linstub status --json | tr -d '\\n ' | grep -o '\"memory.*'").c_str());
+  ASSERT_NO_FATAL_FAILURE(brings_up(guest, "e1000", base::format("{}.2", network.address)));
+  answers(base::format("{}.2", network.address));
+  dom0("xl destroy t-nets");
 }
 
 INSTANTIATE_TEST_SUITE_P(Under, Networks,

@@ -91,6 +91,25 @@ TEST_P(XlCommands, AttachAndDetachAPvInterface) {
   dom0("xl destroy t-xl");
 }
 
+// Its device model has it sleep, as a PC's chipset does (S3), and wakes it.
+TEST_P(XlCommands, WakeAGuestThatSleeps) {
+  ONLY_WHEN_THOROUGH();
+  auto added = stage().add_pv_guest(); // Debian's kernel, which can sleep
+  ASSERT_TRUE(added) << why(added);
+  GuestConfig config{
+      .name = "t-xl", .device_model = GetParam(), .disk = "", .extra = pv_guest_lines("")};
+  config.extra.emplace_back("acpi_s3 = 1");
+  GuestRun guest = start(config);
+  ASSERT_TRUE(guest.tell("sh echo mem >/sys/power/state"));
+  EXPECT_TRUE(
+      holds_within("xl qemu-monitor-command t-xl 'info status' | grep -q suspended", ask_limit));
+  succeeds("xl trigger t-xl s3resume", command_limit);
+  auto awake = guest.wait_for("+ sh 0", ask_limit);
+  EXPECT_TRUE(awake) << why(awake);
+  expect_alive(guest);
+  dom0("xl destroy t-xl");
+}
+
 INSTANTIATE_TEST_SUITE_P(Under, XlCommands,
                          ::testing::Values(DeviceModel::linstub, DeviceModel::dom0),
                          name_by_device_model);

@@ -47,7 +47,7 @@ constexpr std::array commands{
               "`XlCommands.ChangeItsNameItsMemoryAndItsButtons`"},
     XlCommand{"qemu-monitor-command", "the human monitor (below)",
               "`GuestsHave.AHumanMonitorThatConcernsTheGuestAlone`"},
-    XlCommand{"trigger s3resume", "`system_wakeup`", ""},
+    XlCommand{"trigger s3resume", "`system_wakeup`", "`XlCommands.WakeAGuestThatSleeps`"},
     XlCommand{"trigger power, trigger sleep, trigger nmi, button-press", "nothing: Xen does it",
               "`XlCommands.ChangeItsNameItsMemoryAndItsButtons`"},
     XlCommand{"rename", "nothing", "`XlCommands.ChangeItsNameItsMemoryAndItsButtons`"},

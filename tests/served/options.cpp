@@ -62,7 +62,9 @@ constexpr std::array screen{
         "`LifeCycle.BootsDirectlyWithoutVncAndPowersOffAndLeavesNothing`", ""},
     Row{"keymap=\"de\"", arguments, "-k de", "`AsUnderQemuInDom0/UsbTabletMouseAndKeyboard`", ""},
     Row{"vga=\"stdvga\", videoram", arguments, "-device VGA,vgamem_mb=32",
-        "`AsUnderQemuInDom0/ScsiUsb2AndWhatIsTheDefault`", ""},
+        "`AsUnderQemuInDom0/ScsiUsb2AndWhatIsTheDefault`, "
+        "`LargeScreen.IsShownBesideViewersThatDoNotRead`",
+        ""},
     Row{"vga=\"cirrus\"", arguments, "-device cirrus-vga,vgamem_mb=8",
         "`AsUnderQemuInDom0/UsbTabletMouseAndKeyboard`", ""},
     Row{"vga=\"none\", nographic=1", arguments, "-nographic",
@@ -112,6 +114,7 @@ constexpr std::array disks{
     Row{"disk: beyond those that QEMU emulates", backend, "qdisk",
         "`PvDrivers.HaveMoreQcow2DisksThanQemuEmulates`",
         "the same, and more than 16 of them may be images (not raw ones, nor devices)"},
+    Row{"disk: discard", backend, "qdisk", "`PvDrivers.GiveRoomBackThatTheyDiscard`", ""},
     Row{"device_model_args_hvm: more than 26 emulated disks", arguments,
         "-device ahci,id=a -drive file=/a.img,if=none,id=d,format=raw "
         "-device ide-hd,bus=a.0,drive=d",
@@ -126,14 +129,16 @@ constexpr std::array disks{
         "-drive if=ide,index=0,media=disk,cache=writeback,driver=quorum,id=c", "", "works"},
     Row{"disk: target on a block device, backendtype=phy", arguments,
         "-drive file=/dev/vg/guest,if=ide,index=0,media=disk,format=raw,cache=writeback",
-        "`System.StaysAtWorkThroughAllThatIsDoneToIt`", ""},
+        "`System.StaysAtWorkThroughAllThatIsDoneToIt`, `Disks.OfADeviceWithSectorsOf4096Bytes`", ""},
 };
 
 constexpr std::array networks{
     Row{"vif: model=e1000", arguments,
         "-device e1000,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 "
         "-netdev type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0,script=no,downscript=no",
-        "`LifeCycle.BootsFromItsDiskTalksOnSerialUsesDiskAndNetwork`", ""},
+        "`LifeCycle.BootsFromItsDiskTalksOnSerialUsesDiskAndNetwork`, "
+        "`Networks.CarryTaggedLargeAndMulticastFrames`",
+        ""},
     Row{"vif: model=rtl8139 (default)", arguments,
         "-device rtl8139,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 "
         "-netdev type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0,script=no,downscript=no",
