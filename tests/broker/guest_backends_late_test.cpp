@@ -58,8 +58,9 @@ TEST_F(LateDiskTest, IsHiddenFromTheGuestUntilTheStubDomainServesIt) {
 }
 
 TEST_F(LateDiskTest, IsTakenOutOfTheStubDomainWhenItIsDetached) {
+  const uint32_t served = plan.pv_served;
   attach();
-  EXPECT_EQ(plan.pv_served, 1U);
+  EXPECT_GT(plan.pv_served, served);
   libxl_asks_to_close(node);
   EXPECT_EQ(text(node + "/state"), "6");
   store.remove(node);
@@ -67,7 +68,7 @@ TEST_F(LateDiskTest, IsTakenOutOfTheStubDomainWhenItIsDetached) {
   EXPECT_THAT(unplugged, ElementsAre("xvdb"));
   done({});
   EXPECT_THAT(plan.pv_disks, IsEmpty());
-  EXPECT_EQ(plan.pv_served, 0U) << "a next stub domain needs no memory for it";
+  EXPECT_EQ(plan.pv_served, served) << "a next stub domain needs no memory for it";
   stub_has("xvda xvdb");
   EXPECT_FALSE(shown_within(base::Milliseconds(1'500)));
 }
