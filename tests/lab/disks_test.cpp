@@ -35,8 +35,8 @@ TEST_F(Disks, AnErrorInDom0ReachesTheGuestOnThatDiskAlone) {
        "umount /run/lab-t-full; rm -rf /run/lab-t-full /run/lab-t-bad.img");
 }
 
-// An emulated disk has sectors of 512 bytes, whatever the device in dom0 has: what is beside one that
-// is written alone stays.
+// An emulated disk has sectors of 512 bytes, whatever the device in dom0 has: what is beside one
+// that is written alone stays.
 TEST_F(Disks, OfADeviceWithSectorsOf4096Bytes) {
   ONLY_WHEN_THOROUGH();
   for (const DeviceModel device_model : {DeviceModel::linstub, DeviceModel::dom0}) {

@@ -155,7 +155,7 @@ TEST_F(StubPlan, HasRoomForManyDisksAndNics) {
                          i, i, i);
   const uint32_t usual = describe(plan(""), image_, {}, {}).memory;
   EXPECT_EQ(describe(plan(drives), image_, {}, {}).memory, usual + 23);
-  EXPECT_EQ(describe(plan(nics), image_, {}, {}).memory, usual + 12);
+  EXPECT_EQ(describe(plan(nics), image_, {}, {}).memory, usual + 18);
 }
 
 TEST_F(StubPlan, HasTheDisksOfPvDriversAndRoomForServingThem) {

@@ -129,7 +129,8 @@ constexpr std::array disks{
         "-drive if=ide,index=0,media=disk,cache=writeback,driver=quorum,id=c", "", "works"},
     Row{"disk: target on a block device, backendtype=phy", arguments,
         "-drive file=/dev/vg/guest,if=ide,index=0,media=disk,format=raw,cache=writeback",
-        "`System.StaysAtWorkThroughAllThatIsDoneToIt`, `Disks.OfADeviceWithSectorsOf4096Bytes`", ""},
+        "`System.StaysAtWorkThroughAllThatIsDoneToIt`, `Disks.OfADeviceWithSectorsOf4096Bytes`",
+        ""},
 };
 
 constexpr std::array networks{
