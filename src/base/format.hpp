@@ -140,4 +140,12 @@ template <class... Args>
 
 std::string join(std::span<const std::string> items, std::string_view between);
 
+// The text without the newlines at its end: of what a command has printed, or of a file of one
+// line.
+constexpr std::string_view without_end_of_line(std::string_view text) {
+  while (text.ends_with('\n'))
+    text.remove_suffix(1);
+  return text;
+}
+
 } // namespace linstub::base

@@ -234,9 +234,7 @@ Result<std::string> run_checked(Command command, Deadline deadline, std::string_
   std::string name = join(command.argv, " ");
   Output output = TRY(run(std::move(command), deadline, input));
   if (!output.status.success()) {
-    std::string_view said = output.err.empty() ? output.out : output.err;
-    while (said.ends_with('\n'))
-      said.remove_suffix(1);
+    std::string_view said = without_end_of_line(output.err.empty() ? output.out : output.err);
     constexpr size_t quoted = 600;
     if (said.size() > quoted)
       said.remove_prefix(said.size() - quoted);

@@ -149,12 +149,9 @@ private:
   Result<std::string> target_of(const std::string &file) {
     if (contender_.name != image_qemu)
       return file;
-    std::string device =
+    const std::string device =
         TRY(host_.check(base::format("losetup --find --show {}", file), command_limit));
-    while (device.ends_with('\n'))
-      device.pop_back();
-    loops_.push_back(device);
-    return device;
+    return loops_.emplace_back(base::without_end_of_line(device));
   }
   [[nodiscard]] std::string detach_loops() const {
     return loops_.empty() ? "true" : "losetup --detach " + base::join(loops_, " ");

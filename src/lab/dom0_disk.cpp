@@ -144,9 +144,9 @@ base::Result<> make_initrd(const fs::path &config, const fs::path &tree, const f
   int number = 10; // two digits: the shell sorts them
   fs::path modules = tree / "lib/modules" / TRY(release_of(tree)) / "kernel";
   for (const std::string &name : list_items(TRY(read_config(config / "lab/initrd-modules.list")))) {
-    std::string found = TRY(run({"find", modules.string(), "-name", name + ".ko.xz"}, seconds(60)));
-    while (found.ends_with('\n'))
-      found.pop_back();
+    const std::string said =
+        TRY(run({"find", modules.string(), "-name", name + ".ko.xz"}, seconds(60)));
+    const std::string found(base::without_end_of_line(said));
     if (found.empty())
       continue; // built into this kernel
     entries.push_back({.path = base::format("/m/{}-{}.ko", number++, name),
@@ -171,10 +171,9 @@ base::Result<> take_boot_files(const fs::path &tree, const fs::path &output) {
   TRY(run({"cp", (tree / "boot" / ("vmlinuz-" + release)).string(), (output / "vmlinuz").string()},
           seconds(60)));
   TRY(base::replace_file(output / "release", release));
-  std::string found =
+  const std::string said =
       TRY(run({"find", (tree / "boot").string(), "-name", "xen-*-amd64.gz"}, seconds(60)));
-  while (found.ends_with('\n'))
-    found.pop_back();
+  const std::string found(base::without_end_of_line(said));
   if (found.empty() || found.contains('\n'))
     return base::fail("dom0 should have one hypervisor in /boot, and has \"{}\"", found);
   std::string hypervisor = TRY(run({"gzip", "-dc", found}, seconds(60)));

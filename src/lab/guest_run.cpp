@@ -149,10 +149,8 @@ base::Result<> GuestRun::follow() {
 }
 
 base::Result<std::string> GuestRun::domid() const {
-  std::string text = TRY(host_.check(base::format("xl domid {}", quote(name_)), short_limit));
-  while (text.ends_with('\n'))
-    text.pop_back();
-  return text;
+  const std::string text = TRY(host_.check(base::format("xl domid {}", quote(name_)), short_limit));
+  return std::string(base::without_end_of_line(text));
 }
 
 base::Result<std::string> GuestRun::said() const {

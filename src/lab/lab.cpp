@@ -143,9 +143,7 @@ std::string last_lines(const fs::path &file, size_t count) {
   auto text = base::read_file(file, largest);
   if (!text)
     return text.error().message();
-  std::string_view rest = *text;
-  while (rest.ends_with('\n'))
-    rest.remove_suffix(1);
+  const std::string_view rest = base::without_end_of_line(*text);
   size_t from = rest.size();
   for (size_t i = 0; i < count && from != std::string_view::npos && from > 0; i++)
     from = rest.rfind('\n', from - 1);

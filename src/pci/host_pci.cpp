@@ -65,10 +65,8 @@ bool take_hex(std::string_view &rest, uint64_t &value) {
 }
 
 Result<uint64_t> hex_number(const std::string &line) {
-  std::string_view text = line;
+  std::string_view text = base::without_end_of_line(line);
   uint64_t value = 0;
-  while (text.ends_with('\n'))
-    text.remove_suffix(1);
   if (!take_hex(text, value) || !text.empty())
     return fail("\"{}\" is not a hexadecimal number", base::printable(text, 40));
   return value;
@@ -179,10 +177,9 @@ Result<HostPci> HostPciBus::read(const xen::PciAddress &address) const {
   HostPci device{.address = address};
   device.vendor = static_cast<uint16_t>(TRY(text(address, "vendor").and_then(hex_number)));
   device.device = static_cast<uint16_t>(TRY(text(address, "device").and_then(hex_number)));
-  std::string interrupt = TRY(text(address, "irq"));
-  while (interrupt.ends_with('\n'))
-    interrupt.pop_back();
-  device.interrupt = static_cast<uint32_t>(TRY(xen::parse_number(interrupt, UINT16_MAX)));
+  const std::string interrupt = TRY(text(address, "irq"));
+  device.interrupt = static_cast<uint32_t>(
+      TRY(xen::parse_number(std::string(base::without_end_of_line(interrupt)), UINT16_MAX)));
   device.ranges = TRY(text(address, "resource")
                           .and_then(parse_pci_resources)
                           .transform_error(base::doing("PCI device {}", xen::text(address))));

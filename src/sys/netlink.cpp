@@ -21,6 +21,18 @@ namespace {
 
 constexpr timeval answer_timeout{.tv_sec = 5, .tv_usec = 0};
 
+// A request that changes a link.
+NetlinkMessage change_of(uint16_t type, unsigned int link, unsigned int flags = 0,
+                         unsigned int which = 0) {
+  NetlinkMessage message(type, NLM_F_REQUEST | NLM_F_ACK);
+  ifinfomsg info{};
+  info.ifi_index = static_cast<int>(link);
+  info.ifi_flags = flags;
+  info.ifi_change = which;
+  message.fixed(info);
+  return message;
+}
+
 void store_length(std::vector<std::byte> &bytes, size_t at, auto length) {
   std::memcpy(bytes.data() + at, &length, sizeof length);
 }
@@ -111,20 +123,12 @@ base::Result<> Route::clear_flags(unsigned int link, unsigned int flags) {
 }
 
 base::Result<> Route::change_flags(unsigned int link, unsigned int which, unsigned int to) {
-  NetlinkMessage message(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK);
-  ifinfomsg info{};
-  info.ifi_index = static_cast<int>(link);
-  info.ifi_flags = to;
-  info.ifi_change = which;
-  message.fixed(info);
+  NetlinkMessage message = change_of(RTM_NEWLINK, link, to, which);
   return request(message);
 }
 
 base::Result<> Route::set_queue(unsigned int link, uint32_t frames) {
-  NetlinkMessage message(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK);
-  ifinfomsg info{};
-  info.ifi_index = static_cast<int>(link);
-  message.fixed(info);
+  NetlinkMessage message = change_of(RTM_NEWLINK, link);
   message.attribute(IFLA_TXQLEN, frames);
   return request(message).transform_error(
       base::doing("let {} frames wait at link {}", frames, link));
@@ -136,7 +140,6 @@ base::Result<> Route::redirect(unsigned int from, unsigned int to) {
   const auto doing = base::doing("redirect link {} to link {}", from, to);
 
   tcmsg where{};
-  where.tcm_family = AF_UNSPEC;
   where.tcm_ifindex = static_cast<int>(from);
   where.tcm_parent = TC_H_INGRESS;
   where.tcm_handle = TC_H_MAKE(TC_H_INGRESS, 0);
@@ -169,10 +172,7 @@ base::Result<> Route::redirect(unsigned int from, unsigned int to) {
 }
 
 base::Result<> Route::rename(unsigned int link, const std::string &name) {
-  NetlinkMessage message(RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK);
-  ifinfomsg info{};
-  info.ifi_index = static_cast<int>(link);
-  message.fixed(info);
+  NetlinkMessage message = change_of(RTM_SETLINK, link);
   message.attribute(IFLA_IFNAME, name);
   return request(message).transform_error(base::doing("rename link {} to {}", link, name));
 }

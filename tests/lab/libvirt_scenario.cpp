@@ -74,10 +74,8 @@ void LibvirtScenario::TearDown() {
 }
 
 std::string LibvirtScenario::virsh(const std::string &command) {
-  std::string said = succeeds(connection + command, virsh_limit);
-  while (said.ends_with('\n'))
-    said.pop_back();
-  return said;
+  const std::string said = succeeds(connection + command, virsh_limit);
+  return std::string(base::without_end_of_line(said));
 }
 
 void LibvirtScenario::define(const LibvirtGuest &guest) {

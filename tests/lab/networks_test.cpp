@@ -124,9 +124,11 @@ TEST_P(Networks, CarryTaggedLargeAndMulticastFrames) {
              .direct_boot = true,
              .extra = {base::format("vif = [ \"bridge={},model=e1000\" ]", network.bridge)}});
   ASSERT_FALSE(HasFailure());
+  const std::string here = base::format("{}.1", network.address);
   const std::string address = base::format("{}.2", network.address);
+  const std::string all = base::format("{}.255", network.address);
   ASSERT_NO_FATAL_FAILURE(brings_up(guest, "e1000", address));
-  ASSERT_NO_FATAL_FAILURE(carries_data(guest, base::format("{}.1", network.address), 1));
+  ASSERT_NO_FATAL_FAILURE(carries_data(guest, here, 1));
 
   guest_does(guest,
              base::format("ip link add link eth0 name v7 type vlan id 7 && ip addr add {}/24 dev "
@@ -138,7 +140,6 @@ TEST_P(Networks, CarryTaggedLargeAndMulticastFrames) {
   // All hosts are in this group, and the guest is told to answer what is sent to it.
   guest_does(guest, "echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_broadcasts && "
                     "ip route add 224.0.0.0/4 dev eth0");
-  const std::string all = base::format("{}.255", network.address);
   for (const std::string &to : {std::string("224.0.0.1"), "-b " + all})
     EXPECT_THAT(
         dom0(base::format("ping -L -c 3 -i 0.5 -W 10 -I {} {} || true", network.bridge, to)),
@@ -149,9 +150,7 @@ TEST_P(Networks, CarryTaggedLargeAndMulticastFrames) {
   dom0("sysctl -q net.ipv4.icmp_echo_ignore_broadcasts=1");
   // In parts, which the guest puts together: ReasmOKs.
   guest_does(guest, "awk '/^Ip: [0-9]/{print $16}' /proc/net/snmp >/tmp/whole");
-  for (const std::string &to :
-       {"224.0.0.1:7003,ip-multicast-if=" + base::format("{}.1", network.address),
-        all + ":7003,broadcast"})
+  for (const std::string &to : {"224.0.0.1:7003,ip-multicast-if=" + here, all + ":7003,broadcast"})
     dom0(base::format("for i in 1 2 3; do head -c 4000 /dev/zero | "
                       "socat -u -b 8192 STDIN UDP-DATAGRAM:{}; done",
                       to));
@@ -163,7 +162,7 @@ TEST_P(Networks, CarryTaggedLargeAndMulticastFrames) {
                     network.bridge));
   guest_does(guest, "ip link set eth0 mtu 4000");
   answers(base::format("-M do -s 3972 {}", address));
-  ASSERT_NO_FATAL_FAILURE(carries_data(guest, base::format("{}.1", network.address), 1));
+  ASSERT_NO_FATAL_FAILURE(carries_data(guest, here, 1));
   dom0(base::format("xl destroy t-nets; ip link del {}.7", network.bridge));
 }
 
@@ -184,8 +183,9 @@ TEST_F(FloodedNetwork, CostsAGuestThatTakesNothingNoStubDomain) {
   EXPECT_THAT(dom0("linstub status"), HasSubstr("serving"));
   std::printf("its stub domain: %s\n",
               dom0("linstub status --json | tr -d '\\n ' | grep -o '\"memory.*'").c_str());
-  ASSERT_NO_FATAL_FAILURE(brings_up(guest, "e1000", base::format("{}.2", network.address)));
-  answers(base::format("{}.2", network.address));
+  const std::string address = base::format("{}.2", network.address);
+  ASSERT_NO_FATAL_FAILURE(brings_up(guest, "e1000", address));
+  answers(address);
   dom0("xl destroy t-nets");
 }
 

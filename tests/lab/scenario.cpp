@@ -70,10 +70,7 @@ GuestRun Scenario::start(const GuestConfig &config) {
 std::string Scenario::dom0(const std::string &command) {
   auto output = host().check(command, command_limit);
   EXPECT_TRUE(output) << why(output);
-  std::string text = output.value_or("");
-  while (text.ends_with('\n'))
-    text.pop_back();
-  return text;
+  return std::string(base::without_end_of_line(output ? *output : std::string_view()));
 }
 
 std::string Scenario::ends(const std::string &command, Milliseconds limit, bool success) {
