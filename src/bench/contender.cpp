@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 namespace linstub::bench {
 namespace {
@@ -11,7 +12,7 @@ using lab::DeviceModel;
 
 constexpr unsigned of_qemu = has::ahci | has::tcp;
 constexpr unsigned of_libxl = has::direct_boot | has::save | has::pv_qcow2 | has::screen;
-constexpr unsigned of_linux = has::stub_domain | has::linux_stub;
+constexpr unsigned of_linux = has::stub_domain | has::linux_stub | has::new_stub;
 
 const std::array table{
     Contender{std::string(reference), "QEMU in dom0", DeviceModel::dom0, of_qemu | of_libxl, {}},
@@ -26,7 +27,7 @@ const std::array table{
               of_qemu | of_libxl | of_linux | has::linstub,
               {}},
     Contender{"libxl", "libxl's Linux mode", DeviceModel::libxl_stub, of_qemu | of_linux, {}},
-    Contender{"minios", "MiniOS", DeviceModel::minios, has::stub_domain, {}},
+    Contender{"minios", "MiniOS", DeviceModel::minios, has::stub_domain | has::new_stub, {}},
 };
 
 } // namespace
@@ -44,6 +45,14 @@ std::vector<std::string> lines_for(const Contender &contender) {
   return {base::format("device_model_args_hvm = [ \"-linstub\", \"{}\" ]", contender.settings)};
 }
 
+unsigned spares_of(const Contender &contender) {
+  constexpr std::string_view key = "spares=";
+  const size_t at = contender.settings.find(key);
+  return at == std::string::npos ? 0
+                                 : static_cast<unsigned>(std::strtoul(
+                                       &contender.settings[at + key.size()], nullptr, 10));
+}
+
 std::optional<Contender> find_contender(std::string_view name) {
   const size_t colon = name.find(':');
   const auto *found = std::ranges::find(table, name.substr(0, colon), &Contender::name);
@@ -58,6 +67,8 @@ std::optional<Contender> find_contender(std::string_view name) {
   contender.settings = name.substr(colon + 1);
   std::ranges::replace(contender.settings, '+', ',');
   contender.what += base::format(", {}", contender.settings);
+  if (spares_of(contender) > 0)
+    contender.has &= ~(has::linux_stub | has::new_stub); // it has been through these stages before
   return contender;
 }
 

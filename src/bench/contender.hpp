@@ -24,6 +24,7 @@ constexpr unsigned linstub = 32;    // its device model can be replaced, its stu
 constexpr unsigned pv_qcow2 = 64;   // a guest's PV driver can have a qcow2 image of it
 constexpr unsigned screen = 128;    // a VNC server that is its own
 constexpr unsigned tcp = 256;       // a guest's TCP connection gets through its emulated NIC
+constexpr unsigned new_stub = 512;  // its stub domain is made when the guest is
 } // namespace has
 
 struct Contender {
@@ -41,6 +42,9 @@ constexpr const char *image_qemu_path = "/lab/image-qemu/qemu-system-i386";
 
 // Further lines of the xl.cfg of its guests.
 std::vector<std::string> lines_for(const Contender &contender);
+
+// How many spare stub domains its guests' settings want to be there before they start.
+unsigned spares_of(const Contender &contender);
 
 // What all others are compared with.
 constexpr std::string_view reference = "dom0";

@@ -72,6 +72,7 @@ public:
   Result<> run() {
     const Look before = TRY(look_at_host(host_));
     TRY(begin());
+    TRY(keep_spares(spares_of(contender_)));
     auto watch = TRY(StartWatch::begin(host_, guest_name));
     const Share share(host_);
     const Look counts = TRY(look_at_counts(host_));
@@ -94,7 +95,16 @@ public:
     const double time =
         TRY(time_on(host_, base::format("xl destroy {}", guest_name), command_limit));
     add("start.destroyed", time, since.part());
-    return {};
+    return keep_spares(0);
+  }
+
+  // Those that a start will find. The program that makes new ones a minute after it is ended.
+  Result<> keep_spares(unsigned count) {
+    if (spares_of(contender_) == 0)
+      return {};
+    return host_
+        .check(base::format("pkill -f [s]pares-later; linstub spares {}", count), command_limit)
+        .transform([](const std::string &) {});
   }
 
   // With AHCI in place of IDE, and without a NIC, which would only take time.

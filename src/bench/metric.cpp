@@ -34,7 +34,8 @@ constexpr double giga = 1e9;
 constexpr unsigned stub = has::stub_domain;
 
 constexpr std::array table{
-    Metric{"start.stub-built", start, "stub domain built", "s", 1, 1, stub},
+    Metric{"start.stub-built", start, "stub domain built", "s", 1, 1,
+           has::stub_domain | has::new_stub},
     Metric{"start.stub-init", start, "its kernel is up, init runs", "s", 1, 1, has::linux_stub},
     Metric{"start.stub-qemu", start, "its devices are there, QEMU starts", "s", 1, 1,
            has::linux_stub},

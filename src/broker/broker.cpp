@@ -165,13 +165,24 @@ void Broker::created(const Result<xen::DomId> &stub) {
   // One that is to be removed is found again by whose it is.
   if (stub && !removing_) {
     stub_ = *stub;
+    note_memory();
     base::log_info("stub domain {} has {} MiB and image {} of Linstub {}", *stub,
                    context_.status.memory, context_.status.image, context_.status.version);
   }
+  if (!stub)
+    keep_spares();
   tell(stub);
   if (stub_)
     follow(*stub_);
   remove_if_possible();
+}
+
+// A spare one may have more than was asked for.
+void Broker::note_memory() {
+  if (context_.plan.settings.spares == 0)
+    return;
+  if (auto info = context_.control.info(*stub_); info && *info)
+    context_.status.memory = static_cast<uint32_t>((*info)->memory >> 20);
 }
 
 void Broker::follow(xen::DomId stub) {

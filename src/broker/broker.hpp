@@ -115,6 +115,8 @@ private:
   void note_image();
   base::Result<plan::Description> describe(const manifest::Image &image, plan::Role role);
   void created(const base::Result<xen::DomId> &stub);
+  void note_memory();
+  void keep_spares();
   void follow(xen::DomId stub);
   base::Result<> connect(Which which, xen::DomId stub);
   void create_next(std::function<void(base::Result<xen::DomId> next)> created);

@@ -26,8 +26,17 @@ constexpr Milliseconds between_guest_looks{20};
 } // namespace
 
 void Broker::announce() {
+  const bool first = !has_run_;
   if (auto told = announce_running(); !told)
     listener_.on_stub_failed(told.error().message());
+  if (first)
+    keep_spares();
+}
+
+// One may have been taken.
+void Broker::keep_spares() {
+  if (context_.plan.settings.spares > 0)
+    stubdom_.keep_spares([](const Result<> &begun) { base::log_failure(begun); });
 }
 
 Result<> Broker::announce_running() {

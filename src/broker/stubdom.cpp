@@ -47,6 +47,8 @@ void Stubdom::finish_restore(xen::DomId stub, uint32_t memory, Done done) {
       std::move(done));
 }
 
+void Stubdom::keep_spares(Done begun) { run({"spares-later"}, rename_timeout, std::move(begun)); }
+
 void Stubdom::rename(xen::DomId stub, const std::string &name, Done done) {
   run({"rename", base::format("{}", stub), name}, rename_timeout, std::move(done));
 }

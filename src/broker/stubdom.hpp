@@ -45,6 +45,10 @@ public:
   // After a restore: unplugs the state disk, and takes what memory is above `memory` MiB.
   void finish_restore(xen::DomId stub, uint32_t memory, Done done);
 
+  // Has spare stub domains made, as many as the host's settings say, later: whatever becomes of
+  // this program.
+  void keep_spares(Done begun);
+
   void rename(xen::DomId stub, const std::string &name, Done done);
 
   // It is its guest's only one from now on: the others are removed, and it gets the names that the

@@ -4,14 +4,19 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <string>
 
 namespace linstub::cli {
+
+// "2 spare stub domains are ready"; empty if there is none.
+std::string ready_spares();
 
 using AddCommand = void (*)(CLI::App &program);
 
 void add_status_command(CLI::App &program);
 void add_upgrade_command(CLI::App &program);
 void add_pci_command(CLI::App &program);
+void add_spares_command(CLI::App &program);
 void add_image_command(CLI::App &program);
 #if LINSTUB_LAB // in linstub-lab only
 void add_lab_command(CLI::App &program);
@@ -26,6 +31,7 @@ inline constexpr auto commands = std::to_array<AddCommand>({
     add_status_command,
     add_upgrade_command,
     add_pci_command,
+    add_spares_command,
     add_image_command,
 #if LINSTUB_LAB
     add_lab_command,

@@ -75,7 +75,7 @@ bool is_outdated(const run::Status &status) {
   return installed && installed->ramdisk.sha256 != status.ramdisk;
 }
 
-void print_table(const std::vector<run::Status> &all) {
+void print_guests(const std::vector<run::Status> &all) {
   if (all.empty()) {
     std::puts("No guest has a stub domain.");
     return;
@@ -97,6 +97,12 @@ void print_table(const std::vector<run::Status> &all) {
   if (any_outdated)
     std::puts(
         "A newer image is installed than an outdated guest has: linstub upgrade GUEST, or --all");
+}
+
+void print_table(const std::vector<run::Status> &all) {
+  print_guests(all);
+  if (const std::string spares = ready_spares(); !spares.empty())
+    std::printf("%s.\n", spares.c_str());
 }
 
 void print_json(const std::vector<run::Status> &all) {

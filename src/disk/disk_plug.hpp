@@ -16,12 +16,10 @@ namespace linstub::disk {
 // moment later. Fails if one of that name is there. `hotplug` is the program that libxl runs when
 // it goes.
 //
-// libxl would take ten times as long as all the rest of a save: a process, a script, a wait for the
-// frontend. So the nodes that it would write (libxl_disk.c: device_disk_add(); libxl_device.c:
-// libxl__device_generic_add()) are written here, with what its script would add: a loop
-// device for a file, but without the script's check that nobody else uses the image: the guest
-// itself does, by design, and the guest's own vbd has been checked. libxl then
-// unplugs the disk, or takes it down with the domain, like one of its own.
+// libxl would take ten times as long as all the rest of a save. So the nodes that it would write
+// (libxl_disk.c, device_disk_add(); xen/pv_device.hpp) are written here, with what its script would
+// add: a loop device for a file, but without the script's check that nobody else uses the image:
+// the guest itself does, by design, and the guest's own vbd has been checked.
 base::Result<> plug_disk(xen::Xenstore &xenstore, xen::DomId stub, const Disk &disk,
                          const std::string &hotplug);
 

@@ -12,8 +12,10 @@ namespace {
 constexpr std::array shapes{
     // It starts in seconds, so its scenarios make several parts: two labs end at about the same
     // time.
-    ShapeFacts{
-        .shape = Shape::warm, .name = "warm", .scenarios = "-*Pci*:Libvirt*:Counted*", .parts = 5},
+    ShapeFacts{.shape = Shape::warm,
+               .name = "warm",
+               .scenarios = "-*Pci*:Libvirt*:*OpenVSwitch*:Counted*",
+               .parts = 5},
     // The emulator can make no snapshot of such a machine, and it takes minutes to boot: one part.
     ShapeFacts{.shape = Shape::iommu, .name = "iommu", .begin = Begin::boot, .scenarios = "*Pci*"},
     ShapeFacts{.shape = Shape::libvirt,
@@ -22,7 +24,7 @@ constexpr std::array shapes{
                // A second one that is never plugged in: libvirt gives a guest no more CPUs than the
                // host can have.
                .cpus = "1,maxcpus=2",
-               .scenarios = "Libvirt*",
+               .scenarios = "Libvirt*:*OpenVSwitch*",
                .only_when_thorough = true},
     ShapeFacts{.shape = Shape::counted, .name = "counted", .counts = true, .scenarios = "Counted*"},
     // For benchmarks alone, whose runs are short: what it can show is a device model that has a CPU

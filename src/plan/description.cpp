@@ -79,6 +79,8 @@ std::vector<Item> list_from(const Json &list, Item (*from)(const Json &)) {
 Description description_from(const Json &json) {
   return {.guest = xen::DomId{json.at("guest").get<uint16_t>()},
           .name = json.at("name").get<std::string>(),
+          .image = json.at("image").get<std::string>(),
+          .may_be_spare = json.at("may-be-spare").get<bool>(),
           .kernel = json.at("kernel").get<std::string>(),
           .ramdisk = json.at("ramdisk").get<std::string>(),
           .command_line = json.at("command-line").get<std::string>(),
@@ -95,9 +97,17 @@ Description description_from(const Json &json) {
 
 } // namespace
 
+bool suits(const Description &spare, const Description &wanted) {
+  return spare.image == wanted.image && spare.type == wanted.type &&
+         spare.command_line == wanted.command_line && spare.limits == wanted.limits &&
+         spare.memory >= wanted.memory;
+}
+
 std::string encode(const Description &description) {
   Json json = {{"guest", xen::number(description.guest)},
                {"name", description.name},
+               {"image", description.image},
+               {"may-be-spare", description.may_be_spare},
                {"kernel", description.kernel},
                {"ramdisk", description.ramdisk},
                {"command-line", description.command_line},

@@ -24,9 +24,11 @@ enum class Role : uint8_t {
 
 struct Description {
   xen::DomId guest{};
-  std::string name;    // of the stub domain
-  std::string kernel;  // path
-  std::string ramdisk; // path
+  std::string name;          // of the stub domain
+  std::string image;         // what kernel and file systems are, whatever their paths
+  bool may_be_spare = false; // it may be one that is there already
+  std::string kernel;        // path
+  std::string ramdisk;       // path
   std::string command_line;
   xen::DomainType type = xen::DomainType::pv;
   uint32_t memory = 0; // MiB
@@ -38,6 +40,9 @@ struct Description {
   std::vector<Nic> nics;
   Role role = Role::first;
 };
+
+// Whether what was made as `spare`, for no guest, can be what `wanted` is. It may have more memory.
+bool suits(const Description &spare, const Description &wanted);
 
 std::string encode(const Description &description);
 base::Result<Description> decode_description(std::string_view json);

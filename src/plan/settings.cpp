@@ -127,6 +127,14 @@ base::Result<> set_largest_disk(Settings &settings, std::string_view value) {
   return {};
 }
 
+base::Result<> set_spares(Settings &settings, std::string_view value) {
+  auto number = xen::parse_number(value, most_spares);
+  if (!number)
+    return base::fail("\"{}\" is not a number of stub domains up to {}", value, most_spares);
+  settings.spares = static_cast<uint32_t>(*number);
+  return {};
+}
+
 base::Result<> set_display(Settings &settings, std::string_view value) {
   if (value != "bytes" && value != "pixels")
     return base::fail("\"{}\" is neither bytes nor pixels", value);
@@ -146,7 +154,7 @@ struct Key {
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 15> keys{{
+constexpr std::array<Key, 16> keys{{
     {"", "image", set_image},
     {"", "memory", set_memory},
     {"", "type", set_type},
@@ -156,6 +164,7 @@ constexpr std::array<Key, 15> keys{{
     {"", "largest-disk", set_largest_disk},
     {"", "display", set_display},
     {"", "system", set_system},
+    {"", "spares", set_spares},
     {limits_table, "cpu-weight", set_cpu_weight},
     {limits_table, "cpu-cap", set_cpu_cap},
     {limits_table, "max-grant-frames", set_max_grant_frames},

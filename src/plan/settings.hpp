@@ -45,12 +45,14 @@ struct Settings {
   disk::SavedForm saved_form = disk::SavedForm::marked;
   Display display = Display::bytes;
   System system = System::disk;
+  uint32_t spares = 0; // stub domains that are there before a guest asks for one
   uint64_t largest_disk = uint64_t{2} << 40; // bytes: see disk/disk_image.hpp
 };
 
 constexpr const char *settings_file = LINSTUB_SETTINGS_FILE;
 constexpr uint32_t least_memory = 28; // MiB: with 26, QEMU does not come up in time
 constexpr uint32_t most_memory = 4096;
+constexpr uint32_t most_spares = 16;
 
 // Sets one value. The error names the key and, for an unknown one, those that are known.
 base::Result<> set(Settings &settings, std::string_view key, std::string_view value);

@@ -83,6 +83,27 @@ std::string level_name(base::LogLevel level) {
   return names.at(static_cast<size_t>(level));
 }
 
+// What depends on no guest.
+Description describe_common(const Plan &plan, const manifest::Image &image) {
+  const manifest::Identity &what = image.identity;
+  Description description{.image = what.kernel.sha256,
+                          .kernel = image.kernel(),
+                          .command_line = kernel_command_line(plan),
+                          .type = type_of(plan),
+                          .limits = plan.settings.limits,
+                          .log_level = level_name(plan.settings.log_level)};
+  if (plan.settings.system == System::disk) {
+    description.image += "-" + what.init.sha256 + "-" + what.system.sha256;
+    description.ramdisk = image.init();
+    description.disks.push_back(
+        {.path = image.system(), .vdev = wire::system_disk, .mode = disk::DiskMode::read_only});
+  } else {
+    description.image += "-" + what.ramdisk.sha256;
+    description.ramdisk = image.ramdisk();
+  }
+  return description;
+}
+
 } // namespace
 
 base::Result<> check_type(const Settings &settings, std::string_view xen) {
@@ -121,24 +142,17 @@ std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin) 
 
 Description describe(const Plan &plan, const manifest::Image &image,
                      const std::vector<disk::CopiedFile> &files, const Origin &origin) {
-  const bool has_system_disk = plan.settings.system == System::disk;
-  Description description{.guest = *plan.guest,
-                          .name = plan.name + "-dm",
-                          .kernel = image.kernel(),
-                          .ramdisk = has_system_disk ? image.init() : image.ramdisk(),
-                          .command_line = kernel_command_line(plan),
-                          .type = type_of(plan),
-                          .memory = memory_needed(plan, image, files),
-                          .limits = plan.settings.limits,
-                          .log_level = level_name(plan.settings.log_level),
-                          .arguments = qemu_arguments(plan, origin),
-                          .disks = disks_of(plan),
-                          .files = {},
-                          .nics = plan.nics,
-                          .role = origin.role};
-  if (has_system_disk)
-    description.disks.push_back(
-        {.path = image.system(), .vdev = wire::system_disk, .mode = disk::DiskMode::read_only});
+  Description description = describe_common(plan, image);
+  description.guest = *plan.guest;
+  description.name = plan.name + "-dm";
+  description.may_be_spare = plan.settings.spares > 0;
+  description.memory = memory_needed(plan, image, files);
+  description.arguments = qemu_arguments(plan, origin);
+  description.nics = plan.nics;
+  description.role = origin.role;
+  std::vector<disk::Disk> disks = disks_of(plan);
+  disks.insert(disks.end(), description.disks.begin(), description.disks.end());
+  description.disks = std::move(disks);
   for (size_t i = 0; i < files.size(); i++) {
     const CopiedFile &file = plan.files.at(i);
     disk::Disk disk = file.disk;
@@ -151,6 +165,17 @@ Description describe(const Plan &plan, const manifest::Image &image,
     description.disks.push_back(
         {.path = origin.state, .vdev = wire::state_disk, .mode = disk::DiskMode::read_only});
   }
+  return description;
+}
+
+Description describe_spare(const Settings &settings, const manifest::Image &image,
+                           uint32_t physical_cpus) {
+  Plan plan;
+  plan.settings = settings;
+  plan.physical_cpus = physical_cpus;
+  plan.pv_served = 1;
+  Description description = describe_common(plan, image);
+  description.memory = memory_needed(plan, image, {});
   return description;
 }
 

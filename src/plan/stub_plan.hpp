@@ -30,4 +30,9 @@ std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin);
 Description describe(const Plan &plan, const manifest::Image &image,
                      const std::vector<disk::CopiedFile> &files, const Origin &origin);
 
+// What a spare one has to be (stubdom/spares.hpp): for a guest with a disk that QEMU serves to its
+// PV driver, or with less. linstub-stubdom adds to the command line that there is no guest yet.
+Description describe_spare(const Settings &settings, const manifest::Image &image,
+                           uint32_t physical_cpus);
+
 } // namespace linstub::plan

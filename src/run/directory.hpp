@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The run directory of dom0, /run/linstub: of each guest the status (status.hpp), the socket on
 // which its linstub-dm is asked (control_socket.hpp), and the files behind its copied files
-// (disk/). It lies in memory, only root writes there, and nothing of it outlives a reboot.
+// (disk/); and the records of spare stub domains (spares.hpp). It lies in memory, only root writes
+// there, and nothing of it outlives a reboot.
 #pragma once
 
 #include "base/result.hpp"

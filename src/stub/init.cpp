@@ -12,7 +12,7 @@
 #include "wire/kernel_options.hpp"
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
-#include "xen/ioreq_servers.hpp"
+#include "xen/privcmd.hpp"
 
 #include <fcntl.h>
 #include <sys/reboot.h>
@@ -147,25 +147,14 @@ base::Result<> Init::prepare_kernel() {
   if (base::parse_log_level(kernel_option(line, wire::log_level_option), settings_.log_level))
     base::set_log("linstub-init", settings_.log_level);
   spin_ = kernel_option(line, wire::spin_option);
-  any_hypercall_ = line.contains(wire::any_hypercall_option);
+  spare_ = line.contains(wire::spare_option);
+  any_hypercall_ = line.contains(wire::any_hypercall_option) && !spare_;
   return {};
 }
 
 base::Result<> Init::connect_xenstore() {
   xenstore_ = TRY(xen::Xenstore::connect());
   report_state();
-  return {};
-}
-
-base::Result<> Init::load_settings() {
-  base::LogLevel from_command_line = settings_.log_level;
-  settings_ = TRY(read_settings(*xenstore_));
-  settings_.log_level = std::max(settings_.log_level, from_command_line);
-  base::set_log("linstub-init", settings_.log_level);
-  state_.mode = settings_.mode;
-  base::log_info("domain {}, device model of domain {}, {} arguments for QEMU, {}", settings_.self,
-                 settings_.target, settings_.arguments.size(),
-                 settings_.mode == Mode::libxl ? "libxl's own mode" : "started by linstub-dm");
   return {};
 }
 
@@ -362,19 +351,27 @@ base::Result<> Init::start_qemu() {
   numbers.reserve(keep.size());
   for (const base::Fd &fd : keep)
     numbers.push_back(fd.get());
-  qemu_ = TRY(Qemu::start(*loop_, arguments, numbers, variables,
-                          {.said =
-                               [this](std::string_view line) {
-                                 base::log_info("qemu: {}", line);
-                                 if (!is_harmless(line))
-                                   last_words_.add(line);
-                                 log_grew();
-                               },
-                           .ended = [this](base::ExitStatus status) { on_qemu_end(status); },
-                           .open = [this](const std::string &path) { return pci_->open(path); }}));
+  qemu_ =
+      TRY(Qemu::start(*loop_, arguments, numbers, variables,
+                      {.said =
+                           [this](std::string_view line) {
+                             base::log_info("qemu: {}", line);
+                             if (!is_harmless(line))
+                               last_words_.add(line);
+                             log_grew();
+                           },
+                       .ended = [this](base::ExitStatus status) { on_qemu_end(status); },
+                       .open = [this](const std::string &path) { return open_for_qemu(path); }}));
   base::log_info("QEMU is started, as process {}", qemu_->pid());
   await_sockets();
   return {};
+}
+
+// The kernel of a stub domain that was made for this guest has restricted it already.
+base::Result<base::Fd> Init::open_for_qemu(const std::string &path) {
+  if (path != xen::privcmd_node)
+    return pci_->open(path);
+  return any_hypercall_ ? xen::open_privcmd() : xen::open_privcmd(settings_.target);
 }
 
 void Init::await_sockets() {

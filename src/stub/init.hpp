@@ -40,6 +40,7 @@ public:
   base::Result<> open_console();
   base::Result<> prepare_kernel();
   base::Result<> connect_xenstore();
+  base::Result<> await_guest(); // for as long as it takes
   base::Result<> load_settings();
   base::Result<> watch_world();
 
@@ -47,6 +48,7 @@ public:
   [[noreturn]] void run();
 
 private:
+  base::Result<bool> is_asked_to_shut_down();
   void tell(Event event, std::string why = {});
   void perform(Action action);
 
@@ -58,6 +60,7 @@ private:
   void report_memory();
   void tell_dom0(const char *node, std::optional<std::string> &told, std::string now);
   base::Result<> start_qemu();
+  base::Result<base::Fd> open_for_qemu(const std::string &path);
   base::Result<base::Fd> state_pipe(StateComes when);
   base::Result<> feed_state(base::Fd pipe);
   void restore();
@@ -81,6 +84,7 @@ private:
   Settings settings_;
   std::string spin_;           // the setting [exit] spin
   bool any_hypercall_ = false; // QEMU may ask Xen whatever it likes
+  bool spare_ = false;         // made for no guest: it waits for one
   State state_;
   std::string error_; // why the domain ends
 

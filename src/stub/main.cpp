@@ -16,22 +16,25 @@ namespace {
 
 using linstub::stub::Init;
 
+constexpr unsigned int step_seconds = 30;
+constexpr unsigned int unlimited = 0;
+
 struct Step {
   const char *name; // what an error says was being done
   linstub::base::Result<> (Init::*run)();
+  unsigned int seconds = step_seconds; // it may take
 };
 
-constexpr std::array<Step, 7> steps{{
+constexpr std::array<Step, 8> steps{{
     {"enter the file system of QEMU", &Init::enter_system},
     {"mount the file systems", &Init::mount_file_systems},
     {"open the console", &Init::open_console},
     {"prepare the kernel", &Init::prepare_kernel},
     {"connect to xenstore", &Init::connect_xenstore},
+    {"wait for a guest", &Init::await_guest, unlimited},
     {"read what dom0 wants", &Init::load_settings},
     {"watch for events", &Init::watch_world},
 }};
-
-constexpr unsigned int step_seconds = 30;
 
 } // namespace
 
@@ -44,7 +47,7 @@ int main() {
   linstub::stub::catch_everything();
   static Init init; // not on the stack: a signal handler's stack is small, and main never returns
   for (const Step &step : steps) {
-    linstub::stub::Watchdog watchdog(step.name, step_seconds);
+    linstub::stub::Watchdog watchdog(step.name, step.seconds);
     if (auto done = (init.*step.run)(); !done)
       linstub::stub::panic(std::string(step.name) + ": " + done.error().message());
   }

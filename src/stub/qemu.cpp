@@ -14,10 +14,10 @@ namespace linstub::stub {
 namespace {
 
 // Device nodes that QEMU opens by itself. Disks are handed over as they appear (frontends.hpp),
-// taps as descriptors. One that this kernel does not make is one that QEMU does without.
-constexpr std::array qemu_nodes{"/dev/xen/privcmd",       "/dev/xen/hypercall", "/dev/xen/evtchn",
-                                "/dev/xen/gntdev",        "/dev/xen/gntalloc",  "/dev/xen/xenbus",
-                                "/dev/xen/xenbus_backend"};
+// taps as descriptors, /dev/xen/privcmd when it is opened (Callbacks::open). One that this kernel
+// does not make is one that QEMU does without.
+constexpr std::array qemu_nodes{"/dev/xen/hypercall", "/dev/xen/evtchn", "/dev/xen/gntdev",
+                                "/dev/xen/gntalloc",  "/dev/xen/xenbus", "/dev/xen/xenbus_backend"};
 
 // Stands before some functions of the libraries that QEMU names (src/preload/).
 constexpr const char *preload_library = "/usr/lib/liblinstub-preload.so";
@@ -29,7 +29,19 @@ constexpr std::array<sys::Limit, 3> limits{{
     {RLIMIT_NOFILE, 1024},
 }};
 
+constexpr base::Milliseconds warm_up_timeout{30'000};
+
 } // namespace
+
+base::Result<> warm_up_qemu() {
+  base::Command command{.argv = {qemu_program, "-version"},
+                        .environment = std::vector<std::string>{"PATH=/usr/bin"}};
+  command.before_exec = [] {
+    return sys::confine({.uid = qemu_uid, .gid = qemu_uid, .oom_score = "0", .limits = limits});
+  };
+  TRY(base::run_checked(std::move(command), base::Deadline::after(warm_up_timeout)));
+  return {};
+}
 
 base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
                                                 const std::vector<std::string> &arguments,

@@ -25,6 +25,9 @@ constexpr uid_t qemu_uid = 100;
 // Whether a line of QEMU's says nothing: it complains of it at each start, and goes on.
 bool is_harmless(std::string_view line);
 
+// Starts it, to do nothing: what it reads of its files is in memory when it is started again.
+base::Result<> warm_up_qemu();
+
 class Qemu {
 public:
   struct Callbacks {

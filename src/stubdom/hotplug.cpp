@@ -2,9 +2,6 @@
 #include "stubdom/hotplug.hpp"
 
 #include "disk/loop_device.hpp"
-#include "sys/netlink.hpp"
-
-#include <net/if.h>
 
 #include <array>
 
@@ -30,17 +27,6 @@ base::Result<> remove_disk(Backend &backend) {
   return disk::remove_loop(*device);
 }
 
-base::Result<> add_interface(Backend &backend) {
-  const std::string &interface = backend.device.interface;
-  std::string name = TRY(backend.read("vifname"));
-  sys::Route route = TRY(sys::Route::open());
-  unsigned index = ::if_nametoindex(interface.c_str());
-  if (index == 0)
-    return base::fail("the network interface {} is not there", interface);
-  TRY(route.rename(index, name));
-  return backend.write("hotplug-status", "connected");
-}
-
 base::Result<> remove_interface(Backend &) { return {}; } // it goes with the domain
 
 struct Action {
@@ -48,9 +34,8 @@ struct Action {
   std::string_view command;
   base::Result<> (*run)(Backend &backend);
 };
-constexpr std::array<Action, 3> actions{{
+constexpr std::array<Action, 2> actions{{
     {"vbd", "remove", remove_disk},
-    {"vif", "online", add_interface},
     {"vif", "offline", remove_interface},
 }};
 

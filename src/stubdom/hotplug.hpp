@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What linstub-hotplug does for one device of a stub domain.
-//
-// Disks come without it (disk/disk_plug.hpp); of one that goes it removes the loop device.
-// Network interfaces: named as libxl asks and left down; the hotplug script that libxl runs for the
-// guest's tap finds it under that name, puts it where it belongs (bridge, Open vSwitch, route) and
-// brings it up. So every kind of networking that the user has scripts for works.
+// What linstub-hotplug does for one device of a stub domain. They come without it
+// (disk/disk_plug.hpp, stubdom/nic_plug.hpp); of a disk that goes it removes the loop device.
 #pragma once
 
 #include "base/result.hpp"
@@ -16,14 +12,12 @@
 namespace linstub::stubdom {
 
 struct HotplugDevice {
-  std::string type;      // "vbd" or "vif"
-  std::string backend;   // its backend's directory in xenstore
-  std::string interface; // of a vif: its name so far
+  std::string type;    // "vbd" or "vif"
+  std::string backend; // its backend's directory in xenstore
 };
 
-// "remove" for a disk, "online" and "offline" for an interface. On success of what brings
-// a device the backend's node hotplug-status is "connected". What fails leaves "error" there, and
-// the sentence in hotplug-error.
+// "remove" for a disk, "offline" for an interface. What fails leaves "error" in the backend's node
+// hotplug-status, and the sentence in hotplug-error.
 base::Result<> hotplug(xen::Xenstore &xenstore, const HotplugDevice &device,
                        std::string_view command);
 

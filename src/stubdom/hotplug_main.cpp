@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // linstub-hotplug: the hotplug script of a stub domain's devices, run by libxl.
 //
-// libxl's contract (libxl_linux.c, docs/misc/block-scripts.txt): argument "remove" for a
-// disk, "online" or "offline" for an interface; XENBUS_PATH names the backend's directory in
-// xenstore, vif the interface. On success hotplug-status becomes "connected", else the sentence
-// goes to hotplug-error, which libxl prints.
+// libxl's contract (libxl_linux.c, docs/misc/block-scripts.txt): argument "remove" for a disk,
+// "offline" for an interface; XENBUS_PATH names the backend's directory in xenstore. The sentence
+// of a failure goes to hotplug-error, which libxl prints.
 #include "base/log.hpp"
 #include "stubdom/hotplug.hpp"
 
@@ -21,11 +20,9 @@ std::string environment(const char *name) {
 
 base::Result<> run(std::string_view command) {
   xen::Xenstore xenstore = TRY(xen::Xenstore::connect());
-  return stubdom::hotplug(xenstore,
-                          {.type = environment("XENBUS_TYPE"),
-                           .backend = environment("XENBUS_PATH"),
-                           .interface = environment("vif")},
-                          command);
+  return stubdom::hotplug(
+      xenstore, {.type = environment("XENBUS_TYPE"), .backend = environment("XENBUS_PATH")},
+      command);
 }
 
 } // namespace

@@ -16,10 +16,6 @@ namespace {
 
 using base::Result;
 
-std::string record_path(xen::DomId guest, const xen::Uuid &uuid) {
-  return run::path_of(guest, base::format("{}{}", run::stub_record, xen::text(uuid)));
-}
-
 std::vector<xen::Uuid> recorded(xen::DomId guest) {
   std::vector<xen::Uuid> all;
   const std::string start = run::path_of(guest, run::stub_record);
@@ -43,6 +39,10 @@ Result<std::vector<xen::DomainInfo>> living(xen::Control &control) {
 }
 
 } // namespace
+
+std::string record_path(xen::DomId guest, const xen::Uuid &uuid) {
+  return run::path_of(guest, base::format("{}{}", run::stub_record, xen::text(uuid)));
+}
 
 Result<xen::Uuid> announce_stub_domain(xen::DomId guest) {
   const xen::Uuid uuid = TRY(xen::new_uuid());

@@ -20,9 +20,13 @@
 #include "xen/uuid.hpp"
 #include "xen/xenstore.hpp"
 
+#include <string>
 #include <vector>
 
 namespace linstub::stubdom {
+
+// The path of the record.
+std::string record_path(xen::DomId guest, const xen::Uuid &uuid);
 
 // Notes that the guest is about to have a stub domain, and gives the UUID that it shall have.
 base::Result<xen::Uuid> announce_stub_domain(xen::DomId guest);

@@ -10,10 +10,13 @@
 #include "pci/pci_release.hpp"
 #include "run/directory.hpp"
 #include "run/status.hpp"
+#include "stubdom/nic_plug.hpp"
 #include "stubdom/ownership.hpp"
 #include "stubdom/removal.hpp"
+#include "stubdom/spares.hpp"
 #include "stubdom/tap_script.hpp"
 #include "wire/frame.hpp"
+#include "wire/kernel_options.hpp"
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
 #include "xen/departure.hpp"
@@ -32,6 +35,8 @@ using base::Result;
 constexpr Milliseconds name_timeout{25'000};
 constexpr Milliseconds other_destruction_timeout{40'000};
 constexpr Milliseconds between_looks{100};
+constexpr Milliseconds boot_timeout{60'000};
+constexpr Milliseconds lock_timeout{120'000};
 // The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
 constexpr uint32_t overhead = 4; // MiB
 // Of a PVH domain: Xen's tables of its memory and of what it maps, 2 MiB for each GiB.
@@ -40,6 +45,14 @@ constexpr uint32_t paging_memory = 4; // MiB
 // Of a stub domain that is to replace another one, as long as that is there.
 std::string first_name(const plan::Description &description) {
   return description.role == plan::Role::next ? description.name + "-next" : description.name;
+}
+
+uint32_t paging_of(const plan::Description &description) {
+  return description.type == xen::DomainType::pvh ? paging_memory : 0;
+}
+
+std::string owner_node_of(xen::DomId domid) {
+  return base::format("{}/{}", xen::domain_path(domid), wire::owner_node);
 }
 
 std::string first_interface(const plan::Description &description, const plan::Nic &nic) {
@@ -74,22 +87,53 @@ Result<StubDomains> StubDomains::open() {
 
 Result<xen::DomId> StubDomains::create(const plan::Description &description,
                                        const std::string &hotplug) {
-  const std::string name = first_name(description);
-  TRY(wait_for_name(name));
-  const uint32_t paging = description.type == xen::DomainType::pvh ? paging_memory : 0;
-  TRY(toolstack_.make_room(description.memory + overhead + paging, description.guest));
+  TRY(wait_for_name(first_name(description)));
+  if (description.may_be_spare) {
+    if (auto spare = take_spare(description, control_)) {
+      auto adopted = adopt(*spare, description, hotplug);
+      // With one that lives, a new one would fail of the same.
+      if (adopted || TRY(runs(*spare)))
+        return or_remove(*spare, std::move(adopted));
+      base::log_warning("spare stub domain {} has ended: {}", *spare, adopted.error().message());
+      base::log_failure(remove(*spare));
+    }
+  }
+  return create_new(description, hotplug);
+}
+
+Result<bool> StubDomains::runs(xen::DomId domid) {
+  const auto info = TRY(control_.info(domid));
+  return info && !info->dying && !info->shutdown;
+}
+
+// Paused.
+Result<xen::DomId> StubDomains::build(const plan::Description &description, const std::string &name,
+                                      const xen::Uuid &uuid, const xen::Xenstore::Nodes &nodes) {
+  return toolstack_.create({.type = description.type,
+                            .name = name,
+                            .uuid = uuid,
+                            .kernel = description.kernel,
+                            .ramdisk = description.ramdisk,
+                            .command_line = description.command_line,
+                            .memory = description.memory,
+                            .paging_memory = paging_of(description),
+                            .limits = description.limits,
+                            .nodes = nodes});
+}
+
+Result<xen::DomId> StubDomains::or_remove(xen::DomId domid, Result<> done) {
+  if (done)
+    return domid;
+  base::log_failure(remove(domid)); // what is returned is the cause
+  return std::unexpected(std::move(done).error());
+}
+
+Result<xen::DomId> StubDomains::create_new(const plan::Description &description,
+                                           const std::string &hotplug) {
+  TRY(make_room(description));
   const xen::Uuid uuid = TRY(announce_stub_domain(description.guest));
-  xen::DomId domid = TRY(toolstack_.create(
-      {.type = description.type,
-       .name = name,
-       .uuid = uuid,
-       .kernel = description.kernel,
-       .ramdisk = description.ramdisk,
-       .command_line = description.command_line,
-       .memory = description.memory,
-       .paging_memory = paging,
-       .limits = description.limits,
-       .nodes = {{wire::owner_node, std::to_string(xen::number(description.guest))}}}));
+  const xen::DomId domid = TRY(build(description, first_name(description), uuid,
+                                     {{wire::owner_node, base::format("{}", description.guest)}}));
   auto finish = [&]() -> Result<> {
     TRY(prepare(domid, description));
     if (control_.can_have_pci(description.guest))
@@ -98,19 +142,107 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
     TRY(toolstack_.unlist(domid));
     return toolstack_.unpause(domid);
   };
-  if (auto done = finish(); !done) {
-    base::log_failure(remove(domid)); // what is returned is the cause
-    return std::unexpected(std::move(done).error());
+  return or_remove(domid, finish());
+}
+
+// Its linstub-init goes on as soon as all nodes are there: so they come last.
+Result<> StubDomains::adopt(xen::DomId spare, const plan::Description &description,
+                            const std::string &hotplug) {
+  TRY(xenstore_.write(owner_node_of(spare), base::format("{}", description.guest)));
+  TRY(toolstack_.rename(spare, first_name(description)));
+  plan::Description rest = description;
+  std::erase_if(rest.disks, [](const disk::Disk &one) { return one.vdev == wire::system_disk; });
+  TRY(attach(spare, rest, hotplug));
+  return prepare(spare, description);
+}
+
+Result<> StubDomains::keep_spares(uint32_t count, const plan::Description &wanted,
+                                  const std::string &hotplug) {
+  const base::Fd lock = TRY(lock_spares(Deadline::after(lock_timeout)));
+  uint32_t there = 0;
+  Result<> ended; // the first error: the others go nevertheless
+  for (const run::Spare &spare : run::spares()) {
+    const bool stays = there < count && TRY(is_as_wanted(spare, wanted, control_));
+    there += stays ? 1 : 0;
+    if (auto done = stays ? Result<>() : end_spare(spare); !done && ended)
+      ended = std::move(done);
   }
-  return domid;
+  for (; there < count; there++)
+    TRY(make_spare(wanted, hotplug).transform_error(base::doing("make a spare stub domain")));
+  return ended;
+}
+
+// What waits for a guest has to give way to one that is there.
+Result<> StubDomains::make_room(const plan::Description &description) {
+  const uint32_t need = description.memory + overhead + paging_of(description);
+  auto made = toolstack_.make_room(need, description.guest);
+  const std::vector<run::Spare> spares = run::spares();
+  if (made || spares.empty())
+    return made;
+  for (const run::Spare &spare : spares) {
+    if (spare.stage == run::SpareStage::ready)
+      base::log_failure(end_spare(spare), base::LogLevel::warning);
+  }
+  return toolstack_.make_room(need, description.guest);
+}
+
+Result<> StubDomains::make_spare(const plan::Description &wanted, const std::string &hotplug) {
+  const uint64_t need = wanted.memory + overhead + paging_of(wanted);
+  if (const uint64_t free = TRY(toolstack_.free_memory()) >> 10; free < need)
+    return base::fail("the host has {} MiB of free memory, and it needs {}", free, need);
+  run::Spare spare = TRY(announce_spare(wanted));
+  plan::Description description = wanted;
+  for (const char *option : {wire::any_hypercall_option, wire::spare_option})
+    description.command_line.append(" ").append(option);
+  const std::string name = TRY(name_of_spare());
+  const xen::DomId domid = TRY(build(description, name, spare.uuid, {}));
+  auto finish = [&]() -> Result<> {
+    TRY(attach(domid, description, hotplug));
+    TRY(toolstack_.unlist(domid));
+    TRY(toolstack_.unpause(domid));
+    TRY(await_init(domid));
+    return run::move_spare(spare, run::SpareStage::ready);
+  };
+  TRY(or_remove(domid, finish()));
+  return {};
+}
+
+Result<std::string> StubDomains::name_of_spare() {
+  for (int number = 1;; number++) {
+    std::string name = base::format("linstub-spare-{}", number);
+    if (!TRY(toolstack_.find(name)))
+      return name;
+  }
+}
+
+// Its first word.
+Result<> StubDomains::await_init(xen::DomId domid) {
+  const std::string state = base::format("{}/{}", xen::domain_path(domid), wire::state_node);
+  for (const Deadline deadline = Deadline::after(boot_timeout);
+       !TRY(xenstore_.read_if_there(state, 16)); sleep_for(between_looks)) {
+    if (deadline.passed() || !TRY(runs(domid)))
+      return base::fail("it does not come up: look at its console (xl console {})", domid);
+  }
+  return {};
+}
+
+// One that a guest has taken meanwhile is the guest's.
+Result<> StubDomains::end_spare(run::Spare spare) {
+  if (auto moved = run::move_spare(spare, run::SpareStage::ending); !moved)
+    return moved.error().code() == ENOENT ? Result<>() : moved;
+  for (const xen::DomainInfo &domain : TRY(control_.domains())) {
+    if (domain.uuid == spare.uuid && !domain.dying)
+      TRY(remove(domain.domid));
+  }
+  ::unlink(run::spare_path(spare).c_str());
+  return {};
 }
 
 // After a reboot the stub domain of the guest's former life may still be on its way out.
 Result<> StubDomains::wait_for_name(const std::string &name) {
   Deadline deadline = Deadline::after(name_timeout);
   while (auto other = TRY(toolstack_.find(name))) {
-    std::string owner = base::format("{}/{}", xen::domain_path(*other), wire::owner_node);
-    auto guest = TRY(xenstore_.read_if_there(owner, 16));
+    auto guest = TRY(xenstore_.read_if_there(owner_node_of(*other), 16));
     if (!guest)
       return base::fail("a domain named {} exists already (domain {}), and is no stub domain: "
                         "rename it",
@@ -159,13 +291,13 @@ Result<> StubDomains::attach(xen::DomId domid, const plan::Description &descript
                              const std::string &hotplug) {
   for (const disk::Disk &disk : description.disks)
     TRY(disk::plug_disk(xenstore_, domid, disk, hotplug));
-  for (plan::Nic nic : description.nics) {
+  std::vector<plan::Nic> nics = description.nics;
+  for (plan::Nic &nic : nics) {
     nic.interface = first_interface(description, nic);
-    TRY(toolstack_.add_nic(domid, {.index = nic.index,
-                                   .interface = nic.interface,
-                                   .mac = nic.mac,
-                                   .bridge = nic.bridge,
-                                   .script = hotplug}));
+    TRY(plug_nic(xenstore_, domid, nic, hotplug));
+  }
+  for (const plan::Nic &nic : nics) {
+    TRY(name_nic(xenstore_, domid, nic));
     // At the guest's start libxl does it, after the device model is up.
     if (description.role == plan::Role::next)
       TRY(join_tap(xenstore_, description.guest, nic));

@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "plan/description.hpp"
+#include "run/spares.hpp"
 #include "xen/control.hpp"
 #include "xen/toolstack.hpp"
 #include "xen/xenstore.hpp"
@@ -21,8 +22,9 @@ class StubDomains {
 public:
   static base::Result<StubDomains> open();
 
-  // Makes the stub domain, gives it its target before it runs, attaches its devices and starts it.
-  // If anything fails, nothing is left. `hotplug` is the path of linstub-hotplug.
+  // Makes the stub domain, gives it its target before it runs, attaches its devices and starts it;
+  // or gives all that to a spare one that suits (spares.hpp). If anything fails, nothing is left.
+  // `hotplug` is the path of linstub-hotplug.
   base::Result<xen::DomId> create(const plan::Description &description, const std::string &hotplug);
 
   base::Result<> detach_disk(xen::DomId stub, const std::string &vdev);
@@ -41,6 +43,11 @@ public:
   // none is no error; that one is not gone in the end is.
   base::Result<> destroy_all(xen::DomId guest, std::optional<xen::DomId> but = std::nullopt);
 
+  // Sees to it that there are so many spare stub domains, which are as wanted, and no others. dom0
+  // gives no memory for them.
+  base::Result<> keep_spares(uint32_t count, const plan::Description &wanted,
+                             const std::string &hotplug);
+
   // For when linstub-dm has died: the same, and the guest crashes, since nobody serves it now.
   // Again and again until both have succeeded: there is nobody after this one to try it.
   static void rescue(xen::DomId guest);
@@ -53,6 +60,19 @@ private:
       : toolstack_(std::move(toolstack)), control_(std::move(control)),
         xenstore_(std::move(xenstore)) {}
 
+  base::Result<xen::DomId> build(const plan::Description &description, const std::string &name,
+                                 const xen::Uuid &uuid, const xen::Xenstore::Nodes &nodes);
+  base::Result<xen::DomId> create_new(const plan::Description &description,
+                                      const std::string &hotplug);
+  base::Result<> adopt(xen::DomId spare, const plan::Description &description,
+                       const std::string &hotplug);
+  base::Result<bool> runs(xen::DomId domid);
+  base::Result<> make_room(const plan::Description &description);
+  base::Result<xen::DomId> or_remove(xen::DomId domid, base::Result<> done);
+  base::Result<> make_spare(const plan::Description &wanted, const std::string &hotplug);
+  base::Result<std::string> name_of_spare();
+  base::Result<> await_init(xen::DomId domid);
+  base::Result<> end_spare(run::Spare spare);
   base::Result<> remove(xen::DomId domid);
   base::Result<> wait_for_name(const std::string &name);
   base::Result<> prepare(xen::DomId domid, const plan::Description &description);

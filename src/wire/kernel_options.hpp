@@ -23,4 +23,8 @@ constexpr const char *any_hypercall_option = "xen_privcmd.unrestricted=1";
 constexpr const char *log_level_option = "linstub.log=";
 constexpr const char *spin_option = "linstub.spin=";
 
+// It waits for a guest, whose domid its kernel could not read when it booted: the kernel is told
+// any_hypercall_option, and linstub-init restricts what it hands to QEMU (stubdom/spares.hpp).
+constexpr const char *spare_option = "linstub.spare";
+
 } // namespace linstub::wire

@@ -6,12 +6,13 @@
 //   node                               written by  meaning
 //   target                             dom0        domid of the guest (Xen's own protocol)
 //   linstub/version                    dom0        protocol_version (frame.hpp). Its absence means
-//                                                  libxl's own stub domain mode
+//                                                  libxl's own stub domain mode. A spare stub
+//                                                  domain waits for it: all else is there then
 //   linstub/guest                      dom0        whose stub domain it is: a domid. There from the
-//                                                  domain's first moment, for dom0 itself to find
-//                                                  it (stubdom/ownership.hpp). The stub domain
-//                                                  cannot write it, as none that is said to be
-//                                                  dom0's
+//                                                  domain's first moment (of a spare one, from when
+//                                                  a guest takes it), for dom0 itself to find it
+//                                                  (stubdom/ownership.hpp). The stub domain cannot
+//                                                  write it, as none that is said to be dom0's
 //   linstub/log-level                  dom0        error, warning, info or debug
 //   linstub/files/<n>/device           dom0        vdev name (xvdX) of a disk that holds a file
 //   linstub/files/<n>/size             dom0        its size in bytes, decimal

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "xen/ioreq_servers.hpp"
 
-#include "base/fd.hpp"
+#include "xen/privcmd.hpp"
 #include "xen/xen_headers.hpp"
 
-#include <fcntl.h>
 #include <sys/ioctl.h>
 
 extern "C" {
@@ -20,7 +19,7 @@ constexpr ioservid_t most_servers = 8; // MAX_NR_IOREQ_SERVERS of Xen's asm-x86/
 } // namespace
 
 base::Result<unsigned> destroy_ioreq_servers(DomId guest) {
-  base::Fd privcmd = TRY(base::open_file("/dev/xen/privcmd", O_RDWR));
+  base::Fd privcmd = TRY(open_privcmd());
   unsigned destroyed = 0;
   for (ioservid_t id = 0; id < most_servers; id++) {
     xen_dm_op operation{};

@@ -26,7 +26,6 @@ private:
 };
 using Config = Owned<libxl_domain_config, libxl_domain_config_init, libxl_domain_config_dispose>;
 using Disk = Owned<libxl_device_disk, libxl_device_disk_init, libxl_device_disk_dispose>;
-using Nic = Owned<libxl_device_nic, libxl_device_nic_init, libxl_device_nic_dispose>;
 
 // libxl frees what it is given.
 char *copy(const std::string &text) { return ::strdup(text.c_str()); }
@@ -116,23 +115,6 @@ base::Result<> Toolstack::remove_disk(DomId domid, const std::string &vdev) {
   return {};
 }
 
-base::Result<> Toolstack::add_nic(DomId domid, const NewNic &nic) {
-  Nic device;
-  device->backend_domid = 0;
-  device->devid = nic.index;
-  device->nictype = LIBXL_NIC_TYPE_VIF;
-  device->ifname = copy(nic.interface);
-  device->bridge = copy(nic.bridge);
-  if (!nic.script.empty())
-    device->script = copy(nic.script);
-  if (::sscanf(nic.mac.c_str(), "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &device->mac[0], &device->mac[1],
-               &device->mac[2], &device->mac[3], &device->mac[4], &device->mac[5]) != 6)
-    return base::fail("\"{}\" is not a MAC address", nic.mac);
-  if (int code = libxl_device_nic_add(context_.get(), number(domid), device.get(), nullptr))
-    return failed(code, base::format("attach NIC {} with interface {}", nic.index, nic.interface));
-  return {};
-}
-
 base::Result<> Toolstack::unpause(DomId domid) {
   if (int code = libxl_domain_unpause(context_.get(), number(domid), nullptr))
     return failed(code, base::format("start domain {}", domid));
@@ -204,9 +186,7 @@ base::Result<> Toolstack::make_room(uint32_t need, DomId guest) {
   if (owed.paused && owed.max_memkb > owed.current_memkb)
     want += owed.max_memkb - owed.current_memkb;
   libxl_dominfo_dispose(&owed);
-  uint64_t free = 0;
-  if (int code = libxl_get_free_memory(context_.get(), &free))
-    return failed(code, "ask for free memory");
+  const uint64_t free = TRY(free_memory());
   if (free >= want)
     return {};
   const bool may_take = may_take_dom0s_memory();
@@ -218,6 +198,13 @@ base::Result<> Toolstack::make_room(uint32_t need, DomId guest) {
       "\"memory=...\"])",
       free >> 10, want >> 10,
       may_take ? "" : "; none is taken from dom0 (autoballoon, see xl.conf(5))");
+}
+
+base::Result<uint64_t> Toolstack::free_memory() {
+  uint64_t free = 0;
+  if (int code = libxl_get_free_memory(context_.get(), &free))
+    return failed(code, "ask for free memory");
+  return free;
 }
 
 bool Toolstack::may_take_dom0s_memory() {

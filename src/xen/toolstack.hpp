@@ -35,14 +35,6 @@ struct NewDomain {
   std::vector<std::pair<std::string, std::string>> nodes;
 };
 
-struct NewNic {
-  uint8_t index = 0;
-  std::string interface; // the backend's name in dom0
-  std::string mac;
-  std::string bridge;
-  std::string script;
-};
-
 class Toolstack {
 public:
   static base::Result<Toolstack> open();
@@ -53,8 +45,6 @@ public:
   // Takes a disk away, by force if the domain does not let go of it. That there is none of that
   // name is no error.
   base::Result<> remove_disk(DomId domid, const std::string &vdev);
-  // Waits until backend and hotplug script are done.
-  base::Result<> add_nic(DomId domid, const NewNic &nic);
 
   base::Result<> unpause(DomId domid);
 
@@ -79,6 +69,9 @@ public:
   // of its own (its device model gives it some, for a screen and ROMs): takes from dom0 what is
   // missing, if that may be (ballooning.hpp).
   base::Result<> make_room(uint32_t need, DomId guest);
+
+  // KiB of the host's memory that no domain has.
+  base::Result<uint64_t> free_memory();
 
 private:
   base::Result<> move_record(DomId domid, const char *from, const char *to);

@@ -253,10 +253,10 @@ void try_every_hypercall(Adversary &adversary) {
   adversary.say(tries.text());
 }
 
-// As QEMU, in a stub domain whose kernel restricts it: what would be allowed to its domain as well.
-void try_as_qemu(Adversary &adversary) {
-  try_every_hypercall(adversary);
-  Hypercalls hypercalls;
+namespace {
+
+// What would be allowed to its domain as well.
+std::string try_for_itself(Hypercalls &hypercalls) {
   constexpr evtchn_port_t console = 2;
   evtchn_send send{.port = console};
   std::array<uint64_t, 64> version{};
@@ -266,7 +266,28 @@ void try_as_qemu(Adversary &adversary) {
         hypercalls.call(__HYPERVISOR_event_channel_op, uint64_t{EVTCHNOP_send}, &send),
         hypercalls.call(__HYPERVISOR_xen_version, uint64_t{XENVER_extraversion}, version.data())})
     done += result != -EPERM ? 1 : 0;
-  adversary.say(base::format("its own: {} of 3 done", done));
+  return base::format("its own: {} of 3 done", done);
+}
+
+} // namespace
+
+// As QEMU, in a stub domain whose kernel restricts it.
+void try_as_qemu(Adversary &adversary) {
+  try_every_hypercall(adversary);
+  Hypercalls hypercalls;
+  adversary.say(try_for_itself(hypercalls));
+}
+
+// As QEMU in one that was a spare: by what its linstub-init has restricted. It is still its guest's
+// device model.
+void try_as_qemu_of_a_spare(Adversary &adversary) {
+  const Victims victims = victims_of(adversary.settings);
+  Hypercalls hypercalls(victims.guest);
+  Tries tries;
+  try_device_model(hypercalls, victims, tries);
+  const long of_guest = hypercalls.device_model_operation(victims.guest, XEN_DMOP_nr_vcpus);
+  adversary.say(base::format("{}; of its guest: {}; {}", tries.text(),
+                             of_guest == 0 ? "allowed" : "refused", try_for_itself(hypercalls)));
 }
 
 // On every channel that the domain has: the vchan's, the console's, xenstore's, the disks'.

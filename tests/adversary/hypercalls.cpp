@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "hypercalls.hpp"
 
+#include "xen/privcmd.hpp"
 #include "xen/xen_headers.hpp"
 
-#include <fcntl.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
@@ -17,7 +17,12 @@ extern "C" {
 namespace linstub::adversary {
 
 Hypercalls::Hypercalls() {
-  if (auto opened = base::open_file("/dev/xen/privcmd", O_RDWR))
+  if (auto opened = xen::open_privcmd())
+    privcmd_ = std::move(*opened);
+}
+
+Hypercalls::Hypercalls(xen::DomId only) {
+  if (auto opened = xen::open_privcmd(only))
     privcmd_ = std::move(*opened);
 }
 

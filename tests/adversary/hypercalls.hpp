@@ -16,6 +16,9 @@ class Hypercalls {
 public:
   Hypercalls();
 
+  // Through a descriptor that was narrowed to one domain: as QEMU has it.
+  explicit Hypercalls(xen::DomId only);
+
   // What Xen returns; a negative number is an errno.
   template <class... Args>
   long call(unsigned number, Args... args) {

@@ -56,6 +56,7 @@ const std::array tricks{
     Trick{"event-storm", nullptr, storm_of_events},
     Trick{"hypercalls", nullptr, try_every_hypercall},
     Trick{"hypercalls-of-qemu", nullptr, try_as_qemu},
+    Trick{"hypercalls-of-a-spares-qemu", nullptr, try_as_qemu_of_a_spare},
     Trick{"calls", nullptr, lie_in_calls},
 };
 

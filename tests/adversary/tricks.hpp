@@ -64,5 +64,6 @@ void keep_devices(Adversary &adversary);
 void storm_of_events(Adversary &adversary);
 void try_every_hypercall(Adversary &adversary);
 void try_as_qemu(Adversary &adversary);
+void try_as_qemu_of_a_spare(Adversary &adversary);
 
 } // namespace linstub::adversary

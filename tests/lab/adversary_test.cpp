@@ -173,6 +173,8 @@ INSTANTIATE_TEST_SUITE_P(
         Trick{"event-storm", End::by_destroy},
         Trick{"hypercalls", End::by_destroy, "allowed: none"},
         Trick{"hypercalls-of-qemu", End::by_destroy, "its own: 0 of 3 done"},
+        Trick{"hypercalls-of-a-spares-qemu", End::by_destroy,
+              "allowed: none; of its guest: allowed; its own: 0 of 3 done"},
         Trick{"calls", End::by_destroy, "calls: 0 of 9 lies done"}),
     [](const auto &test) { return test_name(test.param.name); });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What others have made to boot on a PC, from Debian's packages in the build root, boots to a
-// screen that is known: read out of the emulated VGA's memory, in text mode.
+// What others have made to boot on a PC, from Debian's packages (in the build root, or got by apt
+// for a scenario), boots to a screen that is known: read out of the emulated VGA's memory, in text
+// mode.
 #include "scenario.hpp"
 
 #include <cstdlib>
@@ -17,6 +18,8 @@ using testing::HasSubstr;
 constexpr auto create_limit = seconds(120);
 constexpr auto boot_limit = seconds(300);
 constexpr auto copy_limit = seconds(240);
+constexpr auto fetch_limit = seconds(400);
+constexpr auto installer_limit = seconds(600);
 
 class ForeignMedia : public Scenario {
 protected:
@@ -33,6 +36,31 @@ protected:
   std::string screen() { return Scenario::screen("t-media"); }
 
   static constexpr const char *medium = "/run/lab-t-media.iso";
+};
+
+// What of a package's files is wanted, in a directory that goes with the object.
+class Unpacked {
+public:
+  Unpacked(const std::string &package, const std::string &files)
+      : directory_(::testing::TempDir() + "lab-" + package) {
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+    auto done = base::run_checked(
+        {.argv = {"sh", "-ec",
+                  base::format("apt-get download -qq {}; dpkg-deb --fsys-tarfile *.deb | "
+                               "tar -x --wildcards {}; rm *.deb",
+                               package, files)},
+         .directory = directory_},
+        base::Deadline::after(fetch_limit));
+    EXPECT_TRUE(done) << why(done);
+  }
+  Unpacked(const Unpacked &) = delete;
+  Unpacked &operator=(const Unpacked &) = delete;
+  ~Unpacked() { std::filesystem::remove_all(directory_); }
+  [[nodiscard]] std::string path(const std::string &file) const { return directory_ + "/" + file; }
+
+private:
+  std::string directory_;
 };
 
 TEST_F(ForeignMedia, GrubsRescueCdBootsToItsPrompt) {
@@ -56,6 +84,57 @@ TEST_F(ForeignMedia, IpxeBegins) {
   ONLY_WHEN_THOROUGH();
   insert("/usr/lib/ipxe/ipxe.iso");
   EXPECT_TRUE(shows("iPXE")) << screen();
+}
+
+// As its network boot has it: kernel and initrd, to the first question that it asks.
+TEST_F(ForeignMedia, DebiansInstallerAsksForALanguage) {
+  ONLY_WHEN_THOROUGH();
+  {
+    const Unpacked installer("debian-installer-13-netboot-amd64",
+                             "'*/text/debian-installer/amd64/linux' "
+                             "'*/text/debian-installer/amd64/initrd.gz'");
+    const std::string images =
+        installer.path("usr/lib/debian-installer/images/13/amd64/text/debian-installer/amd64/");
+    for (const char *file : {"linux", "initrd.gz"}) {
+      auto put = host().put(images + file, base::format("/run/lab-t-media.{}", file), copy_limit);
+      ASSERT_TRUE(put) << why(put);
+    }
+  }
+  auto guest = GuestRun::create(host(),
+                                {.name = "t-media",
+                                 .disk = "",
+                                 .memory = 900,
+                                 .extra = {"vif = [ ]", "kernel = \"/run/lab-t-media.linux\"",
+                                           "ramdisk = \"/run/lab-t-media.initrd.gz\"",
+                                           "cmdline = \"vga=normal fb=false priority=high\""}},
+                                create_limit);
+  ASSERT_TRUE(guest) << why(guest);
+  EXPECT_TRUE(Scenario::shows("t-media", "language", installer_limit)) << screen();
+  dom0("xl destroy t-media; rm -f /run/lab-t-media.*");
+}
+
+// A CD of SYSLINUX with the tool that looks at all that a PC's firmware says of it.
+TEST_F(ForeignMedia, SyslinuxLooksAtTheHardware) {
+  ONLY_WHEN_THOROUGH();
+  const std::string image = ::testing::TempDir() + "hdt.iso";
+  {
+    const Unpacked loader("isolinux", "'*/isolinux.bin'");
+    const Unpacked modules("syslinux-common", "'*/modules/bios/*.c32'");
+    auto made = base::run_checked(
+        {.argv = {"sh", "-ec",
+                  base::format(
+                      "mkdir cd; cp {} {}/*.c32 cd; echo DEFAULT hdt.c32 >cd/isolinux.cfg; "
+                      "xorriso -as mkisofs -quiet -o {} -b isolinux.bin -c boot.cat "
+                      "-no-emul-boot -boot-load-size 4 -boot-info-table cd",
+                      loader.path("usr/lib/ISOLINUX/isolinux.bin"),
+                      modules.path("usr/lib/syslinux/modules/bios"), image)},
+         .directory = loader.path("")},
+        base::Deadline::after(seconds(120)));
+    ASSERT_TRUE(made) << why(made);
+  }
+  insert(image);
+  std::filesystem::remove(image);
+  EXPECT_TRUE(shows("hdt")) << screen();
 }
 
 // Debian's OVMF, to its shell, which is asked about a disk with a FAT file system. OVMF keeps its

@@ -35,7 +35,8 @@ protected:
     // domain of that name, with QEMU in dom0 as well.
     host()
         .run("for b in t-web t-data t-spare; do ip link del $b 2>/dev/null; "
-             "xenstore-rm /local/domain/v$b 2>/dev/null; done",
+             "xenstore-rm /local/domain/v$b 2>/dev/null; done; "
+             "ip link del t-here 2>/dev/null; rm -f /usr/local/sbin/ifconfig",
              seconds(60))
         .value_or(base::Output{});
     Scenario::TearDown();
@@ -187,6 +188,32 @@ TEST_F(FloodedNetwork, CostsAGuestThatTakesNothingNoStubDomain) {
   ASSERT_NO_FATAL_FAILURE(brings_up(guest, "e1000", address));
   answers(address);
   dom0("xl destroy t-nets");
+}
+
+// By Xen's own script: the guest has an address, dom0 a route to it, and there is no bridge.
+TEST_P(Networks, ANicCanBeRouted) {
+  ONLY_WHEN_THOROUGH();
+  // The script gives dom0's end the address of that interface, by ifconfig, which comes in a
+  // package that this dom0 has not got.
+  dom0("printf '#!/bin/sh\\nip addr add $2/32 dev $1 && ip link set $1 up\\n' "
+       ">/usr/local/sbin/ifconfig && chmod +x /usr/local/sbin/ifconfig");
+  dom0("ip link add t-here type dummy && ip addr add 10.77.21.1/32 dev t-here && "
+       "ip link set t-here up");
+  GuestRun guest = start({.name = "t-nets",
+                          .device_model = GetParam(),
+                          .direct_boot = true,
+                          .extra = {"vif = [ \"script=vif-route,ip=10.77.20.2,gatewaydev=t-here,"
+                                    "model=e1000\" ]"}});
+  ASSERT_FALSE(HasFailure());
+  ASSERT_NO_FATAL_FAILURE(brings_up(guest, "e1000", "10.77.20.2"));
+  const std::string routes = dom0("ip route show 10.77.20.2");
+  EXPECT_THAT(routes, HasSubstr("10.77.20.2 dev vif"));
+  auto route = guest.ask("sh ip route add 10.77.21.1 dev eth0", ask_limit);
+  EXPECT_TRUE(route) << why(route);
+  EXPECT_THAT(dom0("ping -q -c 5 -i 0.2 -W 10 10.77.20.2 || true; ip route show"),
+              HasSubstr(" 0% packet loss"));
+  dom0("xl destroy t-nets");
+  EXPECT_EQ(dom0("ip route show 10.77.20.2"), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Under, Networks,

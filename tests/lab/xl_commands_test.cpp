@@ -91,6 +91,21 @@ TEST_P(XlCommands, AttachAndDetachAPvInterface) {
   dom0("xl destroy t-xl");
 }
 
+TEST_P(XlCommands, AttachAndDetachAPvKeyboard) {
+  ONLY_WHEN_THOROUGH();
+  GuestRun guest = start_quick();
+  succeeds("xl vkb-attach t-xl backend-type=qemu unique-id=t-keyboard", command_limit);
+  EXPECT_THAT(dom0("xl vkb-list t-xl"), HasSubstr("t-keyboard"));
+  if (!is_linstub()) { // the QEMU in dom0 ends
+    fails("xl vkb-detach t-xl 1", command_limit);
+  } else {
+    succeeds("xl vkb-detach t-xl 1", command_limit);
+    EXPECT_THAT(dom0("xl vkb-list t-xl"), Not(HasSubstr("t-keyboard")));
+    expect_alive(guest);
+  }
+  dom0("xl destroy t-xl");
+}
+
 // Its device model has it sleep, as a PC's chipset does (S3), and wakes it.
 TEST_P(XlCommands, WakeAGuestThatSleeps) {
   ONLY_WHEN_THOROUGH();

@@ -10,6 +10,8 @@ TEST(Description, ComesBackAsItWas) {
   Description description{
       .guest = xen::DomId{7},
       .name = "g-dm",
+      .image = "i",
+      .may_be_spare = true,
       .kernel = "/k",
       .ramdisk = "/r",
       .command_line = "quiet",

@@ -210,5 +210,30 @@ TEST_F(StubPlan, StartsANewGuestWithoutAState) {
   EXPECT_THAT(description.arguments, Not(Contains("-incoming")));
 }
 
+TEST_F(StubPlan, ASpareSuitsAGuestOfTheHostsSettings) {
+  const Settings settings{.spares = 1};
+  const Description spare = describe_spare(settings, image_, 1);
+  EXPECT_EQ(spare.disks, std::vector{system_});
+  EXPECT_TRUE(spare.arguments.empty());
+  const Description usual = describe(plan("", settings), image_, {}, {});
+  EXPECT_TRUE(usual.may_be_spare);
+  EXPECT_TRUE(suits(spare, usual));
+  Plan with_qcow2 = plan("", settings);
+  with_qcow2.pv_served = 1;
+  EXPECT_TRUE(suits(spare, describe(with_qcow2, image_, {}, {})));
+  Plan with_pci = plan("", settings);
+  with_pci.may_have_pci = true;
+  EXPECT_FALSE(suits(spare, describe(with_pci, image_, {}, {})));
+  EXPECT_FALSE(suits(spare, describe(plan("", {.memory = 64}), image_, {}, {})));
+  EXPECT_FALSE(suits(spare, describe(plan("", {.system = System::ramdisk}), image_, {}, {})));
+  EXPECT_FALSE(describe(plan(""), image_, {}, {}).may_be_spare);
+}
+
+TEST_F(StubPlan, ASpareOfAnotherImageDoesNotSuit) {
+  const Description spare = describe_spare({}, image_, 1);
+  image_.identity.kernel.sha256 = "another";
+  EXPECT_FALSE(suits(spare, describe(plan(""), image_, {}, {})));
+}
+
 } // namespace
 } // namespace linstub::plan

@@ -19,7 +19,6 @@ protected:
     fake::loops().clear();
     EXPECT_TRUE(run::make_directory());
     EXPECT_TRUE(base::replace_file(image, "an image"));
-    store.write(vif.backend + "/vifname", "vif7.0-emu");
   }
   std::string at(const HotplugDevice &device, const std::string &node) {
     return store.read(device.backend + "/" + node).value_or("(none)");
@@ -28,8 +27,8 @@ protected:
   fake::Xenstore store;
   xen::Xenstore client = xen::Xenstore::connect().value();
   const std::string image = std::string(run::directory()) + "/image";
-  const HotplugDevice disk{.type = "vbd", .backend = "backend/vbd/5/51712", .interface = ""};
-  const HotplugDevice vif{.type = "vif", .backend = "/backend/vif/5/0", .interface = "vif5.0"};
+  const HotplugDevice disk{.type = "vbd", .backend = "backend/vbd/5/51712"};
+  const HotplugDevice vif{.type = "vif", .backend = "/backend/vif/5/0"};
 };
 
 TEST_F(Hotplug, RemovesTheLoopDeviceOfADisk) {
@@ -46,9 +45,10 @@ TEST_F(Hotplug, HasNothingToRemoveOfABlockDevice) {
 }
 
 TEST_F(Hotplug, TellsLibxlWhyItHasFailed) {
-  ASSERT_FALSE(hotplug(client, vif, "online")) << "there is no vif5.0 here";
-  EXPECT_THAT(at(vif, "hotplug-error"), HasSubstr("vif5.0"));
-  EXPECT_EQ(at(vif, "hotplug-status"), "error");
+  store.write(disk.backend + "/node", "/dev/loop77");
+  ASSERT_FALSE(hotplug(client, disk, "remove")) << "there is no such device here";
+  EXPECT_THAT(at(disk, "hotplug-error"), HasSubstr("/dev/loop77"));
+  EXPECT_EQ(at(disk, "hotplug-status"), "error");
 }
 
 TEST_F(Hotplug, LeavesAnInterfaceThatGoesToTheKernel) {
@@ -62,8 +62,7 @@ TEST_F(Hotplug, RefusesWhatLibxlDoesNotAsk) {
     ASSERT_FALSE(done) << command;
     EXPECT_THAT(done.error().message(), HasSubstr("run by libxl"));
   }
-  EXPECT_FALSE(
-      hotplug(client, {.type = "vtpm", .backend = disk.backend, .interface = ""}, "online"));
+  EXPECT_FALSE(hotplug(client, {.type = "vtpm", .backend = disk.backend}, "online"));
   EXPECT_EQ(at(disk, "hotplug-status"), "(none)");
 }
 
