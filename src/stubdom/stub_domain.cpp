@@ -300,7 +300,7 @@ Result<> StubDomains::attach(xen::DomId domid, const plan::Description &descript
     TRY(name_nic(xenstore_, domid, nic));
     // At the guest's start libxl does it, after the device model is up.
     if (description.role == plan::Role::next)
-      TRY(join_tap(xenstore_, description.guest, nic));
+      TRY(join_next(xenstore_, description.guest, nic));
   }
   return {};
 }

@@ -15,6 +15,10 @@ namespace linstub::stubdom {
 // vif, with "add type_if=tap". An error says what the script has said.
 base::Result<> join_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic);
 
+// The same for the vif of a stub domain that is to replace the one that serves, by the name of
+// next_interface().
+base::Result<> join_next(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic);
+
 // What the vif is called as long as the guest has another stub domain, whose vif has the name that
 // it is to have.
 std::string next_interface(xen::DomId guest, const plan::Nic &nic);

@@ -88,6 +88,10 @@ TEST_P(Networks, EachNicIsOnItsOwnBridge) {
     EXPECT_THAT(dom0(base::format("ls /sys/class/net/{}/brif", network.bridge)),
                 HasSubstr(base::format("v{}", network.bridge)));
   }
+  if (GetParam() == DeviceModel::linstub) { // the next one's are on the same bridges
+    succeeds("linstub upgrade t-nets", ask_limit);
+    EXPECT_TRUE(holds_within("! xl domid t-nets-dm-next >/dev/null 2>&1", ask_limit));
+  }
   for (const Network &network : networks) {
     SCOPED_TRACE(network.model);
     std::array<long, networks.size()> before{};

@@ -74,5 +74,18 @@ TEST_F(TapScript, IsMissedIfTheGuestsVifHasNone) {
   EXPECT_EQ(joined.error().code(), ENOENT);
 }
 
+// Xen's scripts take the nodes from its name, and rename it if it has a name of its own there.
+TEST_F(TapScript, OfTheNextVifFindsItsBridgeByItsName) {
+  script(tell);
+  store.write(backend + "/bridge", "br7");
+  store.write(backend + "/vifname", "web");
+  EXPECT_EQ(next_interface(xen::DomId{7}, nic), "linstub7.1");
+  const unsigned written = store.count(fake::Request::write);
+  ASSERT_TRUE(join_next(client, xen::DomId{7}, nic));
+  EXPECT_THAT(told(), AllOf(Contains("add type_if=tap"), Contains("INTERFACE=linstub7.1")));
+  EXPECT_EQ(store.count(fake::Request::write) - written, 2) << "the bridge and the script";
+  EXPECT_EQ(store.read("/local/domain/0/backend/vif/linstub7"), std::nullopt) << "it stays behind";
+}
+
 } // namespace
 } // namespace linstub::stubdom
