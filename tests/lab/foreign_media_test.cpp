@@ -100,14 +100,15 @@ TEST_F(ForeignMedia, DebiansInstallerAsksForALanguage) {
       ASSERT_TRUE(put) << why(put);
     }
   }
-  auto guest = GuestRun::create(host(),
-                                {.name = "t-media",
-                                 .disk = "",
-                                 .memory = 900,
-                                 .extra = {"vif = [ ]", "kernel = \"/run/lab-t-media.linux\"",
-                                           "ramdisk = \"/run/lab-t-media.initrd.gz\"",
-                                           "cmdline = \"vga=normal fb=false priority=high\""}},
-                                create_limit);
+  auto guest = GuestRun::create(
+      host(),
+      {.name = "t-media",
+       .disk = "",
+       .memory = 900,
+       .extra = {"vif = [ ]", "kernel = \"/run/lab-t-media.linux\"",
+                 "ramdisk = \"/run/lab-t-media.initrd.gz\"",
+                 "cmdline = \"nomodeset no-scroll vga=normal fb=false priority=high\""}},
+      create_limit);
   ASSERT_TRUE(guest) << why(guest);
   EXPECT_TRUE(Scenario::shows("t-media", "language", installer_limit)) << screen();
   dom0("xl destroy t-media; rm -f /run/lab-t-media.*");
