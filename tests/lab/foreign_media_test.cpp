@@ -135,7 +135,7 @@ TEST_F(ForeignMedia, SyslinuxLooksAtTheHardware) {
   }
   insert(image);
   std::filesystem::remove(image);
-  EXPECT_TRUE(shows("hdt")) << screen();
+  EXPECT_TRUE(shows("PCI Devices")) << screen();
 }
 
 // Debian's OVMF, to its shell, which is asked about a disk with a FAT file system. OVMF keeps its
