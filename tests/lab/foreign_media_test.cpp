@@ -107,7 +107,7 @@ TEST_F(ForeignMedia, DebiansInstallerAsksForALanguage) {
        .memory = 900,
        .extra = {"vif = [ ]", "kernel = \"/run/lab-t-media.linux\"",
                  "ramdisk = \"/run/lab-t-media.initrd.gz\"",
-                 "cmdline = \"nomodeset no-scroll vga=normal fb=false priority=high\""}},
+                 "cmdline = \"nomodeset no-scroll quiet vga=normal fb=false priority=high\""}},
       create_limit);
   ASSERT_TRUE(guest) << why(guest);
   EXPECT_TRUE(Scenario::shows("t-media", "language", installer_limit)) << screen();
