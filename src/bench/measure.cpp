@@ -98,15 +98,6 @@ public:
     return keep_spares(0);
   }
 
-  // Those that a start will find. The program that makes new ones a minute after it is ended.
-  Result<> keep_spares(unsigned count) {
-    if (spares_of(contender_) == 0)
-      return {};
-    return host_
-        .check(base::format("pkill -f [s]pares-later; linstub spares {}", count), command_limit)
-        .transform([](const std::string &) {});
-  }
-
   // With AHCI in place of IDE, and without a NIC, which would only take time.
   Result<> run_ahci() {
     TRY(begin());
@@ -152,6 +143,15 @@ private:
     begun_ = true;
     return host_
         .check(base::format("rm -f {} && truncate -s {}M {}", disk, disk_size, disk), command_limit)
+        .transform([](const std::string &) {});
+  }
+
+  // Those that a start will find. The program that makes new ones a minute after it is ended.
+  Result<> keep_spares(unsigned count) {
+    if (spares_of(contender_) == 0)
+      return {};
+    return host_
+        .check(base::format("pkill -f [s]pares-later; linstub spares {}", count), command_limit)
         .transform([](const std::string &) {});
   }
 

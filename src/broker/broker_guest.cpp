@@ -104,8 +104,7 @@ void Broker::reset_guest(std::function<void(Result<bool> crashed)> reset) {
 // keeps it from shutting down, and so for two seconds at most.
 void Broker::await_shutdown(Deadline deadline,
                             const std::function<void(Result<bool> crashed)> &reset) {
-  auto now = context_.control.info(guest_);
-  const bool runs = now && *now && !(*now)->dying && !(*now)->shutdown;
+  const bool runs = context_.control.runs(guest_).value_or(false);
   if (runs && !deadline.passed()) {
     look_ = context_.loop.at(Deadline::after(between_guest_looks), [this, deadline, reset] {
       look_.reset();

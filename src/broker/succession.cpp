@@ -53,8 +53,7 @@ Result<> Succession::look_whether_it_lives() {
 Result<> Succession::look_at_former() {
   if (!former_)
     return {};
-  auto info = TRY(context_.control.info(*former_));
-  if (!info || info->dying || info->shutdown)
+  if (!TRY(context_.control.runs(*former_)))
     former_ended();
   return {};
 }

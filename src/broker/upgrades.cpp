@@ -52,8 +52,7 @@ Result<> Upgrades::prepare(const run::UpgradeRequest &request) {
   for (const plan::CopiedFile &file : plan_.files)
     TRY(disk::CopiedFile::prepare(file.disk.path, *plan_.guest, file.disk.vdev + "-check")
             .transform_error(base::doing("the guest boots directly, and its files are needed")));
-  auto guest = TRY(control_.info(*plan_.guest));
-  if (!guest || guest->dying || guest->shutdown)
+  if (!TRY(control_.runs(*plan_.guest)))
     return base::fail("the guest does not run");
   return {};
 }

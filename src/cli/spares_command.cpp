@@ -31,7 +31,7 @@ std::string ready_spares() {
   const auto domains = control ? control->domains() : std::unexpected(control.error());
   const auto is_ready = [&](const run::Spare &spare) {
     const auto lives = [&](const xen::DomainInfo &domain) {
-      return domain.uuid == spare.uuid && !domain.dying && !domain.shutdown;
+      return domain.uuid == spare.uuid && !domain.has_ended();
     };
     return spare.stage == run::SpareStage::ready &&
            (!domains || std::ranges::any_of(*domains, lives));
@@ -51,11 +51,9 @@ void add_spares_command(CLI::App &program) {
                       "\"spares\" says");
   command->footer(
       "With spares = N in linstub.toml, a guest takes one of them in place of waiting until its "
-      "own "
-      "is made,\nif its settings are the host's; a minute after its start another one is made. "
-      "Each "
-      "has the memory of\na stub domain and does nothing. After a boot of the host there are none: "
-      "the service linstub-spares,\nif it is enabled, makes them.");
+      "own is\nmade, if its settings are the host's; a minute after its start another one is made. "
+      "Each has the\nmemory of a stub domain and does nothing. After a boot of the host there are "
+      "none: the service\nlinstub-spares, if it is enabled, makes them.");
   command->callback([count] { finish(keep(*count)); });
 }
 

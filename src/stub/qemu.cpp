@@ -31,14 +31,17 @@ constexpr std::array<sys::Limit, 3> limits{{
 
 constexpr base::Milliseconds warm_up_timeout{30'000};
 
+// Between fork and exec.
+int confine_qemu() {
+  return sys::confine({.uid = qemu_uid, .gid = qemu_uid, .oom_score = "0", .limits = limits});
+}
+
 } // namespace
 
 base::Result<> warm_up_qemu() {
   base::Command command{.argv = {qemu_program, "-version"},
                         .environment = std::vector<std::string>{"PATH=/usr/bin"}};
-  command.before_exec = [] {
-    return sys::confine({.uid = qemu_uid, .gid = qemu_uid, .oom_score = "0", .limits = limits});
-  };
+  command.before_exec = confine_qemu;
   TRY(base::run_checked(std::move(command), base::Deadline::after(warm_up_timeout)));
   return {};
 }
@@ -70,8 +73,7 @@ base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
   base::Fd ours(sockets[0]);
   base::Fd theirs(sockets[1]);
   command.before_exec = [socket = theirs.get()] {
-    int error =
-        sys::confine({.uid = qemu_uid, .gid = qemu_uid, .oom_score = "0", .limits = limits});
+    int error = confine_qemu();
     if (error == 0)
       error = sys::hand_over_opens(socket);
     return error != 0 ? error : sys::allow_only(qemu_calls());

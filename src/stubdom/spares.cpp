@@ -28,6 +28,15 @@ std::optional<plan::Description> made_as(const run::Spare &spare) {
   return description ? std::optional(std::move(*description)) : std::nullopt;
 }
 
+// The domain of one that can be used.
+Result<std::optional<xen::DomId>> domain_of(const run::Spare &spare, xen::Control &control) {
+  const auto all = TRY(control.domains());
+  const auto found = std::ranges::find(all, spare.uuid, &xen::DomainInfo::uuid);
+  if (found == all.end() || found->has_ended())
+    return std::nullopt;
+  return found->domid;
+}
+
 } // namespace
 
 Result<base::Fd> lock_spares(base::Deadline deadline) {
@@ -50,14 +59,6 @@ Result<run::Spare> announce_spare(const plan::Description &description) {
   const base::Fd record = TRY(base::open_file(run::spare_path(spare), O_WRONLY | O_CREAT | O_EXCL));
   TRY(base::write_all(record, plan::encode(description)));
   return spare;
-}
-
-Result<std::optional<xen::DomId>> domain_of(const run::Spare &spare, xen::Control &control) {
-  const auto all = TRY(control.domains());
-  const auto found = std::ranges::find(all, spare.uuid, &xen::DomainInfo::uuid);
-  if (found == all.end() || found->dying || found->shutdown)
-    return std::nullopt;
-  return found->domid;
 }
 
 Result<bool> is_as_wanted(const run::Spare &spare, const plan::Description &wanted,

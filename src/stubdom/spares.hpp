@@ -26,9 +26,6 @@ base::Result<base::Fd> lock_spares(base::Deadline deadline);
 // Notes that one is about to be made.
 base::Result<run::Spare> announce_spare(const plan::Description &description);
 
-// The domain of one that can be used: it lives, and has not shut down.
-base::Result<std::optional<xen::DomId>> domain_of(const run::Spare &spare, xen::Control &control);
-
 // Whether it is ready and exactly what is wanted now.
 base::Result<bool> is_as_wanted(const run::Spare &spare, const plan::Description &wanted,
                                 xen::Control &control);

@@ -92,18 +92,13 @@ Result<xen::DomId> StubDomains::create(const plan::Description &description,
     if (auto spare = take_spare(description, control_)) {
       auto adopted = adopt(*spare, description, hotplug);
       // With one that lives, a new one would fail of the same.
-      if (adopted || TRY(runs(*spare)))
+      if (adopted || TRY(control_.runs(*spare)))
         return or_remove(*spare, std::move(adopted));
       base::log_warning("spare stub domain {} has ended: {}", *spare, adopted.error().message());
       base::log_failure(remove(*spare));
     }
   }
   return create_new(description, hotplug);
-}
-
-Result<bool> StubDomains::runs(xen::DomId domid) {
-  const auto info = TRY(control_.info(domid));
-  return info && !info->dying && !info->shutdown;
 }
 
 // Paused.
@@ -220,7 +215,7 @@ Result<> StubDomains::await_init(xen::DomId domid) {
   const std::string state = base::format("{}/{}", xen::domain_path(domid), wire::state_node);
   for (const Deadline deadline = Deadline::after(boot_timeout);
        !TRY(xenstore_.read_if_there(state, 16)); sleep_for(between_looks)) {
-    if (deadline.passed() || !TRY(runs(domid)))
+    if (deadline.passed() || !TRY(control_.runs(domid)))
       return base::fail("it does not come up: look at its console (xl console {})", domid);
   }
   return {};

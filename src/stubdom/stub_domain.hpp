@@ -66,7 +66,6 @@ private:
                                       const std::string &hotplug);
   base::Result<> adopt(xen::DomId spare, const plan::Description &description,
                        const std::string &hotplug);
-  base::Result<bool> runs(xen::DomId domid);
   base::Result<> make_room(const plan::Description &description);
   base::Result<xen::DomId> or_remove(xen::DomId domid, base::Result<> done);
   base::Result<> make_spare(const plan::Description &wanted, const std::string &hotplug);

@@ -12,11 +12,9 @@
 //     linstub-stubdom settle STUB     description on standard input: removes the guest's other stub
 //                                     domains, and gives this one the names that it is to have
 //     linstub-stubdom spares COUNT    sees to it that there are so many spare stub domains, made
-//     for
-//                                     the host's settings; without COUNT, as many as those say
+//                                     for the host's settings; without COUNT, as many as those say
 //     linstub-stubdom spares-later    as many as the settings say, a minute later, in a process
-//     that
-//                                     nobody waits for
+//                                     that nobody waits for
 //     linstub-stubdom rescue GUEST    as destroy, until it is done, and crashes the guest: its
 //                                     linstub-dm has died
 //
@@ -187,10 +185,10 @@ base::Result<> act(Arguments arguments) {
       return action.run(arguments.subspan(1));
     }
   }
-  return base::fail("usage: linstub-stubdom create | destroy GUEST | end STUB | rescue GUEST | "
-                    "spares [COUNT] | spares-later | detach STUB VDEV | finish-restore STUB MEMORY "
-                    "| rename STUB NAME | "
-                    "settle STUB");
+  return base::fail(
+      "usage: linstub-stubdom create | destroy GUEST | end STUB | rescue GUEST | "
+      "spares [COUNT] | spares-later | detach STUB VDEV | finish-restore STUB MEMORY | "
+      "rename STUB NAME | settle STUB");
 }
 
 } // namespace

@@ -46,7 +46,7 @@ private:
 base::Result<> run_script(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic,
                           const char *command) {
   std::string relative = base::format("backend/vif/{}/{}", guest, nic.index);
-  std::string backend = base::format("/local/domain/0/{}", relative);
+  std::string backend = base::format("{}/{}/{}", vifs, guest, nic.index);
   auto node = [&](const char *name) {
     return xenstore.read_if_there(base::format("{}/{}", backend, name));
   };
@@ -91,12 +91,11 @@ std::string next_interface(xen::DomId guest, const plan::Nic &nic) {
 }
 
 base::Result<> settle_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic) {
-  const unsigned link = ::if_nametoindex(next_interface(guest, nic).c_str());
+  const std::string next = next_interface(guest, nic);
+  const unsigned link = ::if_nametoindex(next.c_str());
   if (link == 0)
     return {};
-  const bool bridged =
-      ::access(base::format("/sys/class/net/{}/brport", next_interface(guest, nic)).c_str(),
-               F_OK) == 0;
+  const bool bridged = ::access(base::format("/sys/class/net/{}/brport", next).c_str(), F_OK) == 0;
   if (!bridged) // a switch that goes by names would keep this one
     base::log_failure(run_for_next(xenstore, guest, nic, "remove"), base::LogLevel::warning);
   sys::Route route = TRY(sys::Route::open());

@@ -109,7 +109,7 @@ base::Result<> Control::destroy(DomId domid) {
 
 base::Result<bool> Control::runs(DomId domid) {
   auto now = TRY(info(domid));
-  return now && !now->dying && !now->shutdown;
+  return now && !now->has_ended();
 }
 
 base::Result<> Control::crash(DomId domid) {

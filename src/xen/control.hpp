@@ -27,6 +27,9 @@ struct DomainInfo {
   bool paused = false;             // by the toolstack
   std::optional<uint8_t> shutdown; // why it has shut down: SHUTDOWN_* of Xen's public/sched.h
   uint64_t memory = 0;             // bytes that it has now
+
+  // It has shut down, or is on its way out.
+  [[nodiscard]] bool has_ended() const { return dying || shutdown; }
 };
 
 // What is done to a permission of a domain.
@@ -41,6 +44,9 @@ public:
 
   // Nothing if there is no such domain.
   base::Result<std::optional<DomainInfo>> info(DomId domid);
+
+  // Whether it is there and has not ended. One that is paused runs.
+  base::Result<bool> runs(DomId domid);
 
   // All domains that there are, dom0 among them.
   base::Result<std::vector<DomainInfo>> domains();
@@ -105,7 +111,6 @@ public:
   base::Result<std::string> release();
 
 private:
-  base::Result<bool> runs(DomId domid); // it is there, and has not shut down
   struct Close {
     void operator()(xc_interface_core *handle) const;
   };

@@ -6,16 +6,16 @@
 namespace linstub::xen {
 namespace {
 
+std::string frontend_path(const PvDevice &device) {
+  return base::format("{}/device/{}/{}", domain_path(device.domid), device.kind, device.number);
+}
+
 // What libxl knows a device by.
 std::string toolstack_path(const PvDevice &device) {
   return base::format("/libxl/{}/device/{}/{}", device.domid, device.kind, device.number);
 }
 
 } // namespace
-
-std::string frontend_path(const PvDevice &device) {
-  return base::format("{}/device/{}/{}", domain_path(device.domid), device.kind, device.number);
-}
 
 std::string backend_path(const PvDevice &device) {
   return base::format("{}/backend/{}/{}/{}", domain_path(dom0), device.kind, device.domid,

@@ -24,8 +24,7 @@ struct PvDevice {
   Xenstore::Nodes frontend;
 };
 
-// The directories of its two ends.
-std::string frontend_path(const PvDevice &device);
+// The directory of its backend.
 std::string backend_path(const PvDevice &device);
 
 // In one transaction. Fails if there is one of that kind and number.

@@ -48,8 +48,7 @@ std::string domain_xml(const LibvirtGuest &guest) {
 }
 
 void LibvirtScenario::SetUp() {
-  if (!thorough()) // then no lab of this shape is made
-    GTEST_SKIP() << "only with LINSTUB_THOROUGH=1";
+  ONLY_WHEN_THOROUGH(); // else no lab of this shape is made
   Scenario::SetUp();
   dom0("dmesg --clear");
 }

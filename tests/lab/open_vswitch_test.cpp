@@ -16,8 +16,7 @@ constexpr auto upgrade_limit = seconds(240);
 class OpenVSwitch : public Scenario, public ::testing::WithParamInterface<DeviceModel> {
 protected:
   void SetUp() override {
-    if (!thorough()) // then no lab of this shape is made
-      GTEST_SKIP() << "only with LINSTUB_THOROUGH=1";
+    ONLY_WHEN_THOROUGH(); // else no lab of this shape is made
     succeeds("systemctl start openvswitch-switch && ovs-vsctl add-br t-switch && "
              "ip addr add 10.77.31.1/24 dev t-switch && ip link set t-switch up",
              switch_limit);
