@@ -63,7 +63,8 @@ Broker::Broker(Context context, Listener &listener)
       state_(context_.xenstore, stubdom_, guest_),
       drives_(context_.xenstore, stubdom_, context_.plan, images_),
       backends_(context_.loop, context_.xenstore, context_.plan,
-                {.plug = [this](const disk::Disk &disk) { return plug_disk(disk); },
+                {.name = [this] { return drives_.free_name(); },
+                 .plug = [this](const disk::Disk &disk) { return plug_disk(disk); },
                  .unplug = [this](const std::string &vdev,
                                   const Done &done) { unplug_disk(vdev, done); }}),
       calls_(context_.xenstore, context_.control, guest_, context_.plan.video_memory),
@@ -268,6 +269,7 @@ void Broker::take_over() {
   // The guest is held: its drivers have met no other backend than this one.
   if (auto moved = backends_.move(next); !moved)
     listener_.on_stub_failed(moved.error().message());
+  keep_spares();
 }
 
 void Broker::drop_next() {

@@ -12,13 +12,20 @@
 namespace linstub::broker {
 using base::Result;
 
+Result<std::string> Drives::free_name() const {
+  std::set<std::string> others = names_kept_;
+  if (insertion_)
+    others.insert(insertion_->disk.vdev);
+  return plan::free_disk_name(plan_, others);
+}
+
 Result<std::string> Drives::insert(xen::DomId stub, const Medium &medium) {
   if (insertion_)
     return base::fail("another medium is being inserted");
   TRY(plan::medium_of(plan_, medium.drive));
   disk::KeptFile file = TRY(disk::KeptFile::keep(medium.file));
   disk::Disk disk{.path = file.path(),
-                  .vdev = TRY(plan::free_disk_name(plan_, names_kept_)),
+                  .vdev = TRY(free_name()),
                   .format = TRY(disk::parse_format(medium.format)),
                   .mode = disk::DiskMode::read_only};
   TRY(disk::prepare_image(file.fd(), disk, plan_.settings.largest_disk)

@@ -126,7 +126,7 @@ Result<std::string> GuestBackends::disk_for(disk::Disk disk) {
 // One of its own.
 Result<disk::Disk> GuestBackends::named(disk::Disk disk) {
   TRY(disk::prepare_disk(disk, plan_.settings.largest_disk));
-  disk.vdev = TRY(plan::free_disk_name(plan_, {}));
+  disk.vdev = TRY(disks_.name());
   return disk;
 }
 
@@ -324,12 +324,14 @@ Result<bool> GuestBackends::tell(const BackendId &id, const BackendPair::Libxl &
   return done.transform([&] { return told; });
 }
 
-// libxl has taken the device away. A disk that an emulated drive still has stays.
+// libxl has taken the device away. A disk that an emulated drive still has stays: whether it has,
+// is the stub domain's word; and so that is asked of such a disk only.
 void GuestBackends::take_out(const Backend &backend) {
   base::log_info("the guest's {} was detached", backend.name);
-  if (!backend.move.disk || !backend.opened)
+  const bool own = std::ranges::contains(plan_.pv_disks, backend.vdev, &disk::Disk::vdev);
+  if (!backend.move.disk || (!own && !backend.opened))
     return;
-  if (!std::ranges::contains(plan_.pv_disks, backend.vdev, &disk::Disk::vdev))
+  if (!own)
     lost_ = backend.name;
   disks_.unplug(backend.vdev, [this, vdev = backend.vdev](const Result<> &unplugged) {
     base::log_failure(unplugged, base::LogLevel::warning);

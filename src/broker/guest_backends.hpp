@@ -44,8 +44,10 @@ public:
   // The token of its watches: they ask for look().
   static constexpr const char *token = "backends";
 
-  // Disks of the stub domain that there is: gives it one, which has a name, or takes it away.
+  // Disks of the stub domain that there is: a name that none has; gives it one, which has a name,
+  // or takes it away.
   struct Disks {
+    std::function<base::Result<std::string>()> name;
     std::function<base::Result<>(const disk::Disk &disk)> plug;
     std::function<void(const std::string &vdev, Done unplugged)> unplug;
   };

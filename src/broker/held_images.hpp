@@ -16,15 +16,19 @@ namespace linstub::broker {
 
 class HeldImages {
 public:
-  // Locks those that are not locked yet. An error, about the first that somebody else has, leaves
-  // what was locked before and nothing more.
+  // Locks those that are not locked yet. An error, about the first that somebody else has, or that
+  // another image of this guest has the name of, leaves what was locked before and nothing more.
   base::Result<> hold(std::span<const disk::Disk> disks);
 
-  void let_go(const std::string &vdev) { locks_.erase(vdev); }
-  void let_all_go() { locks_.clear(); }
+  void let_go(const std::string &vdev) { held_.erase(vdev); }
+  void let_all_go() { held_.clear(); }
 
 private:
-  std::map<std::string, disk::ImageLock> locks_; // by the names of the disks
+  struct Held {
+    std::string path;
+    disk::ImageLock lock;
+  };
+  std::map<std::string, Held> held_; // by the names of the disks
 };
 
 } // namespace linstub::broker

@@ -4,6 +4,7 @@
 
 #include "broker/guest_backends.hpp"
 #include "fake/xenstore.hpp"
+#include "plan/drives.hpp"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -108,7 +109,8 @@ protected:
   GuestBackends backends{*loop,
                          xenstore,
                          plan,
-                         {.plug = [this](const disk::Disk &disk) -> base::Result<> {
+                         {.name = [this] { return plan::free_disk_name(plan, {}); },
+                          .plug = [this](const disk::Disk &disk) -> base::Result<> {
                             if (!plug_fails.empty())
                               return base::fail("{}", plug_fails);
                             plugged.push_back(disk);

@@ -73,6 +73,19 @@ TEST_F(LateDiskTest, IsTakenOutOfTheStubDomainWhenItIsDetached) {
   EXPECT_FALSE(shown_within(base::Milliseconds(1'500)));
 }
 
+// Whatever that says: it could write to what `xl` says that it has no more.
+TEST_F(LateDiskTest, IsTakenOutOfAStubDomainThatSaysItHasNotOpenedIt) {
+  attach();
+  stub_has("xvda xvdb");
+  ASSERT_TRUE(shown_within(base::Milliseconds(3'000)));
+  store.write(in_stub + "/online", "0");
+  look();
+  libxl_asks_to_close(node);
+  store.remove(node);
+  look();
+  EXPECT_THAT(unplugged, ElementsAre("xvdb"));
+}
+
 TEST_F(LateDiskTest, IsRefusedWithAReason) {
   plug_fails = "somebody has it";
   attach();

@@ -34,6 +34,16 @@ TEST_F(Held, AreLockedOnceAndUntilTheyAreLetGo) {
   EXPECT_THAT(locks.held(), IsEmpty());
 }
 
+// Else that one would be without a lock.
+TEST_F(Held, ANameThatAnotherImageHasIsRefused) {
+  ASSERT_TRUE(images.hold(disks));
+  const std::array other{disk::Disk{.path = "/three.img", .vdev = "xvda"}};
+  auto held = images.hold(other);
+  ASSERT_FALSE(held);
+  EXPECT_THAT(held.error().message(), HasSubstr("/three.img"));
+  EXPECT_THAT(locks.held(), ElementsAre("/one.img", "/two.img"));
+}
+
 TEST_F(Held, NothingMoreIsLockedWhenSomebodyHasOne) {
   locks.of_others.insert("/two.img");
   auto held = images.hold(disks);
