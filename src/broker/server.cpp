@@ -54,14 +54,31 @@ void Server::on_end_asked(End why) {
   expect_end();
 }
 
-// Whoever waits for the end is not to wait for a process that does not want to come to it.
+// Whoever waits for the end is not to wait for a process that does not want to come to it. A
+// removal has a time limit of its own.
 void Server::expect_end() {
   if (over_ || end_timer_)
     return;
   end_timer_ = loop_.at(base::Deadline::after(end_timeout_), [this] {
-    if (broker_->stage() == Stage::making || broker_->stage() == Stage::there)
+    end_timer_.reset();
+    if (broker_->stage() == Stage::going)
+      expect_end();
+    else
       lose("it does not end");
   });
+}
+
+// A guest does not run on without a device model, whatever this process says.
+void Server::remove(uint32_t number) {
+  if (broker_->guest_has_run() && !end_ && !gone_ && !broker_->is_resetting())
+    crash_guest();
+  expect_end();
+  broker_->remove(answerer(number));
+}
+
+void Server::crash_guest() {
+  if (!std::exchange(crashed_, true))
+    broker_->crash_guest();
 }
 
 // A process that is stopped or runs in circles serves nobody, and holds up what libxl asks for.
@@ -125,7 +142,7 @@ void Server::carry_out(Message request) {
   case Type::drop_next:
     return broker_->drop_next();
   case Type::remove:
-    return broker_->remove(answerer(number));
+    return remove(number);
   case Type::rest_stub:
     return broker_->rest_stub();
   case Type::wake_stub:
@@ -184,7 +201,7 @@ void Server::carry_out(Message request) {
       answer(number, crashed.transform([](bool was) { return Message{.value = was ? 1U : 0U}; }));
     });
   case Type::crash_guest:
-    return broker_->crash_guest();
+    return crash_guest();
   case Type::tell_status:
     return broker_->tell_status(phases.at(request.value),
                                 base::printable(request.second, longest_text));
@@ -237,7 +254,7 @@ void Server::lose(const std::string &why) {
   watch_.reset();
   beat_timer_.reset();
   if (broker_->guest_has_run())
-    broker_->crash_guest();
+    crash_guest();
   broker_->release_guest();
   if (broker_->stage() == Stage::going)
     return broker_->when_removed([this] { remove_until_gone(); });
@@ -265,7 +282,7 @@ void Server::send(const Message &message) {
   // It does not read: then it is not to be waited for. Not from here: the broker may be in the
   // middle of something.
   if (auto sent = socket_.send(message); !sent)
-    beat_timer_ = loop_.soon([this, why = sent.error().message()] { lose(why); });
+    loss_ = loop_.soon([this, why = sent.error().message()] { lose(why); });
 }
 
 void Server::answer(uint32_t number, Result<Message> answer) {
@@ -323,13 +340,17 @@ void Server::on_medium(const Result<> &there) {
 }
 
 void Server::on_guest_gone() {
+  gone_ = true;
   send({.type = Type::guest_gone});
   expect_end();
 }
 
 void Server::on_renamed(const std::string &name) { send({.type = Type::renamed, .first = name}); }
 
-void Server::on_reset_asked() { send({.type = Type::reset_asked}); }
+void Server::on_reset_asked() {
+  send({.type = Type::reset_asked});
+  expect_end();
+}
 
 void Server::on_upgrade_asked() { send({.type = Type::upgrade_asked}); }
 

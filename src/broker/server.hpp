@@ -78,6 +78,8 @@ private:
   void finished(base::Result<> outcome);
   void lose(const std::string &why);
   void expect_end();
+  void remove(uint32_t number);
+  void crash_guest();
   void remove_until_gone();
 
   void on_word(StubWord word) override;
@@ -105,6 +107,8 @@ private:
   std::set<uint32_t> waiting_; // requests without an answer yet
   base::Result<> outcome_;
   std::optional<End> end_; // somebody has asked for it, and why
+  bool gone_ = false;      // the guest is
+  bool crashed_ = false;   // the guest was made to
   bool over_ = false;      // finished, or lost
   bool removed_ = false;   // after it was lost
   base::Backoff pauses_;   // between attempts at a removal
@@ -113,6 +117,7 @@ private:
   base::EventLoop::Handle watch_;
   base::EventLoop::Handle beat_timer_;
   base::EventLoop::Handle end_timer_;
+  base::EventLoop::Handle loss_; // it is about to be given up
 };
 
 } // namespace linstub::broker

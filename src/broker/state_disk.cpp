@@ -53,8 +53,15 @@ void StateDisk::drop() {
 }
 
 void StateDisk::unplug(xen::DomId stub, Stubdom::Done done) {
+  if (!plugged_ && !leaving_)
+    return done({});
   forget(); // its loop device holds it
-  stubdom_.detach(stub, wire::state_disk, std::move(done));
+  leaving_ = true;
+  stubdom_.detach(stub, wire::state_disk, [this, done = std::move(done)](const Result<> &gone) {
+    if (gone)
+      leaving_ = false;
+    done(gone);
+  });
 }
 
 void StateDisk::finish_restore(xen::DomId stub, uint32_t memory, Stubdom::Done done) {

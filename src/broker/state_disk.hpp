@@ -39,7 +39,7 @@ public:
   // There is no next stub domain.
   void drop();
 
-  // Unplugs what is plugged. The next one finds nothing of it.
+  // Unplugs what is plugged, if anything is. The next one finds nothing of it.
   void unplug(xen::DomId stub, Stubdom::Done done);
 
   // The stub domain has the state: its disk goes, and what memory is above `memory` MiB. Nothing is
@@ -49,6 +49,7 @@ public:
   // The stub domain is going, and the disk that is plugged with it.
   void forget() {
     plugged_ = false;
+    leaving_ = false;
     own_.reset();
   }
 
@@ -57,6 +58,7 @@ private:
   Stubdom &stubdom_;
   xen::DomId guest_;
   bool plugged_ = false;
+  bool leaving_ = false;                // it was to be unplugged, and is not proved to be
   std::optional<disk::StateFile> own_;  // what is plugged, if it is not next_
   bool shared_ = false;                 // next_ is what is to be plugged
   bool kept_ = false;                   // and has a state

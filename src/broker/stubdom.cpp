@@ -39,7 +39,23 @@ void Stubdom::destroy(xen::DomId guest, Done done) {
 }
 
 void Stubdom::detach(xen::DomId stub, const std::string &vdev, Done done) {
-  run({"detach", base::format("{}", stub), vdev}, detach_timeout, std::move(done));
+  detachments_.push_back(
+      {.arguments = {"detach", base::format("{}", stub), vdev}, .done = std::move(done)});
+  detach_next();
+}
+
+void Stubdom::detach_next() {
+  if (detaching_ || detachments_.empty())
+    return;
+  detaching_ = true;
+  Detachment next = std::move(detachments_.front());
+  detachments_.pop_front();
+  run(std::move(next.arguments), detach_timeout,
+      [this, done = std::move(next.done)](const Result<> &detached) {
+        detaching_ = false;
+        detach_next();
+        done(detached);
+      });
 }
 
 void Stubdom::finish_restore(xen::DomId stub, uint32_t memory, Done done) {

@@ -9,6 +9,7 @@
 #include "xen/domid.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -39,7 +40,8 @@ public:
   // be one still.
   void destroy(xen::DomId guest, Done done);
 
-  // Unplugs a disk; that it is not there is no error.
+  // Unplugs a disk; that it is not there is no error. One after the other: who asks for many has
+  // not many programs run at a time.
   void detach(xen::DomId stub, const std::string &vdev, Done done);
 
   // After a restore: unplugs the state disk, and takes what memory is above `memory` MiB.
@@ -61,6 +63,11 @@ private:
     std::unique_ptr<Helper> helper;
     base::EventLoop::Handle failure; // of one that could not be started
   };
+  struct Detachment {
+    std::vector<std::string> arguments;
+    Done done;
+  };
+  void detach_next();
   void run(Helper::Job job, base::Milliseconds timeout, Helper::Done done);
   void run(std::vector<std::string> arguments, base::Milliseconds timeout, Done done,
            std::string input = {});
@@ -70,6 +77,8 @@ private:
   std::string program_;
   std::map<uint64_t, Task> tasks_;
   uint64_t last_task_ = 0;
+  std::deque<Detachment> detachments_; // that wait
+  bool detaching_ = false;
 };
 
 } // namespace linstub::broker

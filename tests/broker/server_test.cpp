@@ -63,6 +63,7 @@ private:
 TEST_F(ServerTest, MakesAnnouncesAndRemovesAStubDomain) {
   open();
   serve();
+  server->end_asked();
   EXPECT_EQ(ask({.type = Type::remove}).second, "");
   EXPECT_THAT(program.calls(), ElementsAre("create", "destroy " + guest_text()));
   say({.type = Type::finished});
@@ -305,15 +306,31 @@ TEST_F(ServerTest, BytesThatAreNoMessageEndTheProcess) {
   lost();
 }
 
-TEST_F(ServerTest, MoreRequestsThanMayWaitEndTheProcess) {
+TEST_F(ServerTest, ARequestThatWaitsUnderTheSameNumberEndsTheProcess) {
   open();
   serve();
   program.hold();
-  for (uint32_t i = 0; i <= Server::most_waiting; i++)
-    say({.type = Type::unplug_state, .number = 100 + i});
+  say({.type = Type::remove, .number = 100});
+  say({.type = Type::settle_pci, .number = 100});
   until([this] { return !server->outcome(); });
   EXPECT_THAT(server->outcome().error().message(), HasSubstr("too much at once"));
   program.let_go();
+}
+
+// Each would be a process of root's, with libxl.
+TEST_F(ServerTest, ManyRequestsToUnplugWhatIsNotPluggedRunNoProgram) {
+  open();
+  serve();
+  for (size_t i = 0; i < 2 * Server::most_waiting; i++)
+    EXPECT_EQ(ask({.type = Type::unplug_state}).second, "");
+  EXPECT_THAT(program.calls(), ElementsAre("create"));
+}
+
+TEST_F(ServerTest, AGuestDoesNotRunOnWhenItsStubDomainIsRemoved) {
+  open();
+  serve();
+  ask({.type = Type::remove});
+  EXPECT_THAT(xen.calls, ElementsAre(crash()));
 }
 
 TEST_F(ServerTest, AFloodIsServedInShares) {
@@ -345,18 +362,33 @@ TEST_F(ServerTest, AProcessThatAnswersLives) {
   EXPECT_TRUE(server->outcome());
 }
 
-TEST_F(ServerTest, AProcessThatDoesNotEndWhenItIsToIsGivenUp) {
-  open(base::Milliseconds(50));
-  make_stub_domain();
+class AProcessThatStays : public ServerTest {
+protected:
+  AProcessThatStays() {
+    open(base::Milliseconds(50));
+    make_stub_domain();
+  }
+  // It answers whenever it is asked whether it lives.
+  void stays_until_it_is_given_up() {
+    until([this] {
+      auto message = model().receive();
+      if (message && *message && (*message)->type == Type::beat) {
+        EXPECT_TRUE(model().send({.type = Type::alive, .value = (*message)->value}));
+      }
+      return !server->outcome();
+    });
+    EXPECT_THAT(lost(), HasSubstr("does not end"));
+  }
+};
+
+TEST_F(AProcessThatStays, WhenItIsToEndIsGivenUp) {
   server->end_asked();
-  until([this] {
-    auto message = model().receive();
-    if (message && *message && (*message)->type == Type::beat) {
-      EXPECT_TRUE(model().send({.type = Type::alive, .value = (*message)->value}));
-    }
-    return !server->outcome();
-  });
-  EXPECT_THAT(lost(), HasSubstr("does not end"));
+  stays_until_it_is_given_up();
+}
+
+TEST_F(AProcessThatStays, WhenItsStubDomainIsGoneIsGivenUp) {
+  say({.type = Type::remove, .number = 9});
+  stays_until_it_is_given_up();
 }
 
 } // namespace

@@ -115,6 +115,18 @@ TEST_F(StubdomTest, EachTaskHasItsArguments) {
                                                     "finish-restore 6 56", "rename 6 rainy-dm"));
 }
 
+TEST_F(StubdomTest, DisksAreUnpluggedOneAfterTheOther) {
+  program.hold();
+  for (const char *vdev : {"xvdb", "xvdc", "xvdd"})
+    stubdom->detach(xen::DomId{6}, vdev, noter(vdev));
+  until([&] { return !program.calls().empty(); });
+  settle();
+  EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdb"));
+  program.let_go();
+  until([&] { return ended.size() == 3; });
+  EXPECT_THAT(ended, ElementsAre("xvdb", "xvdc", "xvdd"));
+}
+
 TEST_F(StubdomTest, ATaskMayStartTheNextFromItsEnd) {
   stubdom->detach(xen::DomId{6}, "xvdc", [this](const base::Result<> &) {
     ended.emplace_back("detach");
