@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,15 @@ using base::Result;
 
 constexpr size_t longest_record = size_t{64} << 10;
 constexpr useconds_t between_looks = 100'000;
+
+std::string lock_path() { return base::format("{}/spares.lock", run::directory()); }
+
+bool is_at(const base::Fd &file, const std::string &path) {
+  struct stat own{};
+  struct stat there{};
+  return ::fstat(file.get(), &own) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+}
 
 // Nothing if its record has gone to somebody else meanwhile, or was never finished.
 std::optional<plan::Description> made_as(const run::Spare &spare) {
@@ -39,18 +49,26 @@ Result<std::optional<xen::DomId>> domain_of(const run::Spare &spare, xen::Contro
 
 } // namespace
 
-Result<base::Fd> lock_spares(base::Deadline deadline) {
+SparesLock::~SparesLock() {
+  if (file_)
+    ::unlink(lock_path().c_str());
+}
+
+Result<SparesLock> SparesLock::take(base::Deadline deadline) {
   TRY(run::make_directory());
-  const std::string path = run::directory();
-  base::Fd lock = TRY(base::open_file(path, O_RDONLY | O_DIRECTORY));
-  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  const std::string path = lock_path();
+  for (;; ::usleep(between_looks)) {
+    base::Fd file = TRY(base::open_file(path, O_RDWR | O_CREAT, S_IRUSR | S_IWUSR));
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
+      if (is_at(file, path)) // and not what somebody has removed with a lock of theirs
+        return SparesLock(std::move(file));
+      continue;
+    }
     if (errno != EWOULDBLOCK && errno != EINTR)
       return base::fail_errno(errno, "lock {}", path);
     if (deadline.passed())
       return base::fail_errno(ETIMEDOUT, "wait for another program that makes spare stub domains");
-    ::usleep(between_looks);
   }
-  return lock;
 }
 
 Result<run::Spare> announce_spare(const plan::Description &description) {

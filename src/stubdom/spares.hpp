@@ -19,9 +19,20 @@
 
 namespace linstub::stubdom {
 
-// Who has this makes and ends spare stub domains. To take one it is not needed. Code ETIMEDOUT if
-// somebody else has it all the time.
-base::Result<base::Fd> lock_spares(base::Deadline deadline);
+// Who has this makes and ends spare stub domains. To take one it is not needed.
+class SparesLock {
+public:
+  // Code ETIMEDOUT if somebody else has it all the time.
+  static base::Result<SparesLock> take(base::Deadline deadline);
+  SparesLock(SparesLock &&) = default;
+  SparesLock(const SparesLock &) = delete;
+  ~SparesLock();
+
+private:
+  explicit SparesLock(base::Fd file) : file_(std::move(file)) {}
+
+  base::Fd file_; // root's alone: who may open it may hold it. It goes with the lock.
+};
 
 // Notes that one is about to be made.
 base::Result<run::Spare> announce_spare(const plan::Description &description);

@@ -20,6 +20,7 @@
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
 #include "xen/departure.hpp"
+#include "xen/xl_lock.hpp"
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -37,6 +38,8 @@ constexpr Milliseconds other_destruction_timeout{40'000};
 constexpr Milliseconds between_looks{100};
 constexpr Milliseconds boot_timeout{60'000};
 constexpr Milliseconds lock_timeout{120'000};
+constexpr Milliseconds xl_timeout{90'000};         // a guest's start may take its 60 s
+constexpr Milliseconds spares_end_timeout{12'000}; // broker/stubdom.cpp waits for 44 s in all
 // The kernel, the hypervisor's tables and the grant and event pages of a small PV domain.
 constexpr uint32_t overhead = 4; // MiB
 // Of a PVH domain: Xen's tables of its memory and of what it maps, 2 MiB for each GiB.
@@ -49,6 +52,11 @@ std::string first_name(const plan::Description &description) {
 
 uint32_t paging_of(const plan::Description &description) {
   return description.type == xen::DomainType::pvh ? paging_memory : 0;
+}
+
+// MiB of the host's.
+uint32_t memory_for(const plan::Description &description) {
+  return description.memory + overhead + paging_of(description);
 }
 
 std::string owner_node_of(xen::DomId domid) {
@@ -153,7 +161,7 @@ Result<> StubDomains::adopt(xen::DomId spare, const plan::Description &descripti
 
 Result<> StubDomains::keep_spares(uint32_t count, const plan::Description &wanted,
                                   const std::string &hotplug) {
-  const base::Fd lock = TRY(lock_spares(Deadline::after(lock_timeout)));
+  const SparesLock lock = TRY(SparesLock::take(Deadline::after(lock_timeout)));
   uint32_t there = 0;
   Result<> ended; // the first error: the others go nevertheless
   for (const run::Spare &spare : run::spares()) {
@@ -167,30 +175,43 @@ Result<> StubDomains::keep_spares(uint32_t count, const plan::Description &wante
   return ended;
 }
 
-// What waits for a guest has to give way to one that is there.
+// What waits for a guest has to give way to one that is there, before dom0 has: as much of it as is
+// wanted. What is too slow in that is somebody else's to end; this guest's start is waited for.
 Result<> StubDomains::make_room(const plan::Description &description) {
-  const uint32_t need = description.memory + overhead + paging_of(description);
-  auto made = toolstack_.make_room(need, description.guest);
-  const std::vector<run::Spare> spares = run::spares();
-  if (made || spares.empty())
-    return made;
-  for (const run::Spare &spare : spares) {
+  const uint32_t need = memory_for(description);
+  const Deadline deadline = Deadline::after(spares_end_timeout);
+  for (const run::Spare &spare : run::spares()) {
+    if (deadline.passed() || TRY(toolstack_.room()).has(need))
+      break;
     if (spare.stage == run::SpareStage::ready)
       base::log_failure(end_spare(spare), base::LogLevel::warning);
   }
-  return toolstack_.make_room(need, description.guest);
+  return toolstack_.make_room(need);
+}
+
+// While xl makes a domain it counts on the memory that it has found or freed.
+Result<xen::DomId> StubDomains::build_spare(const plan::Description &description,
+                                            const xen::Uuid &uuid) {
+  const base::Fd lock = TRY(xen::lock_xl(Deadline::after(xl_timeout)));
+  const auto room = TRY(toolstack_.room());
+  if (const uint32_t need = memory_for(description); !room.has(need))
+    return base::fail("the host has {} MiB of free memory, of which domains that are being made "
+                      "need {}, and it needs {}",
+                      room.free, room.owed, need);
+  return build(description, TRY(name_of_spare()), uuid, {});
 }
 
 Result<> StubDomains::make_spare(const plan::Description &wanted, const std::string &hotplug) {
-  const uint64_t need = wanted.memory + overhead + paging_of(wanted);
-  if (const uint64_t free = TRY(toolstack_.free_memory()) >> 10; free < need)
-    return base::fail("the host has {} MiB of free memory, and it needs {}", free, need);
   run::Spare spare = TRY(announce_spare(wanted));
   plan::Description description = wanted;
   for (const char *option : {wire::any_hypercall_option, wire::spare_option})
     description.command_line.append(" ").append(option);
-  const std::string name = TRY(name_of_spare());
-  const xen::DomId domid = TRY(build(description, name, spare.uuid, {}));
+  auto built = build_spare(description, spare.uuid);
+  if (!built) {
+    ::unlink(run::spare_path(spare).c_str());
+    return std::unexpected(std::move(built).error());
+  }
+  const xen::DomId domid = *built;
   auto finish = [&]() -> Result<> {
     TRY(attach(domid, description, hotplug));
     TRY(toolstack_.unlist(domid));

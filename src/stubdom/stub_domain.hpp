@@ -67,6 +67,7 @@ private:
   base::Result<> adopt(xen::DomId spare, const plan::Description &description,
                        const std::string &hotplug);
   base::Result<> make_room(const plan::Description &description);
+  base::Result<xen::DomId> build_spare(const plan::Description &description, const xen::Uuid &uuid);
   base::Result<xen::DomId> or_remove(xen::DomId domid, base::Result<> done);
   base::Result<> make_spare(const plan::Description &wanted, const std::string &hotplug);
   base::Result<std::string> name_of_spare();

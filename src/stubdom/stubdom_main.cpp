@@ -25,12 +25,14 @@
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "plan/stub_plan.hpp"
+#include "run/spares.hpp"
 #include "stubdom/stub_domain.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <span>
@@ -140,11 +142,10 @@ base::Result<> log_to(const char *path) {
   return {};
 }
 
-// The guest that has just been started needs the CPU more than the next one.
+// The guest that has just been started needs the CPU more than the next one. What somebody has made
+// by hand, where the settings want none, is for them to end; not so what is left of one that was to
+// be ended.
 base::Result<> spares_later(Arguments) {
-  const plan::Settings settings = TRY(plan::load_settings(plan::settings_file));
-  if (settings.spares == 0) // what somebody has made by hand is for them to end
-    return {};
   const pid_t child = ::fork();
   if (child < 0)
     return base::fail_errno(errno, "start a process");
@@ -154,7 +155,10 @@ base::Result<> spares_later(Arguments) {
   TRY(log_to("/var/log/xen/linstub-spares.log"));
   ::sleep(until_spares);
   ::alarm(spares_life);
-  return spares_as_set({});
+  const plan::Settings settings = TRY(plan::load_settings(plan::settings_file));
+  const auto ready = std::ranges::count(run::spares(), run::SpareStage::ready, &run::Spare::stage);
+  return keep_spares(settings,
+                     settings.spares > 0 ? settings.spares : static_cast<uint32_t>(ready));
 }
 
 struct Action {

@@ -24,8 +24,8 @@ base::Result<> join_next(xen::Xenstore &xenstore, xen::DomId guest, const plan::
 std::string next_interface(xen::DomId guest, const plan::Nic &nic);
 
 // That one is gone: the vif gets the tap's name, and is joined to the guest's network again where
-// the name matters (all but Linux' own bridges, Open vSwitch for one). It may have the name
-// already.
+// the name matters (all but Linux' own bridges, Open vSwitch for one). If there is no such vif, the
+// next stub domain has gone with it: then the guest's switch is told to forget it.
 base::Result<> settle_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic);
 
 } // namespace linstub::stubdom

@@ -34,7 +34,7 @@ std::vector<std::filesystem::path> autoballoon_files() {
   return {"/etc/xen/xl.conf", "/etc/libvirt/libxl.conf"};
 }
 
-std::optional<std::string> autoballoon_setting(const std::filesystem::path &file) {
+std::optional<std::string> toolstack_setting(const std::filesystem::path &file, const char *key) {
   std::error_code error;
   if (!std::filesystem::exists(file, error)) // libxlutil would complain of it
     return std::nullopt;
@@ -43,7 +43,7 @@ std::optional<std::string> autoballoon_setting(const std::filesystem::path &file
     return std::nullopt;
   const char *value = nullptr;
   constexpr int without_warning = 1;
-  if (xlu_cfg_get_string(config.get(), "autoballoon", &value, without_warning) != 0)
+  if (xlu_cfg_get_string(config.get(), key, &value, without_warning) != 0)
     return std::nullopt;
   return value;
 }

@@ -15,8 +15,8 @@ namespace linstub::xen {
 // The settings' files, where Debian has them.
 std::vector<std::filesystem::path> autoballoon_files();
 
-// What a file says of it; nothing if it says nothing, or is not there.
-std::optional<std::string> autoballoon_setting(const std::filesystem::path &file);
+// What such a file says of a key ("autoballoon"); nothing if it says nothing, or is not there.
+std::optional<std::string> toolstack_setting(const std::filesystem::path &file, const char *key);
 
 // What xl and libvirt make of it. Off in one of them is off: a stub domain does not know by which
 // of them its guest is made. "auto", or no word: unless dom0 has an amount of memory of its own, by

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 
 namespace linstub::xen {
 namespace {
@@ -176,40 +177,44 @@ base::Result<std::optional<DomId>> Toolstack::find(const std::string &name) {
   return DomId{static_cast<uint16_t>(domid)};
 }
 
-base::Result<> Toolstack::make_room(uint32_t need, DomId guest) {
-  libxl_dominfo owed;
-  libxl_dominfo_init(&owed);
-  if (int code = libxl_domain_info(context_.get(), &owed, number(guest)))
-    return failed(code, base::format("ask for the memory of domain {}", guest));
-  uint64_t want = uint64_t{need} << 10;
-  // One that runs has got what there is to get.
-  if (owed.paused && owed.max_memkb > owed.current_memkb)
-    want += owed.max_memkb - owed.current_memkb;
-  libxl_dominfo_dispose(&owed);
-  const uint64_t free = TRY(free_memory());
-  if (free >= want)
+base::Result<Toolstack::Room> Toolstack::room() {
+  uint64_t free = 0;
+  if (int code = libxl_get_free_memory(context_.get(), &free))
+    return failed(code, "ask for free memory");
+  int count = 0;
+  libxl_dominfo *domains = libxl_list_domain(context_.get(), &count);
+  if (domains == nullptr)
+    return base::fail("ask for the memory of domains: libxl could not");
+  uint64_t owed = 0;
+  for (const libxl_dominfo &domain : std::span(domains, static_cast<size_t>(count))) {
+    // One that runs has got what there is to get.
+    if (domain.paused && domain.max_memkb > domain.current_memkb)
+      owed += domain.max_memkb - domain.current_memkb;
+  }
+  libxl_dominfo_list_free(domains, count);
+  return Room{.free = free >> 10, .owed = (owed + 1023) >> 10};
+}
+
+base::Result<> Toolstack::make_room(uint32_t need) {
+  const Room room = TRY(this->room());
+  if (room.has(need))
     return {};
+  const uint64_t want = need + room.owed;
   const bool may_take = may_take_dom0s_memory();
-  if (may_take && take_from_dom0(want - free, want))
+  if (may_take && take_from_dom0(want - room.free, want))
     return {};
   return base::fail(
       "the host has {} MiB of free memory, and guest and stub domain need {}{}: end a "
       "domain, or give the stub domain less (device_model_args_hvm = [\"-linstub\", "
       "\"memory=...\"])",
-      free >> 10, want >> 10,
-      may_take ? "" : "; none is taken from dom0 (autoballoon, see xl.conf(5))");
-}
-
-base::Result<uint64_t> Toolstack::free_memory() {
-  uint64_t free = 0;
-  if (int code = libxl_get_free_memory(context_.get(), &free))
-    return failed(code, "ask for free memory");
-  return free;
+      room.free, want, may_take ? "" : "; none is taken from dom0 (autoballoon, see xl.conf(5))");
 }
 
 bool Toolstack::may_take_dom0s_memory() {
   std::vector<std::optional<std::string>> settings;
-  std::ranges::transform(autoballoon_files(), std::back_inserter(settings), autoballoon_setting);
+  std::ranges::transform(
+      autoballoon_files(), std::back_inserter(settings),
+      [](const std::filesystem::path &file) { return toolstack_setting(file, "autoballoon"); });
   const libxl_version_info *host = libxl_get_version_info(context_.get());
   return may_balloon(settings,
                      host != nullptr && host->commandline != nullptr ? host->commandline : "");
@@ -219,9 +224,9 @@ bool Toolstack::take_from_dom0(uint64_t missing, uint64_t want) {
   constexpr int relative = 1;
   constexpr int enforce = 0;
   constexpr int seconds = 10;
-  return libxl_set_memory_target(context_.get(), 0, -static_cast<int64_t>(missing), relative,
+  return libxl_set_memory_target(context_.get(), 0, -static_cast<int64_t>(missing << 10), relative,
                                  enforce) == 0 &&
-         libxl_wait_for_free_memory(context_.get(), 0, want, seconds) == 0;
+         libxl_wait_for_free_memory(context_.get(), 0, want << 10, seconds) == 0;
 }
 
 } // namespace linstub::xen

@@ -65,18 +65,24 @@ public:
   // domain without such a record. Neither libxl nor xl then add devices to it.
   base::Result<> unlist(DomId domid);
 
-  // Sees to it that the host has `need` MiB of free memory, beside what that guest has not got yet
-  // of its own (its device model gives it some, for a screen and ROMs): takes from dom0 what is
-  // missing, if that may be (ballooning.hpp).
-  base::Result<> make_room(uint32_t need, DomId guest);
+  // The host's memory, in MiB: what no domain has, and what of that domains have not got yet which
+  // are being made (of a guest its device model fills some, for a screen and ROMs).
+  struct Room {
+    uint64_t free = 0;
+    uint64_t owed = 0;
 
-  // KiB of the host's memory that no domain has.
-  base::Result<uint64_t> free_memory();
+    [[nodiscard]] bool has(uint64_t need) const { return free >= need + owed; }
+  };
+  base::Result<Room> room();
+
+  // Sees to it that there is room for `need` MiB more: takes from dom0 what is missing, if that may
+  // be (ballooning.hpp).
+  base::Result<> make_room(uint32_t need);
 
 private:
   base::Result<> move_record(DomId domid, const char *from, const char *to);
   bool may_take_dom0s_memory();
-  bool take_from_dom0(uint64_t missing, uint64_t want); // KiB
+  bool take_from_dom0(uint64_t missing, uint64_t want); // MiB
   struct Close {
     void operator()(libxl__ctx *context) const;
     void operator()(xentoollog_logger *logger) const;

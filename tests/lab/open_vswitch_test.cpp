@@ -54,6 +54,15 @@ TEST_P(OpenVSwitch, HasTheNicOfAGuestAsItsPort) {
     EXPECT_TRUE(holds_within("! xl domid t-ovs-dm-next >/dev/null 2>&1", upgrade_limit));
     EXPECT_THAT(ports(), HasSubstr(vif + "-emu"));
     answers();
+    // One that fails leaves the switch no port of a stub domain that is gone.
+    const std::string before = ports();
+    as_soon_as("ovs-vsctl list-ports t-switch | grep -q linstub",
+               "xl destroy $(xl domid t-ovs-dm-next)");
+    EXPECT_THAT(fails("linstub upgrade t-ovs", upgrade_limit), HasSubstr("it runs on"));
+    EXPECT_TRUE(holds_within("! ovs-vsctl list-ports t-switch | grep -q linstub", upgrade_limit))
+        << ports();
+    EXPECT_EQ(ports(), before);
+    answers();
   }
   dom0("xl destroy t-ovs");
   EXPECT_EQ(ports(), "");

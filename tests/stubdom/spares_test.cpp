@@ -123,10 +123,17 @@ TEST_F(Spares, ARecordThatIsNoneIsNotWanted) {
 
 TEST_F(Spares, AreMadeByOneAtATime) {
   const auto soon = base::Deadline::after(base::Milliseconds(10));
-  auto lock = lock_spares(soon).value();
-  EXPECT_EQ(lock_spares(soon).error().code(), ETIMEDOUT);
-  lock = {};
-  EXPECT_TRUE(lock_spares(soon));
+  const std::string path = std::string(run::directory()) + "/spares.lock";
+  {
+    const auto lock = SparesLock::take(soon);
+    ASSERT_TRUE(lock);
+    EXPECT_EQ(SparesLock::take(soon).error().code(), ETIMEDOUT);
+    // Nobody else can hold it.
+    EXPECT_EQ(std::filesystem::status(path).permissions(),
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_TRUE(SparesLock::take(soon));
 }
 
 } // namespace

@@ -36,12 +36,12 @@ TEST(Ballooning, IsReadAsXlReadsIt) {
   const std::string file = ::testing::TempDir() + "autoballoon.conf";
   auto setting = [&](const char *text) {
     std::ofstream(file) << text;
-    return autoballoon_setting(file);
+    return toolstack_setting(file, "autoballoon");
   };
   EXPECT_EQ(setting("# autoballoon=\"off\"\nautoballoon=\"on\"\n"), "on");
   EXPECT_EQ(setting("lockfile=\"/run/lock/xl\"\n  autoballoon = 0\n"), "0");
   EXPECT_EQ(setting("#autoballoon=\"off\"\n"), std::nullopt);
-  EXPECT_EQ(autoballoon_setting("/nonexistent/xl.conf"), std::nullopt);
+  EXPECT_EQ(toolstack_setting("/nonexistent/xl.conf", "autoballoon"), std::nullopt);
   std::filesystem::remove(file);
 }
 
