@@ -8,21 +8,19 @@ namespace linstub::base {
 void TokenBucket::refill(Clock::time_point now) {
   if (now <= filled_)
     return;
-  using std::chrono::duration_cast;
-  // The time after which it is full whatever was taken, so that no product below overflows.
-  const Milliseconds to_fill{burst_ * 1000 / per_second_ + 1};
-  if (filled_ == Clock::time_point() || now - filled_ >= to_fill) {
+  using Seconds = std::chrono::duration<double>;
+  const auto pace = static_cast<double>(per_second_);
+  const double due = Seconds(now - filled_).count() * pace;
+  if (filled_ == Clock::time_point() || due >= static_cast<double>(burst_)) {
     tokens_ = burst_;
     filled_ = now;
     return;
   }
-  auto passed = static_cast<uint64_t>(duration_cast<Milliseconds>(now - filled_).count());
-  const uint64_t more = passed * per_second_ / 1000;
-  if (more == 0)
-    return; // the time counts on
+  const auto more = static_cast<uint64_t>(due);
   tokens_ = std::min(burst_, tokens_ + more);
-  // What was too little for a token is kept.
-  filled_ += Milliseconds(more * 1000 / per_second_);
+  // What was too little for a token is kept; nothing counts twice.
+  filled_ = std::min(
+      now, filled_ + std::chrono::ceil<Clock::duration>(Seconds(static_cast<double>(more) / pace)));
 }
 
 bool TokenBucket::take(uint64_t wanted, Clock::time_point now) {

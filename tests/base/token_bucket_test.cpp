@@ -35,6 +35,18 @@ TEST(TokenBucket, GivesAllThatIsDueHoweverOftenItIsAsked) {
   EXPECT_LE(taken, 30U);
 }
 
+// However fast the pace, and however short the time between two questions.
+TEST(TokenBucket, GivesNoMoreThanIsDue) {
+  constexpr uint64_t pace = uint64_t{32} << 20;
+  TokenBucket bucket(pace, pace);
+  EXPECT_EQ(bucket.take_some(pace, start), pace);
+  uint64_t taken = 0;
+  for (int i = 1; i <= 5'000; i++)
+    taken += bucket.take_some(pace, start + std::chrono::microseconds(100 * i));
+  EXPECT_GE(taken, pace / 2 - 5'000); // half a second
+  EXPECT_LE(taken, pace / 2);
+}
+
 TEST(TokenBucket, DoesNotMindATimeThatIsFarAwayOrBefore) {
   TokenBucket bucket(uint64_t{1} << 40, uint64_t{1} << 40);
   EXPECT_TRUE(bucket.take(uint64_t{1} << 40, start));
