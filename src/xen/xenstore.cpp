@@ -54,7 +54,7 @@ struct Xenstore::Message {
   std::string body;
 };
 
-base::Result<Xenstore> Xenstore::connect() {
+base::Result<Xenstore> Xenstore::connect(base::Milliseconds patience) {
   base::Fd connection =
       TRY(connect_xenstored().transform_error(base::doing("connect to xenstore")));
   base::Fd queued(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -64,16 +64,13 @@ base::Result<Xenstore> Xenstore::connect() {
       ::epoll_ctl(either.get(), EPOLL_CTL_ADD, connection.get(), &readable) != 0 ||
       ::epoll_ctl(either.get(), EPOLL_CTL_ADD, queued.get(), &readable) != 0)
     return base::fail_errno(errno, "connect to xenstore");
-  return Xenstore(std::move(connection), std::move(queued), std::move(either));
+  return Xenstore(std::move(connection), std::move(queued), std::move(either), patience);
 }
 
 base::Result<> Xenstore::read_all(std::span<std::byte> bytes, base::Deadline deadline) {
   while (!bytes.empty()) {
-    pollfd ready{.fd = connection_.get(), .events = POLLIN, .revents = 0};
-    int count = ::poll(&ready, 1, static_cast<int>(deadline.left().count()));
-    if (count == 0)
-      return std::unexpected(base::Error("xenstored has not answered in time", ETIMEDOUT));
-    ssize_t got = count < 0 ? -1 : ::read(connection_.get(), bytes.data(), bytes.size());
+    TRY(await_message(deadline));
+    ssize_t got = ::read(connection_.get(), bytes.data(), bytes.size());
     if (got < 0 && errno == EINTR)
       continue;
     if (got <= 0)
@@ -84,6 +81,34 @@ base::Result<> Xenstore::read_all(std::span<std::byte> bytes, base::Deadline dea
 }
 
 base::Result<Xenstore::Message> Xenstore::receive(base::Deadline deadline) {
+  if (broken_)
+    return std::unexpected(*broken_);
+  if (auto there = await_message(deadline); !there) {
+    patience_ = std::min(most_patience_, short_answer_timeout);
+    return std::unexpected(std::move(there).error());
+  }
+  auto message = read_message(deadline);
+  if (message)
+    patience_ = most_patience_;
+  else // nobody knows where the next one begins
+    broken_ = message.error();
+  return message;
+}
+
+base::Result<> Xenstore::await_message(base::Deadline deadline) {
+  for (;;) {
+    pollfd ready{.fd = connection_.get(), .events = POLLIN, .revents = 0};
+    const int count = ::poll(&ready, 1, static_cast<int>(deadline.left().count()));
+    if (count > 0)
+      return {};
+    if (count == 0)
+      return std::unexpected(base::Error("xenstored has not answered in time", ETIMEDOUT));
+    if (errno != EINTR)
+      return base::fail_errno(errno, "wait for xenstored");
+  }
+}
+
+base::Result<Xenstore::Message> Xenstore::read_message(base::Deadline deadline) {
   xsd_sockmsg header{};
   TRY(read_all(std::as_writable_bytes(std::span(&header, 1)), deadline));
   if (header.len > XENSTORE_PAYLOAD_MAX)
@@ -108,12 +133,17 @@ base::Result<uint32_t> Xenstore::send(uint32_t type, std::string_view payload) {
     return std::unexpected(base::Error(base::errno_text(E2BIG), E2BIG));
   std::string bytes(reinterpret_cast<const char *>(&header), sizeof header);
   bytes.append(payload);
-  TRY(base::write_all(connection_, bytes));
+  if (broken_)
+    return std::unexpected(*broken_);
+  if (auto sent = base::write_all(connection_, bytes); !sent) {
+    broken_ = sent.error();
+    return std::unexpected(std::move(sent).error());
+  }
   return header.req_id;
 }
 
 base::Result<std::string> Xenstore::answer(uint32_t request) {
-  auto deadline = base::Deadline::after(answer_timeout);
+  auto deadline = base::Deadline::after(patience_);
   for (;;) {
     Message message = TRY(receive(deadline));
     if (message.type == XS_WATCH_EVENT) {

@@ -6,8 +6,10 @@
 //
 // Every value that is read is bounded: who reads says how long it may be. Relative paths are
 // relative to /local/domain/<own domid>. A request waits for its answer, at most
-// `answer_timeout`. Errors carry xenstored's errno (ENOENT: no such node; EACCES: not for this
-// domain). After an error of the connection itself every later call fails too.
+// `answer_timeout`; after one that has not come in time (code ETIMEDOUT) at most
+// `short_answer_timeout`, until xenstored has said something again: so a turn of an event loop that
+// asks several times is not as much longer. Errors carry xenstored's errno (ENOENT: no such node;
+// EACCES: not for this domain). After an error of the connection itself every later call fails too.
 #pragma once
 
 #include "base/deadline.hpp"
@@ -40,11 +42,13 @@ struct Permission {
 };
 
 constexpr size_t longest_value = 4096; // XENSTORE_PAYLOAD_MAX
-constexpr auto answer_timeout = std::chrono::seconds(30);
+constexpr base::Milliseconds answer_timeout{30'000};
+constexpr base::Milliseconds short_answer_timeout{500};
 
 class Xenstore {
 public:
-  static base::Result<Xenstore> connect();
+  // `patience` is what a request waits for its answer.
+  static base::Result<Xenstore> connect(base::Milliseconds patience = answer_timeout);
 
   // The value of a node; an error (code EMSGSIZE) if it is longer than `limit` bytes.
   base::Result<std::string> read(const std::string &path, size_t limit = longest_value);
@@ -120,13 +124,15 @@ public:
 
 private:
   struct Message;
-  Xenstore(base::Fd connection, base::Fd queued, base::Fd either)
-      : connection_(std::move(connection)), queued_(std::move(queued)), either_(std::move(either)) {
-  }
+  Xenstore(base::Fd connection, base::Fd queued, base::Fd either, base::Milliseconds patience)
+      : connection_(std::move(connection)), queued_(std::move(queued)), either_(std::move(either)),
+        most_patience_(patience), patience_(patience) {}
   base::Result<std::string> request(uint32_t type, std::string_view payload);
   base::Result<uint32_t> send(uint32_t type, std::string_view payload);
   base::Result<std::string> answer(uint32_t request);
   base::Result<Message> receive(base::Deadline deadline);
+  base::Result<> await_message(base::Deadline deadline);
+  base::Result<Message> read_message(base::Deadline deadline);
   base::Result<> read_all(std::span<std::byte> bytes, base::Deadline deadline);
 
   base::Fd connection_;
@@ -135,6 +141,9 @@ private:
   std::deque<Event> events_;
   uint32_t last_request_ = 0;
   uint32_t transaction_ = 0;
+  base::Milliseconds most_patience_;
+  base::Milliseconds patience_; // now
+  std::optional<base::Error> broken_; // the connection is
 };
 
 // "/local/domain/<domid>"

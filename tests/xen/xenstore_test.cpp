@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include <array>
+#include <thread>
 
 namespace linstub::xen {
 namespace {
@@ -289,6 +290,25 @@ TEST_F(XenstoreTest, FailsForEverWhenXenstoredHasHungUp) {
   }
   EXPECT_TRUE(readable(client.fd()));
   EXPECT_FALSE(client.next_event());
+}
+
+// An answer that was given up comes late, and is nobody's.
+TEST_F(XenstoreTest, GoesOnWithAXenstoredThatHasStalled) {
+  static constexpr base::Milliseconds patience{30};
+  Xenstore hasty = Xenstore::connect(patience).value();
+  store.write("/a", "x");
+  store.before_end_of_transaction([] { std::this_thread::sleep_for(10 * patience); });
+  const auto begin = base::Clock::now();
+  auto stalled = hasty.transaction([&] { return hasty.write("/b", "y"); });
+  ASSERT_FALSE(stalled);
+  EXPECT_EQ(stalled.error().code(), ETIMEDOUT);
+  EXPECT_EQ(hasty.read("/a").error().code(), ETIMEDOUT);
+  EXPECT_LT(base::Clock::now() - begin, 10 * patience);
+  const auto deadline = base::Deadline::after(base::Milliseconds(10'000));
+  auto value = hasty.read("/a");
+  while (!value && !deadline.passed())
+    value = hasty.read("/a");
+  EXPECT_EQ(value.value_or(""), "x");
 }
 
 TEST_F(XenstoreTest, ClientsDoNotSeeEachOthersTransactionsAndWatches) {
