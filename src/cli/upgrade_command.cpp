@@ -27,7 +27,7 @@ namespace {
 using Kind = run::ControlReply::Kind;
 
 // More than all of linstub-dm's own deadlines for an upgrade together.
-constexpr auto longest_upgrade = std::chrono::seconds(200);
+constexpr auto longest_upgrade = std::chrono::seconds(400);
 
 struct UpgradeSettings {
   std::string guest; // name or domid

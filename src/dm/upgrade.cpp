@@ -195,7 +195,11 @@ void Upgrade::drop_next() {
 
 // The guest's requests would be lost to a QEMU that is stopped: Xen does not send them.
 Result<> Upgrade::resume() {
+  resumption_ = context_.loop.at(Deadline::after(save_timeout), [this] {
+    owner_.happened(Event::stub_failed, "QEMU has not gone on in time");
+  });
   return context_.monitors.ask("cont", "{}", [this](const qmp::Reply &reply) {
+    resumption_.reset();
     if (reply.failed())
       return owner_.happened(Event::stub_failed,
                              base::format("QEMU does not go on: {}", reply.error));

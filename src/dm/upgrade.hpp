@@ -102,8 +102,9 @@ private:
 
   Context context_;
   Owner owner_;
-  base::EventLoop::Handle deadline_; // of the next stub domain, QEMU's answer, or its end
-  bool crashed_ = false;             // the guest, since it could not shut down
+  base::EventLoop::Handle deadline_;   // of the next stub domain, QEMU's answer, or its end
+  base::EventLoop::Handle resumption_; // of QEMU's going on after an upgrade that failed
+  bool crashed_ = false;               // the guest, since it could not shut down
 };
 
 } // namespace linstub::dm

@@ -156,6 +156,9 @@ base::Result<> Control::pause_between_requests(DomId domid, base::Deadline deadl
     auto now = TRY(info(domid));
     if (!now || now->dying)
       return base::fail("domain {} has gone", domid);
+    // Of two shutdowns Xen keeps the first one's reason: its own is not to be undone.
+    if (now->shutdown && *now->shutdown != SHUTDOWN_suspend)
+      return base::fail("domain {} has shut down", domid);
     suspended = now->shutdown.has_value();
   }
   base::Result<> paused;

@@ -207,6 +207,7 @@ TEST_F(UpgradeTest, LetsTheGuestRunOnIfItsDevicesHaveChangedMeanwhile) {
   store.write(next_home + "/data/linstub/channel/ring-ref", "8");
   store.write(next_home + "/data/linstub/channel/event-channel", "9");
   EXPECT_THAT(failure(*asked), HasSubstr("devices have changed"));
+  EXPECT_THAT(store.resumed(), ElementsAre(unsigned{xen::number(guest)}));
 }
 
 TEST_F(UpgradeTest, ThereIsNoNextStubDomainWithoutAnUpgrade) {

@@ -127,6 +127,15 @@ TEST_F(ControlTest, DoesNotResumeADomainThatHasGoneMeanwhile) {
   EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 2"));
 }
 
+// Of two shutdowns Xen keeps the first one's reason.
+TEST_F(ControlTest, DoesNotUndoAShutdownThatWasNotItsOwn) {
+  xen.domains[5] = {.shutdown = 0};
+  EXPECT_EQ(control.pause_between_requests(guest, soon).error().message(),
+            "domain 5 has shut down");
+  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 2"));
+  EXPECT_EQ(xen.domains[5].shutdown, 0);
+}
+
 TEST_F(ControlTest, ResumesADomainThatItCouldNotPause) {
   xen.domains[5] = {};
   xen.fail("pause", EPERM);
