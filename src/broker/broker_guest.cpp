@@ -3,6 +3,7 @@
 // what it tells people.
 #include "base/log.hpp"
 #include "broker/broker.hpp"
+#include "run/spares.hpp"
 
 #include <unistd.h>
 
@@ -33,9 +34,9 @@ void Broker::announce() {
     keep_spares();
 }
 
-// One may have been taken.
+// One may have been taken, or ended for want of memory.
 void Broker::keep_spares() {
-  if (context_.plan.settings.spares > 0)
+  if (context_.plan.settings.spares > 0 || !run::spares().empty())
     stubdom_.keep_spares([](const Result<> &begun) { base::log_failure(begun); });
 }
 
@@ -70,6 +71,7 @@ void Broker::hold(Deadline deadline, const Done &held) {
   // A driver, or somebody else, may have been quicker than the upgrade.
   if (paused) {
     if (auto can = next_has_all(); !can) {
+      base::log_failure(context_.xenstore.resumed(guest_));
       base::log_failure(context_.control.unpause(guest_));
       return held(can);
     }
@@ -158,6 +160,7 @@ void Broker::note_image() {
   const manifest::Image &image = upgrades_->image();
   context_.status.image = image.directory;
   context_.status.version = image.identity.version;
+  context_.status.kernel = image.identity.kernel.sha256;
   context_.status.ramdisk = image.identity.ramdisk.sha256;
 }
 

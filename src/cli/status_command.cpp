@@ -72,7 +72,8 @@ bool is_outdated(const run::Status &status) {
   if (!run::is_alive(status) || status.ramdisk.empty())
     return false;
   auto installed = manifest::read_identity(status.image + "/manifest.json");
-  return installed && installed->ramdisk.sha256 != status.ramdisk;
+  return installed &&
+         (installed->ramdisk.sha256 != status.ramdisk || installed->kernel.sha256 != status.kernel);
 }
 
 void print_guests(const std::vector<run::Status> &all) {
@@ -80,8 +81,8 @@ void print_guests(const std::vector<run::Status> &all) {
     std::puts("No guest has a stub domain.");
     return;
   }
-  std::printf("%-20s %6s %6s %-9s %10s %9s %s\n", "GUEST", "DOMID", "STUB", "STATE", "MEM(MiB)",
-              "SINCE", "IMAGE");
+  std::printf("%-20s %6s %6s %-9s %10s %9s %s\n", "GUEST", "DOMID", "STUB", "STATE", "USED/MiB",
+              "UPTIME", "IMAGE");
   bool any_outdated = false;
   for (const run::Status &status : all) {
     const bool outdated = is_outdated(status);

@@ -27,7 +27,8 @@ struct Status {
   std::string phase;     // creating, booting, serving, upgrading, ending, failed
   std::string image;     // directory
   std::string version;   // of the image
-  std::string ramdisk;   // its digest: which image of that version it is
+  std::string kernel;    // its digest, and
+  std::string ramdisk;   // that of all else: which image of that version it is
   uint32_t memory = 0;   // MiB of the stub domain
   int64_t since = 0;     // seconds of the Unix epoch
   std::string error;

@@ -148,12 +148,17 @@ TEST_F(StateOf, AnUpgradeReplacesTheStubDomainUnderTheGuest) {
   std::string domid = dom0("xl domid t-state");
   std::string stub = dom0("xl domid t-state-dm");
   EXPECT_THAT(dom0("linstub status"), Not(HasSubstr("outdated")));
-  EXPECT_THAT(dom0("cd /usr/lib/linstub/image && cp manifest.json /run/lab-manifest && "
-                   "python3 -c 'import json; m = json.load(open(\"manifest.json\")); "
-                   "m[\"ramdisk\"][\"sha256\"] = 64 * \"0\"; "
-                   "json.dump(m, open(\"manifest.json\", \"w\"))' && linstub status; "
-                   "cp /run/lab-manifest manifest.json"),
-              HasSubstr("outdated"));
+  for (const char *part : {"ramdisk", "kernel"}) {
+    SCOPED_TRACE(part);
+    EXPECT_THAT(
+        dom0(base::format("cd /usr/lib/linstub/image && cp manifest.json /run/lab-manifest && "
+                          "python3 -c 'import json; m = json.load(open(\"manifest.json\")); "
+                          "m[\"{}\"][\"sha256\"] = 64 * \"0\"; "
+                          "json.dump(m, open(\"manifest.json\", \"w\"))' && "
+                          "linstub status; cp /run/lab-manifest manifest.json",
+                          part)),
+        HasSubstr("outdated"));
+  }
   begin_pings(guest, "-i 0.5");
   for (int i = 0; i < rounds(usual_rounds, promised_rounds); i++) {
     std::string said = succeeds("linstub upgrade t-state", upgrade_limit);

@@ -23,6 +23,7 @@ TEST(Status, ComesBackAsItWas) {
                 .phase = "serving",
                 .image = "/i",
                 .version = "1",
+                .kernel = "2c3d",
                 .ramdisk = "0a1b",
                 .memory = 64,
                 .since = 5,
