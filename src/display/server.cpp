@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "display/link.hpp"
 #include "display/viewer.hpp"
+#include "sys/confine.hpp"
 #include "sys/unix_socket.hpp"
 
 #include <signal.h>
@@ -30,19 +31,6 @@ constexpr base::Milliseconds pause{20};
 void reap(int /*signal*/) {
   while (::waitpid(-1, nullptr, WNOHANG) > 0) {
   }
-}
-
-// In a new process: nothing else of what its parent has open.
-void keep_only(std::array<int, 3> kept) {
-  std::ranges::sort(kept);
-  unsigned next = STDERR_FILENO + 1;
-  for (int fd : kept) {
-    const auto number = static_cast<unsigned>(fd);
-    if (number > next)
-      ::close_range(next, number - 1, 0);
-    next = std::max(next, number + 1);
-  }
-  ::close_range(next, ~0U, 0);
 }
 
 } // namespace
@@ -237,7 +225,9 @@ Result<> Server::start_viewer(base::Fd client) {
 }
 
 void Server::run_viewer(base::Fd client, base::Fd changed, base::Fd input) {
-  keep_only({client.get(), changed.get(), input.get()});
+  std::array kept{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO,
+                  client.get(), changed.get(), input.get()};
+  sys::close_all_but(kept);
   ::prctl(PR_SET_NAME, "linstub-viewer");
   auto confined = screen_->forbid_writing().and_then([this] { return before_viewer_(); });
   if (!confined) {

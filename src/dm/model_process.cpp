@@ -5,12 +5,12 @@
 #include "broker/remote_host.hpp"
 #include "dm/confinement.hpp"
 #include "dm/device_model.hpp"
+#include "sys/confine.hpp"
 #include "wire/state_record.hpp"
 
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,21 +21,6 @@ namespace linstub::dm {
 namespace {
 
 using base::Result;
-
-// What the process has inherited and has no use for: the broker's own descriptors.
-void close_others(std::vector<int> kept) {
-  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-    kept.push_back(standard);
-  std::ranges::sort(kept);
-  unsigned next = 0;
-  for (int fd : kept) {
-    const auto number = static_cast<unsigned>(fd);
-    if (number > next)
-      ::syscall(SYS_close_range, next, number - 1, 0);
-    next = std::max(next, number + 1);
-  }
-  ::syscall(SYS_close_range, next, ~0U, 0);
-}
 
 // How large a file it can make of one that it has open for writing: libxl's, for a state. A serial
 // port that leads to a file may fill that, as the guest's administrator wants it.
@@ -95,8 +80,9 @@ std::vector<int> handed_over(const plan::Plan &plan) {
     ::_exit(1);
   base::set_log("linstub-model", plan.settings.log_level);
   std::vector<int> kept = handed_over(plan);
-  kept.push_back(socket.fd().get());
-  close_others(std::move(kept));
+  for (const int fd : {socket.fd().get(), STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    kept.push_back(fd);
+  sys::close_all_but(kept);
   base::log_failure(serve(plan, std::move(socket)));
   ::_exit(1);
 }

@@ -3,13 +3,12 @@
 
 #include "base/log.hpp"
 #include "dm/monitor.hpp"
+#include "sys/parcel.hpp"
 #include "sys/unix_socket.hpp"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 
 namespace linstub::dm {
 namespace {
@@ -79,28 +78,12 @@ base::Fd MonitorSocket::take_received() {
 
 // Reads bytes, and keeps the descriptors that come with them.
 ssize_t MonitorSocket::read_message(std::span<std::byte> bytes) {
-  iovec vector{.iov_base = bytes.data(), .iov_len = bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(most_descriptors * sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &vector;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  ssize_t got = ::recvmsg(client_.get(), &message, MSG_CMSG_CLOEXEC);
-  if (got < 0)
-    return got;
-  for (cmsghdr *header = CMSG_FIRSTHDR(&message); header != nullptr;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-      continue;
-    size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; i++) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-      received_.emplace_back(fd);
-      if (received_.size() > most_descriptors)
-        received_.pop_front();
-    }
+  sys::Parcel<most_descriptors> parcel(bytes);
+  const ssize_t got = parcel.receive(client_.get(), 0);
+  for (base::Fd &file : parcel.take()) {
+    received_.push_back(std::move(file));
+    if (received_.size() > most_descriptors)
+      received_.pop_front();
   }
   return got;
 }

@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace linstub::sys {
 namespace {
 
@@ -98,6 +100,18 @@ base::Result<> narrow(std::span<const AllowedCall> calls) {
   if (int error = allow_only(calls); error != 0)
     return base::fail_errno(error, "restrict the system calls");
   return {};
+}
+
+void close_all_but(std::span<int> kept) {
+  std::ranges::sort(kept);
+  unsigned next = 0;
+  for (const int fd : kept) {
+    const auto number = static_cast<unsigned>(fd);
+    if (number > next)
+      ::syscall(SYS_close_range, next, number - 1, 0);
+    next = std::max(next, number + 1);
+  }
+  ::syscall(SYS_close_range, next, ~0U, 0);
 }
 
 void close_all_on_exec() { ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC); }

@@ -53,4 +53,8 @@ base::Result<> lift_limits(std::span<const int> resources);
 // leak into a child.
 void close_all_on_exec();
 
+// Closes all descriptors but these: for a new process, what it has inherited and has no use for. It
+// allocates nothing. It sorts `kept`.
+void close_all_but(std::span<int> kept);
+
 } // namespace linstub::sys

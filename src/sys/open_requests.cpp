@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sys/open_requests.hpp"
 
+#include "sys/parcel.hpp"
+
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -42,31 +44,11 @@ constexpr std::array filter{
     statement(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 };
 
-// A message of one byte that carries one descriptor.
-struct Parcel {
-  Parcel() {
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-  }
-  Parcel(const Parcel &) = delete;
-  Parcel &operator=(const Parcel &) = delete;
-
-  char byte = 0;
-  iovec vector{.iov_base = &byte, .iov_len = 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-};
-
+// In a message of one byte.
 int send_descriptor(int socket, int fd) {
-  Parcel parcel;
-  cmsghdr *header = CMSG_FIRSTHDR(&parcel.message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof fd);
-  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  return ::sendmsg(socket, &parcel.message, MSG_NOSIGNAL) == 1 ? 0 : errno;
+  std::array<std::byte, 1> byte{};
+  Parcel<1> parcel(byte);
+  return parcel.send(socket, std::span(&fd, 1), MSG_NOSIGNAL) == 1 ? 0 : errno;
 }
 
 // The text at an address of another process; empty if it is too long or cannot be read.
@@ -111,17 +93,14 @@ int hand_over_opens(int socket) {
 }
 
 base::Result<OpenRequests> OpenRequests::receive(const base::Fd &socket) {
-  Parcel parcel;
-  ssize_t got = ::recvmsg(socket.get(), &parcel.message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (got < 0)
+  std::array<std::byte, 1> byte{};
+  Parcel<1> parcel(byte);
+  if (parcel.receive(socket.get(), MSG_DONTWAIT) < 0)
     return base::fail_errno(errno, "take over the opening of files");
-  const cmsghdr *header = CMSG_FIRSTHDR(&parcel.message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS ||
-      header->cmsg_len != CMSG_LEN(sizeof(int)))
+  std::vector<base::Fd> files = parcel.take();
+  if (files.size() != 1)
     return base::fail("take over the opening of files: the program has sent no descriptor");
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  return OpenRequests(base::Fd(fd));
+  return OpenRequests(std::move(files.front()));
 }
 
 base::Result<> OpenRequests::serve(const Decide &decide) const {
