@@ -57,6 +57,8 @@ public:
   Session(const lab::Host &host, const Contender &contender, const Measure &wanted)
       : host_(host), contender_(contender), wanted_(wanted) {}
   ~Session() {
+    if (has_spares_)
+      base::log_failure(keep_spares(0));
     if (begun_)
       base::log_failure(
           host_.check(base::format("xl destroy {} 2>/dev/null || true; {}; rm -f {} {} "
@@ -112,7 +114,10 @@ public:
   // there.
   Result<> run_pv() {
     TRY(begin());
-    TRY(host_.check(base::format("cp --sparse=always {} {}", pv_image, pv_disk), command_limit));
+    // A loop device has the size that its file had: the image has to be able to grow in it.
+    TRY(host_.check(base::format("cp --sparse=always {} {} && truncate -s {}M {}", pv_image,
+                                 pv_disk, 2 * pv_size, pv_disk),
+                    command_limit));
     std::vector<std::string> lines = lab::pv_guest_lines();
     lines.push_back(base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]",
                                  TRY(target_of(pv_disk))));
@@ -150,6 +155,7 @@ private:
   Result<> keep_spares(unsigned count) {
     if (spares_of(contender_) == 0)
       return {};
+    has_spares_ = count > 0;
     return host_
         .check(base::format("pkill -f [s]pares-later; linstub spares {}", count), command_limit)
         .transform([](const std::string &) {});
@@ -337,6 +343,7 @@ private:
   Values values_;
   std::vector<std::string> loops_; // devices, for as long as the guest may have them
   bool begun_ = false;
+  bool has_spares_ = false;
 };
 
 constexpr const char *look_at_the_machine = R"sh(

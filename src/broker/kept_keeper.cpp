@@ -7,8 +7,9 @@
 namespace linstub::broker {
 
 base::Result<> KeptKeeper::keep() {
+  TRY(watch());
   beat();
-  return watch();
+  return {};
 }
 
 void KeptKeeper::dismiss() {
@@ -21,16 +22,19 @@ base::Result<> KeptKeeper::watch() {
   end_watch_ = TRY(loop_.watch(keeper_.pidfd().get(), EPOLLIN, [this](uint32_t) {
     base::log_warning("the keeper has ended: starting another one");
     end_watch_.reset();
-    auto keeper = Keeper::start(guest_, stubdom_program);
-    if (!keeper)
-      return base::log_failure(keeper);
-    keeper_ = std::move(*keeper);
-    base::log_failure(watch());
+    base::log_failure(replace());
   }));
   return {};
 }
 
+base::Result<> KeptKeeper::replace() {
+  keeper_ = TRY(Keeper::start(guest_, stubdom_program));
+  return watch();
+}
+
 void KeptKeeper::beat() {
+  if (!end_watch_)
+    base::log_failure(replace());
   keeper_.beat();
   next_beat_ = loop_.at(base::Deadline::after(Pulse{}.interval), [this] { beat(); });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // KeptKeeper: the keeper of a linstub-dm that serves an event loop: it hears the loop turn, and a
-// keeper that is gone, whoever ended it, is replaced.
+// keeper that is gone, whoever ended it, is replaced; if that fails, it is tried again at each
+// beat.
 #pragma once
 
 #include "base/event_loop.hpp"
@@ -25,6 +26,7 @@ public:
 
 private:
   base::Result<> watch();
+  base::Result<> replace();
   void beat();
 
   base::EventLoop &loop_;

@@ -118,10 +118,9 @@ void Cache::remove_old(std::string_view kind, const fs::path &keep) const {
       entries.emplace_back(entry.last_write_time(error), entry.path());
   }
   std::ranges::sort(entries, std::greater<>{});
-  for (size_t i = kept_of_a_kind - 1; i < entries.size(); i++) {
+  // Their locks stay: somebody may be waiting for one.
+  for (size_t i = kept_of_a_kind - 1; i < entries.size(); i++)
     fs::remove_all(entries[i].second, error);
-    fs::remove(entries[i].second.string() + ".lock", error);
-  }
 }
 
 } // namespace linstub::cache

@@ -43,11 +43,6 @@ base::Result<> GuestServices::connect_all_but_monitors(Channel &channel) {
   return {};
 }
 
-void GuestServices::disconnect() {
-  disconnect_all_but_monitors();
-  monitors_->disconnect();
-}
-
 void GuestServices::disconnect_all_but_monitors() {
   if (vnc_)
     vnc_->pause();

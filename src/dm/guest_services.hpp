@@ -20,14 +20,12 @@ public:
   static base::Result<std::unique_ptr<GuestServices>>
   open(base::EventLoop &loop, const plan::Plan &plan, Monitor::Owner owner);
 
-  // Opens the streams to a stub domain. The channel must live until disconnect().
+  // Opens the streams to a stub domain. The channel must live until change_over(), or as long as
+  // this.
   base::Result<> connect(Channel &channel);
 
   // The next stub domain, whose QEMU Monitor::meet() has met, is the one from now on.
   base::Result<> change_over(Channel &channel);
-
-  // Leaves the stub domain. VNC clients are dropped, serial lines and monitor clients stay.
-  void disconnect();
 
   [[nodiscard]] Monitor &monitors() { return *monitors_; }
 

@@ -72,7 +72,6 @@ void Media::plugged(uint64_t number, Result<std::string> vdev) {
   }
   Insertion insertion = *std::exchange(insertion_, std::nullopt);
   insertion.answer(std::unexpected(std::move(vdev).error()));
-  tell_idle();
 }
 
 void Media::there(const Result<> &there) {
@@ -117,7 +116,6 @@ void Media::inserted() {
   Insertion insertion = *std::exchange(insertion_, std::nullopt);
   host_.end_insertion(broker::Insertion::taken, leaving());
   insertion.answer("{}");
-  tell_idle();
 }
 
 void Media::failed(const std::string &why) {
@@ -130,7 +128,6 @@ void Media::give_up(const std::string &why) {
   auto failure = base::fail("insert a medium into CD-ROM drive {}: {}", insertion.drive, why);
   base::log_failure(failure.error());
   insertion.answer(std::move(failure));
-  tell_idle();
 }
 
 // Counts a disk that is on its way out; what to call when it is.
@@ -139,7 +136,6 @@ broker::Done Media::leaving() {
   return [this](const Result<> &unplugged) {
     leaving_--;
     base::log_failure(unplugged);
-    tell_idle();
   };
 }
 
@@ -147,15 +143,6 @@ void Media::abandon() {
   undecided_ = 0;
   if (insertion_)
     give_up("the stub domain is going");
-}
-
-void Media::when_idle(std::function<void()> then) {
-  waiters_.add(std::move(then));
-  tell_idle();
-}
-
-void Media::tell_idle() {
-  waiters_.tell([this] { return !busy(); });
 }
 
 } // namespace linstub::dm

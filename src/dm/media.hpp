@@ -14,7 +14,6 @@
 #include "base/event_loop.hpp"
 #include "broker/host.hpp"
 #include "dm/monitor.hpp"
-#include "dm/waiters.hpp"
 
 #include <functional>
 #include <optional>
@@ -49,9 +48,6 @@ public:
   // who asked for it is told.
   void abandon();
 
-  // Calls `then` when it is not busy, now or later.
-  void when_idle(std::function<void()> then);
-
 private:
   struct Insertion {
     uint64_t number = 0;
@@ -72,7 +68,6 @@ private:
   void failed(const std::string &why);
   void give_up(const std::string &why);
   broker::Done leaving();
-  void tell_idle();
 
   base::EventLoop &loop_;
   broker::Host &host_;
@@ -82,7 +77,6 @@ private:
   uint64_t undecided_ = 0; // the number of one that QEMU has not answered in time; 0: none
   uint64_t last_insertion_ = 0;
   size_t leaving_ = 0; // disks on their way out
-  Waiters waiters_;
 };
 
 } // namespace linstub::dm

@@ -122,11 +122,16 @@ void Monitor::execute(MonitorSocket &socket, const qmp::Command &command) {
   if (!session) // the answer to a command that came with this one has found that the client is gone
     return;
   const qmp::Rule &rule = qmp::rule_for(command);
+  auto execute = [&] {
+    // It may have come together with a command before its own.
+    base::Fd received = command.name == "add-fd" ? socket.take_received() : base::Fd();
+    owner_.execute(command, std::move(received), answer_to(socket, command));
+  };
   if (owner_.keeps && owner_.keeps(rule.leaves))
-    return owner_.execute(command, socket.take_received(), answer_to(socket, command));
+    return execute();
   switch (rule.action) {
   case qmp::Action::answer:
-    return owner_.execute(command, socket.take_received(), answer_to(socket, command));
+    return execute();
   case qmp::Action::forward:
   case qmp::Action::list_pci:
     return forward(socket, command, rule);

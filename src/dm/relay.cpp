@@ -70,6 +70,8 @@ void Relay::on_close(std::string_view) {
   stream_open_ = false;
   if (output_.empty())
     end();
+  else
+    update(); // nothing is read any more
 }
 
 void Relay::update() {

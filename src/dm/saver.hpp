@@ -73,7 +73,6 @@ public:
   // --- Both ---
 
   [[nodiscard]] bool busy() const { return mover_.busy(); }
-  void when_idle(std::function<void()> then) { mover_.when_idle(std::move(then)); }
 
   // The stub domain is going: who waits for a save is told that it has failed.
   void abandon() { mover_.abandon(); }

@@ -213,12 +213,18 @@ base::Result<LabState> Labs::start(const LabOptions &options, const Dom0 &dom0,
   base::Child child = TRY(start_machine(machine, options.life));
   state.pid = child.pid();
   TRY(save_state(state));
-  if (loading) {
-    Deadline deadline = Deadline::after(load_limit);
-    auto monitor = TRY(Monitor::connect(machine.monitor(), deadline));
-    TRY(monitor.load(snapshot / "state", deadline));
+  auto bring_up = [&]() -> base::Result<> {
+    if (loading) {
+      Deadline deadline = Deadline::after(load_limit);
+      auto monitor = TRY(Monitor::connect(machine.monitor(), deadline));
+      TRY(monitor.load(snapshot / "state", deadline));
+    }
+    return await_host(state, child, Deadline::after(loading ? load_limit : boot_limit));
+  };
+  if (auto up = bring_up(); !up) {
+    ::kill(-state.pid, SIGKILL); // timeout(1) alone would leave the emulator behind
+    return std::unexpected(std::move(up).error());
   }
-  TRY(await_host(state, child, Deadline::after(loading ? load_limit : boot_limit)));
   child.release(); // it outlives us, and ends by itself
   return state;
 }

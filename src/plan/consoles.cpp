@@ -92,7 +92,7 @@ Result<SerialPort> parse_serial(std::string_view value) {
                   std::ranges::any_of(options.items(), [](const wire::Options::Item &item) {
                     return item.key == "server" && !item.value; // the older spelling
                   });
-    if (server)
+    if (server && options.leader())
       return SerialPort{.kind = SerialKind::socket, .path = *options.leader()};
   }
   return fail("linstub-dm serves pty, null, file:/PATH, unix:/PATH,server=on and /dev/NAME");

@@ -202,15 +202,21 @@ LINSTUB_EXPORT int ppoll(pollfd *fds, nfds_t count, const timespec *timeout, con
 
 LINSTUB_EXPORT int close(int fd) {
   linstub::preload::kept_set.closing(fd);
-  return static_cast<int>(::syscall(SYS_close, fd));
+  const auto result = static_cast<int>(::syscall(SYS_close, fd));
+  linstub::preload::kept_set.closing(fd);
+  return result;
 }
 
 LINSTUB_EXPORT int dup2(int from, int to) {
   linstub::preload::kept_set.closing(to);
-  return static_cast<int>(::syscall(SYS_dup2, from, to));
+  const auto result = static_cast<int>(::syscall(SYS_dup2, from, to));
+  linstub::preload::kept_set.closing(to);
+  return result;
 }
 
 LINSTUB_EXPORT int dup3(int from, int to, int flags) {
   linstub::preload::kept_set.closing(to);
-  return static_cast<int>(::syscall(SYS_dup3, from, to, flags));
+  const auto result = static_cast<int>(::syscall(SYS_dup3, from, to, flags));
+  linstub::preload::kept_set.closing(to);
+  return result;
 }

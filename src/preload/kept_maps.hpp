@@ -83,8 +83,12 @@ public:
       remove(place);
   }
 
+  // Counts the calls of forget_all(): a map that was made before one, and not lent yet, may not be.
+  [[nodiscard]] uint64_t generation() const { return generation_; }
+
   // What is lent is unmapped when it comes back.
   void forget_all() {
+    generation_++;
     for (auto &set : sets_) {
       for (Map &map : set) {
         if (map.count != 0)
@@ -126,6 +130,7 @@ private:
   std::array<std::array<Map, ways>, sets> sets_{};
   std::array<Lent, most_lent> lent_{};
   size_t lent_count_ = 0;
+  uint64_t generation_ = 0;
 };
 
 } // namespace linstub::preload

@@ -8,8 +8,9 @@
 // something to say, all are asked, and nobody sees a difference.
 //
 // An epoll instance follows files, not numbers: a number that may get another file is to be told to
-// closing(), before. Should it say of one that is gone that it is ready, and nobody is, then it is
-// given up, and made anew later.
+// closing(), before and after (in between the set may have been made, of the old file). Should it
+// say of one that is gone that it is ready, and nobody is, then it is given up, and made anew
+// later.
 //
 // poll() is for one thread; closing() for all.
 #pragma once
@@ -59,7 +60,7 @@ public:
     return all;
   }
 
-  // That number is about to be closed, or to become another file.
+  // That number is about to be closed, or to become another file; or has just been.
   void closing(int fd) {
     if (fd >= 0 && fd < highest &&
         (numbers_[static_cast<size_t>(fd) / bits].load(std::memory_order_relaxed) & bit(fd)) != 0)

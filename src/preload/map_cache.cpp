@@ -87,8 +87,10 @@ LINSTUB_EXPORT void *xenforeignmemory_map2(xenforeignmemory_handle *memory, uint
   // Of one domain, the guest, and as QEMU maps memory for its devices.
   const bool ours = where == nullptr && flags == 0 && protection == (PROT_READ | PROT_WRITE) &&
                     count > 0 && errors != nullptr && follow_each_other(frames, count);
+  uint64_t generation = 0;
   {
     const Lock lock;
+    generation = maps.generation();
     if (where != nullptr)
       maps.forget(where);
     if (void *kept = ours && keeps ? maps.take(frames[0], count) : nullptr; kept != nullptr) {
@@ -100,7 +102,7 @@ LINSTUB_EXPORT void *xenforeignmemory_map2(xenforeignmemory_handle *memory, uint
   void *found = real(memory, domid, where, protection, flags, count, frames, errors);
   if (found != nullptr && ours && are_all_there(errors, count)) {
     const Lock lock;
-    if (keeps)
+    if (keeps && maps.generation() == generation)
       maps.lend({frames[0], count, found});
   }
   return found;

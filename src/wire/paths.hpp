@@ -35,11 +35,10 @@
 //                                                  do itself (guest_call.hpp). Hostile: checked
 //   linstub/answer                     dom0        to the call of that serial
 //   data/linstub/memory                stub        once QEMU runs, every half a minute if it has
-//                                                  changed: KiB of memory that the domain has, of
-//                                                  it available now, and the least that was. Three
-//                                                  numbers with a blank between (memory.hpp).
-//                                                  Hostile: for people to read, at most
-//                                                  longest_memory bytes
+//                                                  changed: what the domain has of memory, and for
+//                                                  what: six numbers with a blank between
+//                                                  (memory.hpp). Hostile: for people to read, at
+//                                                  most longest_memory bytes
 //   backend/<kind>/<guest>/<number>    dom0, stub  what QEMU serves to the guest's PV drivers
 //                                                  (Xen's own protocol). A disk's has online=0
 //                                                  until linstub-init writes online=1: QEMU may

@@ -399,44 +399,5 @@ TEST_F(MediaTest, AnAnswerToAFormerQuestionIsNotTakenForOneToTheNext) {
   EXPECT_EQ(answers.texts.size(), 1U);
 }
 
-// An upgrade waits for a medium; and an end does not leave it waiting.
-TEST_F(MediaTest, WhoWaitsForAMediumThatIsGivenUpIsTold) {
-  std::vector<std::string> told;
-  stub.leave("blockdev-change-medium");
-  change_in(hasty);
-  hasty.when_idle([&] { told.emplace_back("overdue"); });
-  EXPECT_THAT(told, IsEmpty());
-  has_disks_in(hasty, "xvdc");
-  until([&] { return told.size() == 1; });
-  stub.finish_with_error("blockdev-change-medium", "too late");
-  until([this] { return hasty.busy(); });
-  hasty.when_idle([&] { told.emplace_back("unplugged"); });
-  until([&] { return told.size() == 2; });
-  unplug("xvdc");
-  change();
-  media.when_idle([&] { told.emplace_back("abandoned"); });
-  EXPECT_EQ(told.size(), 2U);
-  media.abandon();
-  EXPECT_THAT(told, ElementsAre("overdue", "unplugged", "abandoned"));
-  EXPECT_THAT(answers.texts, ElementsAre(HasSubstr("QEMU has not answered"),
-                                         HasSubstr("the stub domain is going")));
-}
-
-TEST_F(MediaTest, AllWhoWaitUntilItIsIdleAreTold) {
-  std::vector<std::string> told;
-  media.when_idle([&] { told.emplace_back("at once"); });
-  EXPECT_THAT(told, ElementsAre("at once"));
-  program.hold();
-  eject();
-  await_answer();
-  for (const char *name : {"one", "two", "three"})
-    media.when_idle([&told, name] { told.emplace_back(name); });
-  settle();
-  EXPECT_EQ(told.size(), 1U);
-  program.let_go();
-  await_end();
-  EXPECT_THAT(told, ElementsAre("at once", "one", "two", "three"));
-}
-
 } // namespace
 } // namespace linstub::dm

@@ -75,6 +75,16 @@ TEST(KeptMaps, ForgetAllAtOnceAndWhatIsLentWhenItComesBack) {
   EXPECT_EQ(place.maps.take(256, mebibyte), nullptr);
 }
 
+// A map that is being made meanwhile may be of memory that the guest has no more.
+TEST(KeptMaps, SayThatAllWasForgotten) {
+  Place place;
+  const uint64_t before = place.maps.generation();
+  place.maps.lend({0, mebibyte, address(1)});
+  EXPECT_EQ(place.maps.generation(), before);
+  place.maps.forget_all();
+  EXPECT_NE(place.maps.generation(), before);
+}
+
 TEST(KeptMaps, ForgetWhatIsMappedOver) {
   Place place;
   place.maps.lend({0, mebibyte, address(1)});

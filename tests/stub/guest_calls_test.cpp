@@ -74,9 +74,12 @@ TEST_F(GuestCallsTest, OneAtATime) {
 }
 
 TEST_F(GuestCallsTest, AQemuThatHasEndedIsNotWaitedFor) {
+  ask("populate 1 1");
+  EXPECT_EQ(asked_of_dom0(), "1 populate 1 1");
   qemu = base::Fd();
   fake::serve_ready(*loop);
   dom0_answers("1 0");
+  EXPECT_EQ(asked_of_dom0(), "1 populate 1 1");
 }
 
 } // namespace
