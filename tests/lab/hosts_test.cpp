@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A guest at work between two hosts: two emulators, whose dom0s share a network, and a disk that
-// this machine gives to both.
-#include "base/fd.hpp"
+// A guest at work between two hosts.
 #include "busy_guest.hpp"
-
-#include <filesystem>
+#include "second_host.hpp"
 
 namespace linstub::lab {
 namespace {
@@ -13,110 +10,19 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr auto migrate_limit = seconds(500);
-constexpr auto setup_limit = seconds(120);
-
-// Where a dom0 finds the machine that its emulator runs on.
-constexpr const char *outside = "10.0.2.2";
-
-// The guests' network of both hosts is one: a tunnel, in frames, between their bridges. They have
-// been made from the same disk, so the second one's bridge and dom0 get other addresses, and it
-// gives none to guests.
-constexpr const char *join_network =
-    "systemctl stop systemd-networkd.socket systemd-networkd && "
-    "ip address del 10.77.0.1/24 dev xenbr0 && ip link set xenbr0 address 00:16:3e:ff:ff:02 && "
-    "ip address add 10.77.0.2/24 dev xenbr0 && "
-    "echo 'PermitTunnel yes' > /etc/ssh/sshd_config.d/tunnel.conf && systemctl reload ssh";
-
-constexpr const char *ssh_options =
-    "-i /root/.ssh/lab-hosts -o BatchMode=yes -o StrictHostKeyChecking=no -o "
-    "UserKnownHostsFile=/dev/null -o LogLevel=ERROR";
-
-// An image of this machine as a network block device, for as long as it lives.
-class NetworkDisk {
-public:
-  static base::Result<NetworkDisk> serve(const std::filesystem::path &image) {
-    const uint16_t port = TRY(free_port());
-    auto server = TRY(base::start(
-        {.argv = {"qemu-nbd", "--persistent", "--shared=4", "--format=raw", "--bind=127.0.0.1",
-                  base::format("--port={}", std::to_string(port)), image.string()},
-         .environment = std::nullopt}));
-    return NetworkDisk(port, std::move(server));
-  }
-  [[nodiscard]] uint16_t port() const { return port_; }
-
-private:
-  NetworkDisk(uint16_t port, base::Child server) : port_(port), server_(std::move(server)) {}
-
-  uint16_t port_;
-  base::Child server_;
-};
-
-class BetweenHosts : public Scenario {
+class BetweenHosts : public OnTwoHosts<Scenario> {
 protected:
-  static void TearDownTestSuite() {
-    if (other_) {
-      auto down = other_->down();
-      EXPECT_TRUE(down) << why(down);
-    }
-    other_.reset();
-    disk_.reset();
-    std::filesystem::remove(image());
-  }
-
-  void SetUp() override {
-    if (!thorough())
-      return;
-    if (!other_) {
-      ASSERT_NO_FATAL_FAILURE(begin());
-    }
-    Scenario::SetUp();
-    auto before = Inventory::take(other());
-    ASSERT_TRUE(before) << why(before);
-    before_there_ = std::move(*before);
-  }
-
   void TearDown() override {
-    if (IsSkipped())
-      return;
-    there("xl destroy t-state 2>/dev/null; rm -f /var/tmp/t.cfg /etc/linstub/t-*; true");
-    Scenario::TearDown();
-    EXPECT_THAT(left_there(), IsEmpty());
-  }
-
-  static const Host &other() { return other_->host(); }
-
-  static void there(const std::string &command) {
-    auto done = other().check(command, setup_limit);
-    EXPECT_TRUE(done) << why(done);
-  }
-
-  std::vector<std::string> left_there() {
-    std::vector<std::string> left;
-    for (int tries = 0; tries < 20; tries++) {
-      auto now = Inventory::take(other());
-      EXPECT_TRUE(now) << why(now);
-      left = now ? now->more_than(before_there_) : std::vector<std::string>{};
-      if (left.empty())
-        break;
-      holds_within("false", seconds(3));
-    }
-    return left;
+    if (!IsSkipped())
+      there("xl destroy t-state 2>/dev/null; rm -f /var/tmp/t.cfg /etc/linstub/t-*; true");
+    OnTwoHosts::TearDown();
   }
 
   // A command that migrates the guest to another host.
   static std::string migrate_to(const Host &host, const std::string &options = "") {
     return base::format("xl migrate {} -s 'ssh -p {} {}' t-state {}", options,
-                        std::to_string(host.address().port), ssh_options, outside);
-  }
-
-  // Has it done on one of the hosts: what it says.
-  static std::string on(const Host &host, const std::string &command, bool success = true) {
-    auto output = host.run(command + " 2>&1", migrate_limit);
-    EXPECT_TRUE(output) << why(output);
-    const std::string said = output ? output->out + output->err : "";
-    EXPECT_EQ(output && output->status.success(), success) << said;
-    return said;
+                        std::to_string(host.address().port), SecondHost::ssh_options(),
+                        SecondHost::outside);
   }
 
   void expect_here(BusyGuest &guest, const std::string &when) {
@@ -128,51 +34,9 @@ protected:
     guest.expect_all_well(when);
   }
 
-  static constexpr const char *shared_disk = "/dev/nbd0";
-
   static GuestConfig config() {
-    return {.name = "t-state", .device_model = DeviceModel::linstub, .disk = shared_disk};
+    return {.name = "t-state", .device_model = DeviceModel::linstub, .disk = SecondHost::disk};
   }
-
-private:
-  static std::filesystem::path image() { return ::testing::TempDir() + "lab-hosts.img"; }
-
-  void begin() {
-    auto another = stage().another();
-    ASSERT_TRUE(another) << why(another);
-    other_.emplace(std::move(*another));
-    // The guest's own disk: it is the same on both hosts when the first one begins.
-    auto got = host().get("/lab/tiny.img", image(), setup_limit);
-    ASSERT_TRUE(got) << why(got);
-    auto disk = NetworkDisk::serve(image());
-    ASSERT_TRUE(disk) << why(disk);
-    disk_.emplace(std::move(*disk));
-    dom0("rm -f /root/.ssh/lab-hosts*; "
-         "ssh-keygen -q -t ed25519 -N '' -C lab-hosts -f /root/.ssh/lab-hosts");
-    const std::string key = dom0("cat /root/.ssh/lab-hosts");
-    const std::string public_key = dom0("cat /root/.ssh/lab-hosts.pub");
-    for (const Host *one : {&host(), &other()}) {
-      auto put = one->check("umask 077; cat > /root/.ssh/lab-hosts", setup_limit, key + "\n");
-      ASSERT_TRUE(put) << why(put);
-      auto ready = one->check(
-          base::format("echo {} >> /root/.ssh/authorized_keys && modprobe nbd && "
-                       "nbd-client {} {} {} -persist",
-                       quote(public_key), outside, std::to_string(disk_->port()), shared_disk),
-          setup_limit);
-      ASSERT_TRUE(ready) << why(ready);
-    }
-    auto joined = other().check(join_network, setup_limit);
-    ASSERT_TRUE(joined) << why(joined);
-    dom0(base::format("ssh -f {} -p {} -o Tunnel=ethernet -w 9:9 {} 'ip link set tap9 master "
-                      "xenbr0 up && sleep 7200' >/dev/null 2>&1 </dev/null; "
-                      "ip link set tap9 master xenbr0 up",
-                      ssh_options, std::to_string(other().address().port), outside));
-    ASSERT_TRUE(holds_within("ping -c 1 -W 2 10.77.0.2 >/dev/null", seconds(60)));
-  }
-
-  static inline std::optional<Stage> other_;
-  static inline std::optional<NetworkDisk> disk_;
-  Inventory before_there_;
 };
 
 TEST_F(BetweenHosts, AGuestAtWorkGoesThereAndBack) {
@@ -199,8 +63,7 @@ TEST_F(BetweenHosts, AGuestGoesToQemuInDom0AndBack) {
   on(host(), migrate_to(other(), "-C /var/tmp/t.cfg"));
   expect_there(guest, "with QEMU in dom0");
   EXPECT_EQ(on(other(), "ps -eo comm | grep -c '^qemu\\|^xen-qemu' || true"), "1\n");
-  auto put = other().check(guest.config_of(DeviceModel::linstub), setup_limit);
-  ASSERT_TRUE(put) << why(put);
+  there(guest.config_of(DeviceModel::linstub));
   on(other(), migrate_to(host(), "-C /var/tmp/t.cfg"));
   expect_here(guest, "in a stub domain again");
   EXPECT_EQ(qemus(), "0");
