@@ -25,6 +25,26 @@ namespace {
   __builtin_unreachable();
 }
 
+[[maybe_unused]] long address_of(const void *object) { return reinterpret_cast<long>(object); }
+
+// To the standard output.
+[[maybe_unused]] void print(const char *text, unsigned long length) {
+  constexpr long sys_write = 1;
+  system_call(sys_write, 1, address_of(text), static_cast<long>(length));
+}
+
+// Decimal, and a newline. Not negative.
+[[maybe_unused]] void print(long value) {
+  char text[24];
+  unsigned long at = sizeof text;
+  text[--at] = '\n';
+  do {
+    text[--at] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  print(text + at, sizeof text - at);
+}
+
 // Decimal, as far as it goes.
 [[maybe_unused]] long number(const char *text) {
   long value = 0;

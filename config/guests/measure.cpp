@@ -45,8 +45,6 @@ long check(long result) {
   return result;
 }
 
-long address_of(const void *object) { return reinterpret_cast<long>(object); }
-
 long open(const char *path, long flags) {
   return check(system_call(sys_open, address_of(path), flags));
 }
@@ -55,17 +53,6 @@ long now_ns() {
   long time[2];
   system_call(sys_clock_gettime, 1 /* CLOCK_MONOTONIC */, address_of(time));
   return time[0] * 1'000'000'000 + time[1];
-}
-
-void print(long value) {
-  char text[24];
-  size at = sizeof text;
-  text[--at] = '\n';
-  do {
-    text[--at] = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
-  system_call(sys_write, 1, address_of(text + at), static_cast<long>(sizeof text - at));
 }
 
 bool is(const char *word, const char *other) {

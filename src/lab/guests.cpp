@@ -59,7 +59,7 @@ private:
 };
 
 // The small programs that busybox does not have.
-constexpr std::array programs{"measure", "portwrite"};
+constexpr std::array programs{"measure", "ioport", "cpuid"};
 
 base::Result<std::string> compile(const std::string &name, const fs::path &config,
                                   const fs::path &work) {
@@ -115,9 +115,10 @@ base::Result<> copy_to(const fs::path &from, const fs::path &to) {
 base::Result<> add_common(cache::Key &key, const fs::path &config) {
   key.add("recipe", recipe_version).add("command line", command_line);
   TRY(key.add_file("busybox", shell));
-  for (const char *name :
-       {"init", "commands", "lease", "freestanding.hpp", "measure.cpp", "portwrite.cpp"})
+  for (const char *name : {"init", "commands", "lease", "freestanding.hpp"})
     TRY(key.add_file(name, config / "guests" / name));
+  for (const std::string name : programs)
+    TRY(key.add_file(name, config / "guests" / (name + ".cpp")));
   return {};
 }
 

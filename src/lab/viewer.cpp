@@ -150,6 +150,12 @@ void Viewer::settle() {
   }
 }
 
+base::Result<> Viewer::point(int x, int y, int buttons) {
+  if (SendPointerEvent(client_.get(), x, y, buttons) == FALSE)
+    return base::fail("move the pointer: the connection broke");
+  return {};
+}
+
 base::Result<> Viewer::press(uint32_t keysym) {
   if (SendKeyEvent(client_.get(), keysym, TRUE) == FALSE ||
       SendKeyEvent(client_.get(), keysym, FALSE) == FALSE)

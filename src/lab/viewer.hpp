@@ -58,7 +58,10 @@ public:
   // A key, by X11's number, down and up again.
   base::Result<> press(uint32_t keysym);
 
-  // The same, and waits until the screen is another than it was: how long that took. The deadline's
+  // The pointer to a pixel, with those of its buttons (bit 0: the left one).
+  base::Result<> point(int x, int y, int buttons);
+
+  // press(), and waits until the screen is another than it was: how long that took. The deadline's
   // passing is an error.
   base::Result<base::Milliseconds> press_and_see(uint32_t keysym, base::Deadline deadline);
 

@@ -19,10 +19,6 @@ protected:
   static GuestConfig quick(const std::string &name) {
     return {.name = name, .direct_boot = true, .options = without_nic};
   }
-  // Debian's kernel: it obeys requests to shut down and to reboot.
-  static GuestConfig obedient(const std::string &name) {
-    return {.name = name, .disk = "", .extra = pv_guest_lines()};
-  }
 };
 
 TEST_F(HostTools, ListShowAndSaveAsWithoutStubDomains) {
@@ -76,9 +72,8 @@ TEST_F(HostTools, XendomainsSavesAndRestoresGuestsAndLeavesStubDomainsOut) {
 
 TEST_F(HostTools, RebootAllAndShutdownAllReachTheGuestsBehindTheirStubDomains) {
   ONLY_WHEN_THOROUGH();
-  auto added = stage().add_pv_guest();
-  ASSERT_TRUE(added) << why(added);
-  GuestRun guest = start(obedient("t-tools"));
+  // Debian's kernel obeys requests to shut down and to reboot.
+  GuestRun guest = start(pv_guest("t-tools"));
   const std::string before = dom0("xl domid t-tools");
   succeeds("xl reboot -a", ask_limit);
   ASSERT_NO_FATAL_FAILURE(come_back(guest, before, end_limit, seconds(400)));

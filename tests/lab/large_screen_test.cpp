@@ -23,8 +23,8 @@ constexpr size_t last_pixel = size_t{width} * height - 1;
 
 // Index and value: off, width, height, bits of a pixel, on.
 constexpr const char *set_mode =
-    "for p in '4 0' '1 2560' '2 1600' '3 32' '4 65'; do set -- $p; portwrite 462 $1; "
-    "portwrite 463 $2; done";
+    "for p in '4 0' '1 2560' '2 1600' '3 32' '4 65'; do set -- $p; ioport 16 462 $1; "
+    "ioport 16 463 $2; done";
 
 class LargeScreen : public Scenario, public ::testing::WithParamInterface<const char *> {
 protected:
@@ -38,7 +38,7 @@ protected:
   // The last 16,384 pixels of the screen; `byte` in octal, for tr(1).
   void fills_the_end(GuestRun &guest, const char *byte) {
     guest_does(guest,
-               base::format("portwrite 462 5; portwrite 463 {}; tr '\\0' '\\{}' </dev/zero | "
+               base::format("ioport 16 462 5; ioport 16 463 {}; tr '\\0' '\\{}' </dev/zero | "
                             "dd of=/dev/mem bs=64k seek=10 count=1 iflag=fullblock "
                             "conv=notrunc",
                             last_bank, byte));
@@ -48,13 +48,10 @@ protected:
 TEST_P(LargeScreen, IsShownBesideViewersThatDoNotRead) {
   ONLY_WHEN_THOROUGH();
   // Debian's kernel: the tiny one lets no program at ports of 16 bits.
-  auto added = stage().add_pv_guest();
-  ASSERT_TRUE(added) << why(added);
-  GuestConfig config{.name = "t-large", .disk = "", .extra = pv_guest_lines("")};
-  config.extra.emplace_back("videoram = 32");
-  config.extra.push_back(
-      base::format("device_model_args_hvm = [ \"-linstub\", \"display={}\" ]", GetParam()));
-  GuestRun guest = start(config);
+  GuestRun guest = start(pv_guest(
+      "t-large",
+      {"videoram = 32",
+       base::format("device_model_args_hvm = [ \"-linstub\", \"display={}\" ]", GetParam())}));
   // Before there is a viewer: QEMU ends the connection of one for whom the screen grows so much at
   // once (as in dom0; it takes what is queued for one that has stopped reading).
   ASSERT_NO_FATAL_FAILURE(guest_does(guest, set_mode));

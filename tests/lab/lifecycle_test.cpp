@@ -63,7 +63,7 @@ TEST_F(LifeCycle, ShowsItsScreenOverVncAndItsStubDomainsSizeInStatus) {
                            seconds(60)))
       << dom0("linstub status --json");
   std::string memory = dom0("xl list t-life-dm | awk 'NR == 2 { print $3 }'");
-  EXPECT_LE(std::stoi(memory), 52) << "MiB of the stub domain, with room for the guest's kernel";
+  EXPECT_LE(std::stoi(memory), 40) << "MiB of the stub domain, with room for the guest's kernel";
   // The broker, and its children: the device model process and the keeper.
   std::string pss = dom0("broker=$(xenstore-read /local/domain/$(xl domid t-life)/image/"
                          "device-model-pid); for pid in $broker $(pgrep -P $broker); do "

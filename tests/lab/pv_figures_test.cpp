@@ -36,11 +36,9 @@ protected:
     const std::string image = base::format("/run/lab-{}.qcow2", name);
     auto put = stage().put_qcow2(image, 64);
     EXPECT_TRUE(put) << why(put);
-    GuestConfig config{
-        .name = name, .device_model = device_model, .disk = "", .extra = pv_guest_lines()};
-    config.extra.push_back(
-        base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]", image));
-    GuestRun guest = start(config);
+    GuestRun guest = start(pv_guest(
+        name, {base::format("disk = [ \"format=qcow2,vdev=hda,access=rw,target={}\" ]", image)}, "",
+        device_model));
     // So that what is read is there, and what is written has its place.
     auto filled = guest.ask("put xvda 64 figures", ask_limit);
     EXPECT_TRUE(filled) << why(filled);
@@ -58,8 +56,6 @@ protected:
 
 TEST_F(PvFigures, OfAQcow2DiskBesideQemuInDom0) {
   ONLY_WHEN_THOROUGH();
-  auto added = stage().add_pv_guest();
-  ASSERT_TRUE(added) << why(added);
   std::array guests{with_qcow2("t-stub", DeviceModel::linstub),
                     with_qcow2("t-dom0", DeviceModel::dom0)};
   ASSERT_FALSE(HasFailure());

@@ -26,12 +26,6 @@ constexpr const char *unplug_by_command = "xen_emul_unplug=unnecessary linstub.l
 
 class PvDrivers : public Scenario {
 protected:
-  void SetUp() override {
-    Scenario::SetUp();
-    auto added = stage().add_pv_guest();
-    ASSERT_TRUE(added) << why(added);
-  }
-
   // An empty image of 32 MiB in dom0.
   void make_image(const std::string &name) {
     auto put = stage().put_qcow2("/run/lab-t-" + name, 32);
@@ -57,12 +51,9 @@ protected:
   static std::string disk(const std::string &vdev, const std::string &name) {
     return base::format("\"format=qcow2,vdev={},access=rw,target=/run/lab-t-{}\"", vdev, name);
   }
-  static GuestConfig config(const std::string &disks, const std::string &options,
-                            DeviceModel device_model = DeviceModel::linstub) {
-    GuestConfig config{
-        .name = "t-pv", .device_model = device_model, .disk = "", .extra = pv_guest_lines(options)};
-    config.extra.push_back(base::format("disk = [ {} ]", disks));
-    return config;
+  GuestConfig config(const std::string &disks, const std::string &options,
+                     DeviceModel device_model = DeviceModel::linstub) {
+    return pv_guest("t-pv", {base::format("disk = [ {} ]", disks)}, options, device_model);
   }
 
   // "+ put HASH" of a command: the hash.

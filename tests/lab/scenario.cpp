@@ -57,6 +57,16 @@ void Scenario::TearDown() {
   EXPECT_TRUE(cleaned) << why(cleaned);
 }
 
+GuestConfig Scenario::pv_guest(const std::string &name, std::vector<std::string> lines,
+                               const std::string &options, DeviceModel device_model) {
+  auto added = stage().add_pv_guest();
+  EXPECT_TRUE(added) << why(added);
+  GuestConfig config{
+      .name = name, .device_model = device_model, .disk = "", .extra = pv_guest_lines(options)};
+  std::ranges::move(lines, std::back_inserter(config.extra));
+  return config;
+}
+
 GuestRun Scenario::start(const GuestConfig &config) {
   auto guest = GuestRun::create(host(), config, create_limit);
   if (!guest)

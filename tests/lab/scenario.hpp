@@ -51,6 +51,11 @@ class Scenario : public ::testing::Test {
 public:
   [[nodiscard]] const Host &host() const { return stage().host(); }
 
+  // A guest with Debian's kernel and its PV drivers, on this host, and further lines of its xl.cfg.
+  GuestConfig pv_guest(const std::string &name, std::vector<std::string> lines = {},
+                       const std::string &options = "",
+                       DeviceModel device_model = DeviceModel::linstub);
+
   // Creates a guest; the test fails if it does not come up to its prompt.
   GuestRun start(const GuestConfig &config);
 

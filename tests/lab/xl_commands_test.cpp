@@ -109,12 +109,8 @@ TEST_P(XlCommands, AttachAndDetachAPvKeyboard) {
 // Its device model has it sleep, as a PC's chipset does (S3), and wakes it.
 TEST_P(XlCommands, WakeAGuestThatSleeps) {
   ONLY_WHEN_THOROUGH();
-  auto added = stage().add_pv_guest(); // Debian's kernel, which can sleep
-  ASSERT_TRUE(added) << why(added);
-  GuestConfig config{
-      .name = "t-xl", .device_model = GetParam(), .disk = "", .extra = pv_guest_lines("")};
-  config.extra.emplace_back("acpi_s3 = 1");
-  GuestRun guest = start(config);
+  // Debian's kernel can sleep.
+  GuestRun guest = start(pv_guest("t-xl", {"acpi_s3 = 1"}, "", GetParam()));
   ASSERT_TRUE(guest.tell("sh echo mem >/sys/power/state"));
   EXPECT_TRUE(
       holds_within("xl qemu-monitor-command t-xl 'info status' | grep -q suspended", ask_limit));

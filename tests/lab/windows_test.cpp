@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// What a Windows asks of its host (docs/windows.md), done by programs of a Linux: a test can have
+// no Windows. Each under Linstub and with QEMU in dom0.
+#include "lab/viewer.hpp"
+#include "scenario.hpp"
+
+namespace linstub::lab {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::StartsWith;
+
+constexpr auto ask_limit = seconds(180);
+constexpr auto look_limit = seconds(60);
+constexpr auto upgrade_limit = seconds(200);
+
+class LikeWindows : public Scenario, public ::testing::WithParamInterface<DeviceModel> {
+protected:
+  GuestConfig guest(std::vector<std::string> lines, const std::string &options = "") {
+    return pv_guest("t-windows", std::move(lines), options, GetParam());
+  }
+  static std::string says(GuestRun &guest, const std::string &command) {
+    auto answer = guest.ask(command, ask_limit);
+    return answer.value_or(why(answer));
+  }
+};
+
+// Xen and the guest's CPU see to these, whoever its device model is; they have to come through what
+// is done to that. The clock of Hyper-V (model-specific register 0x40000020) counts 100 ns.
+TEST_P(LikeWindows, ItFindsHyperVAndItsClock) {
+  ONLY_WHEN_THOROUGH();
+  GuestRun it = start(guest({"viridian = 1"}));
+  constexpr const char *keeps_time =
+      "clock() { dd if=/dev/cpu/0/msr bs=8 count=1 skip=134217732 2>/dev/null | hexdump -v -e "
+      "'1/8 \"%d\"'; }; last=$(cat /tmp/clock 2>/dev/null || echo 1); now=$(clock); sleep 1; "
+      "[ $now -gt $last ] && [ $(($(clock) - now)) -ge 9000000 ] && echo $now >/tmp/clock";
+  auto is_there = [&] {
+    guest_does(it, "[ \"$(cpuid $((0x40000000)))\" = 'Microsoft Hv' ]");
+    guest_does(it, "[ \"$(cpuid $((0x40000100)))\" = XenVMMXenVMM ]");
+    guest_does(it, keeps_time);
+  };
+  ASSERT_NO_FATAL_FAILURE(is_there());
+  if (GetParam() == DeviceModel::linstub) {
+    succeeds("linstub upgrade t-windows", upgrade_limit);
+    ASSERT_NO_FATAL_FAILURE(is_there());
+  }
+  save_and_restore("t-windows");
+  ASSERT_TRUE(it.follow());
+  says(it, "hello"); // a QEMU in dom0 loses some of what is typed first
+  ASSERT_NO_FATAL_FAILURE(is_there());
+  dom0("xl destroy t-windows");
+}
+
+// Windows' drivers say who they are before they ask for it, and take the devices over afterwards.
+TEST_P(LikeWindows, ItsDriversHaveTheEmulatedDevicesTakenAway) {
+  ONLY_WHEN_THOROUGH();
+  auto put = stage().put_qcow2("/run/lab-t-a.qcow2", 32);
+  ASSERT_TRUE(put) << why(put);
+  GuestRun it =
+      start(guest({"disk = [ \"format=qcow2,vdev=xvda,access=rw,target=/run/lab-t-a.qcow2\" ]",
+                   "vif = [ \"bridge=xenbr0,model=e1000\" ]"},
+                  "xen_emul_unplug=unnecessary linstub.late=xen-blkfront,xen-netfront"));
+  auto emulated = [&] {
+    return dom0("xl qemu-monitor-command t-windows 'info qtree' | "
+                "grep -cE 'dev: (ide-hd|e1000),' || true");
+  };
+  const std::string written = says(it, "put sda 2 by-its-emulation");
+  EXPECT_THAT(written, StartsWith("+ put "));
+  EXPECT_EQ(emulated(), "2");
+  EXPECT_EQ(says(it, "unplug 3"), "+ unplug");
+  EXPECT_EQ(emulated(), "0");
+  guest_does(it, "insmod /modules/xen-blkfront.ko && insmod /modules/xen-netfront.ko");
+  guest_does(it, "i=0; until [ -b /dev/xvda ] && [ -e /sys/class/net/eth0 ] || [ $i = 60 ]; do "
+                 "sleep 1; i=$((i+1)); done; [ -b /dev/xvda ]");
+  EXPECT_EQ("+ put" + says(it, "sum xvda 2").substr(5), written);
+  EXPECT_THAT(says(it, "net"), StartsWith("+ net vif "));
+  dom0("xl destroy t-windows");
+}
+
+// usbdevice="tablet": the guest's pointer is where the viewer's is.
+TEST_P(LikeWindows, ItsPointerIsWhereAViewersIs) {
+  ONLY_WHEN_THOROUGH();
+  // Without the driver of the PV pointer, to which QEMU would prefer to say it.
+  GuestRun it =
+      start(guest({"usb = 1", "usbdevice = [ \"tablet\" ]"}, "initcall_blacklist=xenkbd_init"));
+  guest_does(it, "i=0; until grep -q Tablet /sys/class/input/event*/device/name || [ $i = 60 ]; do "
+                 "sleep 1; i=$((i+1)); done; grep -q Tablet /sys/class/input/event*/device/name");
+  guest_does(it, "cd /sys/class/input; for e in event*; do grep -q Tablet $e/device/name && "
+                 "cat /dev/input/$e >/tmp/events & done 2>/dev/null");
+  auto viewer = Viewer::connect(host(), "t-windows", base::Deadline::after(look_limit));
+  ASSERT_TRUE(viewer) << why(viewer);
+  auto shown = (*viewer)->wait_for_picture(base::Deadline::after(look_limit));
+  ASSERT_TRUE(shown) << why(shown);
+  constexpr int range = 0x7fff; // of a tablet of QEMU's
+  constexpr int left = 1;       // button
+  const int width = (*viewer)->width();
+  const int height = (*viewer)->height();
+  // An event is 24 bytes: when, its type, its code, its value. Type 3 is a place: across, down;
+  // type 1 a button: 0x110 is the left one.
+  auto hears = [&](int type, int code, int value) {
+    const std::string event = base::format("{:02x}00{:02x}{:02x}{:02x}{:02x}0000", type,
+                                           code & 0xff, code >> 8, value & 0xff, value >> 8);
+    guest_does(it, base::format("said() {{ hexdump -v -e '24/1 \"%02x\" \"\\n\"' /tmp/events | "
+                                "grep -q {}$; }}; i=0; until said || [ $i = 20 ]; do sleep 1; "
+                                "i=$((i+1)); done; said",
+                                event));
+  };
+  struct Place {
+    int x, y;
+  };
+  for (const Place &place : {Place{width / 3, height / 4}, Place{width - 1, height - 1}}) {
+    for (int buttons : {0, left, 0}) {
+      auto moved = (*viewer)->point(place.x, place.y, buttons);
+      ASSERT_TRUE(moved) << why(moved);
+    }
+    hears(3, 0, place.x * range / width);
+    hears(3, 1, place.y * range / height);
+  }
+  hears(1, 0x110, 1);
+  hears(1, 0x110, 0);
+  dom0("xl destroy t-windows");
+}
+
+INSTANTIATE_TEST_SUITE_P(Under, LikeWindows,
+                         ::testing::Values(DeviceModel::linstub, DeviceModel::dom0),
+                         name_by_device_model);
+
+} // namespace
+} // namespace linstub::lab
