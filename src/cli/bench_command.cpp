@@ -187,7 +187,9 @@ void add_run_command(CLI::App &bench) {
   command->add_option("--guest-cpu", settings->guest_cpu,
                       "The physical CPU that guests are pinned to");
   command->add_option("--stub-cpu", settings->stub_cpu, "The same of their stub domains");
-  command->add_option("--shape", settings->shape, "Which lab: warm (one CPU), smp (two)")
+  command
+      ->add_option("--shape", settings->shape,
+                   "Which lab: warm (one CPU), smp (two), counted (instructions, not times)")
       ->capture_default_str();
   command->add_option("--name", settings->stage.lab, "The lab's name")->capture_default_str();
   command->add_option("--tree", settings->stage.tree, "An installed Linstub, to be put into dom0");

