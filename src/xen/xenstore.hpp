@@ -142,7 +142,7 @@ private:
   uint32_t last_request_ = 0;
   uint32_t transaction_ = 0;
   base::Milliseconds most_patience_;
-  base::Milliseconds patience_; // now
+  base::Milliseconds patience_;       // now
   std::optional<base::Error> broken_; // the connection is
 };
 
