@@ -133,6 +133,15 @@ void end_server() {
   keep_maps(false);
 }
 
+// A call after which the number may be another file's: its result.
+template <class Call>
+int replacing(int fd, Call call) {
+  kept_set.closing(fd);
+  const auto result = static_cast<int>(call());
+  kept_set.closing(fd);
+  return result;
+}
+
 } // namespace
 } // namespace linstub::preload
 
@@ -201,22 +210,13 @@ LINSTUB_EXPORT int ppoll(pollfd *fds, nfds_t count, const timespec *timeout, con
 }
 
 LINSTUB_EXPORT int close(int fd) {
-  linstub::preload::kept_set.closing(fd);
-  const auto result = static_cast<int>(::syscall(SYS_close, fd));
-  linstub::preload::kept_set.closing(fd);
-  return result;
+  return linstub::preload::replacing(fd, [=] { return ::syscall(SYS_close, fd); });
 }
 
 LINSTUB_EXPORT int dup2(int from, int to) {
-  linstub::preload::kept_set.closing(to);
-  const auto result = static_cast<int>(::syscall(SYS_dup2, from, to));
-  linstub::preload::kept_set.closing(to);
-  return result;
+  return linstub::preload::replacing(to, [=] { return ::syscall(SYS_dup2, from, to); });
 }
 
 LINSTUB_EXPORT int dup3(int from, int to, int flags) {
-  linstub::preload::kept_set.closing(to);
-  const auto result = static_cast<int>(::syscall(SYS_dup3, from, to, flags));
-  linstub::preload::kept_set.closing(to);
-  return result;
+  return linstub::preload::replacing(to, [=] { return ::syscall(SYS_dup3, from, to, flags); });
 }

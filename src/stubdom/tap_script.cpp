@@ -93,13 +93,11 @@ std::string next_interface(xen::DomId guest, const plan::Nic &nic) {
 base::Result<> settle_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic) {
   const std::string next = next_interface(guest, nic);
   const unsigned link = ::if_nametoindex(next.c_str());
-  if (link == 0) { // gone with a stub domain that did not take over: a switch may know it still
-    base::log_failure(run_for_next(xenstore, guest, nic, "remove"), base::LogLevel::warning);
-    return {};
-  }
   const bool bridged = ::access(base::format("/sys/class/net/{}/brport", next).c_str(), F_OK) == 0;
   if (!bridged) // a switch that goes by names would keep this one
     base::log_failure(run_for_next(xenstore, guest, nic, "remove"), base::LogLevel::warning);
+  if (link == 0) // gone with a stub domain that did not take over
+    return {};
   sys::Route route = TRY(sys::Route::open());
   auto renamed = route.rename(link, nic.interface);
   const bool is_up = !renamed && renamed.error().code() == EBUSY; // Linux before 6.2
