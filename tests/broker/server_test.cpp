@@ -306,6 +306,18 @@ TEST_F(ServerTest, BytesThatAreNoMessageEndTheProcess) {
   lost();
 }
 
+TEST_F(ServerTest, MoreRequestsThanMayWaitEndTheProcess) {
+  open();
+  serve();
+  EXPECT_EQ(ask({.type = Type::plug_state}).second, "");
+  program.hold();
+  for (uint32_t i = 0; i <= Server::most_waiting; i++)
+    say({.type = Type::unplug_state, .number = 100 + i});
+  until([this] { return !server->outcome(); });
+  EXPECT_THAT(server->outcome().error().message(), HasSubstr("too much at once"));
+  program.let_go();
+}
+
 TEST_F(ServerTest, ARequestThatWaitsUnderTheSameNumberEndsTheProcess) {
   open();
   serve();
