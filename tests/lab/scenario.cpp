@@ -135,6 +135,12 @@ void Scenario::guest_does(GuestRun &guest, const std::string &command) {
   EXPECT_EQ(*said, "+ sh 0") << command;
 }
 
+void Scenario::comes_true(GuestRun &guest, const std::string &condition, int looks) {
+  guest_does(guest, base::format("holds() {{ {}; }}; i=0; until holds || [ $i = {} ]; do sleep 1; "
+                                 "i=$((i+1)); done; holds",
+                                 condition, looks));
+}
+
 void Scenario::carries_data(GuestRun &guest, const std::string &peer, int mebibytes) {
   std::string sum = dom0(pattern(mebibytes, "up") + " | sha256sum | cut -d' ' -f1");
   dom0("rm -f /run/lab-t-sum; (setsid sh -c 'timeout 300 socat -u TCP-LISTEN:7001,reuseaddr - | "

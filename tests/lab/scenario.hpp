@@ -99,6 +99,10 @@ public:
   // Runs a shell command in the guest; the test fails if that fails.
   void guest_does(GuestRun &guest, const std::string &command);
 
+  // Waits until a shell condition holds in the guest, looking once a second, so often; the test
+  // fails if it does not.
+  void comes_true(GuestRun &guest, const std::string &condition, int looks = 60);
+
   // So many MiB from the guest to dom0, which has the address `peer` on a network of theirs, and as
   // many back, hashes equal. To be asserted.
   void carries_data(GuestRun &guest, const std::string &peer, int mebibytes);

@@ -2,6 +2,7 @@
 #include "second_host.hpp"
 
 #include "base/fd.hpp"
+#include "base/log.hpp"
 
 namespace linstub::lab {
 
@@ -35,12 +36,18 @@ std::string SecondHost::ssh_options() {
 base::Result<SecondHost> SecondHost::join() {
   const Host &first = stage().host();
   SecondHost second(TRY(stage().another()), ::testing::TempDir() + "lab-hosts.img");
-  TRY(first.get("/lab/tiny.img", second.image_, setup_limit));
-  TRY(first.check(
-      base::format("rm -f {}* && ssh-keygen -q -t ed25519 -N '' -C lab-hosts -f {}", key, key),
-      setup_limit));
-  TRY(second.give_disk().transform_error(base::doing("give both hosts a disk")));
-  TRY(second.join_networks().transform_error(base::doing("join the hosts' networks")));
+  auto set_up = [&]() -> base::Result<> {
+    TRY(first.get("/lab/tiny.img", second.image_, setup_limit));
+    TRY(first.check(
+        base::format("rm -f {}* && ssh-keygen -q -t ed25519 -N '' -C lab-hosts -f {}", key, key),
+        setup_limit));
+    TRY(second.give_disk().transform_error(base::doing("give both hosts a disk")));
+    return second.join_networks().transform_error(base::doing("join the hosts' networks"));
+  };
+  if (auto done = set_up(); !done) {
+    base::log_failure(second.leave()); // what is returned is the cause
+    return std::unexpected(std::move(done).error());
+  }
   return second;
 }
 

@@ -72,8 +72,7 @@ TEST_P(LikeWindows, ItsDriversHaveTheEmulatedDevicesTakenAway) {
   EXPECT_EQ(says(it, "unplug 3"), "+ unplug");
   EXPECT_EQ(emulated(), "0");
   guest_does(it, "insmod /modules/xen-blkfront.ko && insmod /modules/xen-netfront.ko");
-  guest_does(it, "i=0; until [ -b /dev/xvda ] && [ -e /sys/class/net/eth0 ] || [ $i = 60 ]; do "
-                 "sleep 1; i=$((i+1)); done; [ -b /dev/xvda ]");
+  comes_true(it, "[ -b /dev/xvda ] && [ -e /sys/class/net/eth0 ]");
   // A QEMU in dom0 has had the image open for them since the start, and may not see what was
   // written meanwhile.
   if (GetParam() == DeviceModel::linstub) {
@@ -89,8 +88,7 @@ TEST_P(LikeWindows, ItsPointerIsWhereAViewersIs) {
   // Without the driver of the PV pointer, to which QEMU would prefer to say it.
   GuestRun it =
       start(guest({"usb = 1", "usbdevice = [ \"tablet\" ]"}, "initcall_blacklist=xenkbd_init"));
-  guest_does(it, "i=0; until grep -q Tablet /sys/class/input/event*/device/name || [ $i = 60 ]; do "
-                 "sleep 1; i=$((i+1)); done; grep -q Tablet /sys/class/input/event*/device/name");
+  comes_true(it, "grep -q Tablet /sys/class/input/event*/device/name");
   guest_does(it, "cd /sys/class/input; for e in event*; do grep -q Tablet $e/device/name && "
                  "cat /dev/input/$e >/tmp/events & done 2>/dev/null");
   auto viewer = Viewer::connect(host(), "t-windows", base::Deadline::after(look_limit));
@@ -106,10 +104,9 @@ TEST_P(LikeWindows, ItsPointerIsWhereAViewersIs) {
   auto hears = [&](int type, int code, int value) {
     const std::string event = base::format("{:02x}00{:02x}{:02x}{:02x}{:02x}0000", type,
                                            code & 0xff, code >> 8, value & 0xff, value >> 8);
-    guest_does(it, base::format("said() {{ hexdump -v -e '24/1 \"%02x\" \"\\n\"' /tmp/events | "
-                                "grep -q {}$; }}; i=0; until said || [ $i = 20 ]; do sleep 1; "
-                                "i=$((i+1)); done; said",
-                                event));
+    comes_true(
+        it, base::format("hexdump -v -e '24/1 \"%02x\" \"\\n\"' /tmp/events | grep -q {}$", event),
+        20);
   };
   struct Place {
     int x, y;
