@@ -6,7 +6,6 @@
 #include "plan/cpu_hotplug.hpp"
 #include "plan/drives.hpp"
 #include "plan/stub_plan.hpp"
-#include "qmp/message.hpp"
 #include "wire/paths.hpp"
 
 #include <algorithm>
@@ -411,9 +410,7 @@ void Broker::attach_pci(const std::string &id, const std::string &address, Done 
       pci::is_set_aside(context_.xenstore, guest_, address).and_then([this] { return pci(); });
   if (!devices)
     return ready(std::unexpected(std::move(devices).error()));
-  (*devices)->attach(
-      base::format(R"({{"id":{},"hostaddr":{}}})", qmp::quoted(id), qmp::quoted(address)),
-      std::move(ready));
+  (*devices)->attach(id, address, std::move(ready));
 }
 
 void Broker::give_back_pci(const std::string &id) {

@@ -14,7 +14,7 @@ constexpr std::array shapes{
     // time.
     ShapeFacts{.shape = Shape::warm,
                .name = "warm",
-               .scenarios = "-*Pci*:Libvirt*:*OpenVSwitch*:Counted*",
+               .scenarios = "-*Pci*:Libvirt*:*OpenVSwitch*:*FileSystems*:Counted*",
                .parts = 5},
     // The emulator can make no snapshot of such a machine, and it takes minutes to boot: one part.
     ShapeFacts{.shape = Shape::iommu, .name = "iommu", .begin = Begin::boot, .scenarios = "*Pci*"},
@@ -24,7 +24,7 @@ constexpr std::array shapes{
                // A second one that is never plugged in: libvirt gives a guest no more CPUs than the
                // host can have.
                .cpus = "1,maxcpus=2",
-               .scenarios = "Libvirt*:*OpenVSwitch*",
+               .scenarios = "Libvirt*:*OpenVSwitch*:*FileSystems*",
                .only_when_thorough = true},
     ShapeFacts{.shape = Shape::counted, .name = "counted", .counts = true, .scenarios = "Counted*"},
     // For benchmarks alone, whose runs are short: what it can show is a device model that has a CPU

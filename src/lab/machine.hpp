@@ -16,7 +16,7 @@ namespace linstub::lab {
 enum class Shape : uint8_t {
   warm,    // started from a snapshot of a booted host: most tests
   iommu,   // booted cold, with an emulated IOMMU and spare PCI devices: passthrough
-  libvirt, // as warm, with libvirt and AppArmor in dom0
+  libvirt, // as warm, with what not each host has in dom0: libvirt, AppArmor, Open vSwitch, NFS
   counted, // as warm, in an emulator that counts what it executes, and is slower for it
   smp,     // as warm, with two CPUs: a guest in it dies sooner or later (machine.cpp)
 };

@@ -2,7 +2,6 @@
 #include "pci/pci_devices.hpp"
 
 #include "base/log.hpp"
-#include "qmp/message.hpp"
 #include "wire/paths.hpp"
 
 #include <algorithm>
@@ -44,18 +43,16 @@ Result<> PciDevices::possible() {
   return {};
 }
 
-Result<> PciDevices::check(const std::string &arguments, xen::PciAddress &address) {
-  auto id = qmp::string_member(arguments, "id");
-  auto where = qmp::string_member(arguments, "hostaddr");
-  if (!id || id->empty() || id->size() > longest_id || !where)
-    return fail("a PCI device is passed through with an id and a hostaddr");
-  address = TRY(xen::parse_pci_address(*where));
+Result<xen::PciAddress> PciDevices::check(const std::string &id, const std::string &where) {
+  if (id.empty() || id.size() > longest_id)
+    return fail("a PCI device is passed through with an id of 1 to {} bytes", longest_id);
+  const xen::PciAddress address = TRY(xen::parse_pci_address(where));
   TRY(possible());
   look_at_stuck();
   TRY(none_stuck());
   for (const auto &[other, device] : devices_) {
-    if (other != address && device.id == *id)
-      return fail("the id {} is PCI device {}'s already", base::printable(*id, longest_id),
+    if (other != address && device.id == id)
+      return fail("the id {} is PCI device {}'s already", base::printable(id, longest_id),
                   xen::text(other));
   }
   auto known = devices_.find(address);
@@ -63,19 +60,19 @@ Result<> PciDevices::check(const std::string &arguments, xen::PciAddress &addres
     return fail("PCI device {} is attached to this guest already", xen::text(address));
   if (known == devices_.end())
     known = devices_.emplace(address, Device{.host = TRY(bus_.find(address))}).first;
-  known->second.id = *id;
-  return {};
+  known->second.id = id;
+  return address;
 }
 
-void PciDevices::attach(const std::string &arguments, Done done) {
+void PciDevices::attach(const std::string &id, const std::string &address, Done done) {
   if (going_)
     return done(fail("its stub domain has gone"));
-  xen::PciAddress address;
-  if (auto checked = check(arguments, address); !checked)
-    return done(std::move(checked));
-  if (devices_.at(address).attached)
+  auto checked = check(id, address);
+  if (!checked)
+    return done(std::unexpected(std::move(checked).error()));
+  if (devices_.at(*checked).attached)
     return done({});
-  requests_.push_back({.address = address, .done = std::move(done)});
+  requests_.push_back({.address = *checked, .done = std::move(done)});
   next_change();
 }
 
@@ -104,10 +101,6 @@ void PciDevices::give_back(const std::string &id) {
 }
 
 // QEMU need not say DEVICE_DELETED before it leaves a device out of its list.
-void PciDevices::settle(const std::string &listed, Done then) {
-  settle(qmp::listed_pci_devices(listed), std::move(then));
-}
-
 void PciDevices::settle(const std::vector<std::string> &listed, Done then) {
   if (going_)
     return then(fail("its stub domain has gone"));

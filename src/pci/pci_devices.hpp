@@ -44,9 +44,9 @@ public:
   // Whoever waits still is answered with an error.
   ~PciDevices();
 
-  // Makes the device of QMP's device_add (its arguments as JSON) ready for QEMU; `done` is called
-  // once, now or later from the event loop. libxl gives up after 10 s, so this does before.
-  void attach(const std::string &arguments, Done done);
+  // Makes the device with that address ready for QEMU, which will know it by that id; `done` is
+  // called once, now or later from the event loop. libxl gives up after 10 s, so this does before.
+  void attach(const std::string &id, const std::string &address, Done done);
 
   // QEMU has taken the device with that id.
   void taken(const std::string &id);
@@ -54,12 +54,10 @@ public:
   // QEMU did not take it, or has let go of the device with that id: gives it back.
   void give_back(const std::string &id);
 
-  // libxl takes a device for free when QMP's query-pci does not list it any more. `listed` is
-  // QEMU's answer to that; hostile. A device that QEMU had taken and that is not in it is given
-  // back. `then` is called when none is on its way back any more, now or later from the loop: with
-  // an error as long as one is stuck.
-  void settle(const std::string &listed, Done then);
-  // The same, with the ids of the devices that are in it.
+  // libxl takes a device for free when QMP's query-pci does not list it any more. `listed` has the
+  // ids that are in QEMU's answer to that; hostile. A device that QEMU had taken and that is not
+  // among them is given back. `then` is called when none is on its way back any more, now or later
+  // from the loop: with an error as long as one is stuck.
   void settle(const std::vector<std::string> &listed, Done then);
 
   // Fails if the guest has a device that another stub domain in place of this one would not have.
@@ -91,7 +89,7 @@ private:
       : loop_(loop), control_(control), xenstore_(std::move(xenstore)), guest_(guest), stub_(stub),
         backend_(xenstore_, stub), bus_(std::move(bus)) {}
 
-  base::Result<> check(const std::string &arguments, xen::PciAddress &address);
+  base::Result<xen::PciAddress> check(const std::string &id, const std::string &address);
   base::Result<> possible();
   std::vector<xen::PciAddress> wanted(const xen::PciAddress &address);
   void begin(PciStage stage, std::vector<xen::PciAddress> addresses, base::Deadline deadline);

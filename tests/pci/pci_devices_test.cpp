@@ -32,22 +32,19 @@ protected:
   }
   void serve() { fake::serve_ready(*loop); }
   void attach(const char *id, const PciAddress &address) {
-    devices->attach(base::format(R"({{"driver":"xen-pci-passthrough","id":"{}","hostaddr":"{}"}})",
-                                 id, xen::text(address)),
-                    [this](const base::Result<> &result) {
-                      answers.push_back(result ? "attached" : result.error().message());
-                    });
+    devices->attach(id, xen::text(address), [this](const base::Result<> &result) {
+      answers.push_back(result ? "attached" : result.error().message());
+    });
   }
   void states(const char *pciback, const char *pcifront) {
     store.write(backend + "/state", pciback);
     store.write(frontend + "/state", pcifront);
   }
   // QEMU lists these ids.
-  void settle(const std::string &ids) {
-    devices->settle(R"([{"bus":0,"devices":[)" + ids + "]}]",
-                    [this](const base::Result<> &settled) {
-                      lists.push_back(settled ? "settled" : settled.error().message());
-                    });
+  void settle(const std::vector<std::string> &ids) {
+    devices->settle(ids, [this](const base::Result<> &settled) {
+      lists.push_back(settled ? "settled" : settled.error().message());
+    });
   }
   void attach_one() {
     attach("one", nic);
@@ -107,7 +104,7 @@ TEST_F(PciDevicesTest, ADeviceIsGivenBackAndThenNothingOfItIsLeft) {
   xen.calls.clear();
   devices->give_back("one");
   devices->give_back("one"); // as often as QEMU says DEVICE_DELETED
-  settle("");
+  settle({});
   EXPECT_EQ(store.read(backend + "/state-0"), "5");
   EXPECT_EQ(store.read(backend + "/state"), "7");
   serve();
@@ -125,12 +122,12 @@ TEST_F(PciDevicesTest, ADeviceIsGivenBackAndThenNothingOfItIsLeft) {
 }
 
 TEST_F(PciDevicesTest, AListIsPassedOnAtOnceIfNothingLeaves) {
-  settle("");
+  settle({});
   devices->give_back("nobody's");
-  settle("");
+  settle({});
   EXPECT_THAT(lists, ElementsAre("settled", "settled"));
   attach_one();
-  settle(R"({"qdev_id":"one"})");
+  settle({"one"});
   EXPECT_THAT(lists, ElementsAre("settled", "settled", "settled"));
   EXPECT_EQ(store.read(backend + "/state-0"), "3") << "it stays";
 }
@@ -138,7 +135,7 @@ TEST_F(PciDevicesTest, AListIsPassedOnAtOnceIfNothingLeaves) {
 // libxl would take it for free, and QEMU need not say that it has let go.
 TEST_F(PciDevicesTest, ADeviceThatQemuLeavesOutOfItsListIsGivenBackFirst) {
   attach_one();
-  settle(R"({"qdev_id":"another"})");
+  settle({"another"});
   EXPECT_THAT(lists, IsEmpty());
   EXPECT_EQ(store.read(backend + "/state-0"), "5");
   host.let_go();
@@ -149,9 +146,9 @@ TEST_F(PciDevicesTest, ADeviceThatQemuLeavesOutOfItsListIsGivenBackFirst) {
 
 TEST_F(PciDevicesTest, ADeviceThatQemuHasNotTakenYetNeedNotBeInItsList) {
   attach("one", nic);
-  settle("");
+  settle({});
   let_it_come("0", "0000:00:10.0");
-  settle("");
+  settle({});
   EXPECT_THAT(lists, ElementsAre("settled", "settled"));
   EXPECT_EQ(store.read(backend + "/state-0"), "3");
 }
@@ -207,9 +204,9 @@ TEST_F(PciDevicesTest, ADeviceThatComesBackStaysInQuarantine) {
 
 TEST_F(PciDevicesTest, ADeviceThatIsStuckIsNeverSaidToBeDetached) {
   attach_one();
-  settle("");
+  settle({});
   get_stuck();
-  settle("");
+  settle({});
   ASSERT_EQ(lists.size(), 2U);
   for (const std::string &list : lists)
     EXPECT_THAT(list, HasSubstr("PCI device 0000:00:10.0 is stuck in stub domain 6, which does not "
@@ -249,7 +246,7 @@ TEST_F(PciDevicesTest, ADeviceThatWasStuckAndHasComeBackIsFree) {
   get_stuck();
   host.let_go();
   states("4", "4");
-  settle("");
+  settle({});
   EXPECT_THAT(lists, ElementsAre("settled"));
   EXPECT_EQ(store.read(backend + "/num_devs"), "0");
   attach("two", nic);
@@ -280,18 +277,18 @@ TEST_F(PciDevicesTest, WhatLibxlHasSetAsideIsTakenAlong) {
 }
 
 TEST_F(PciDevicesTest, WhatIsAskedForWronglyIsRefusedAndTouchesNothing) {
-  auto refused = [&](const std::string &arguments) {
+  auto refused = [&](const std::string &id, const std::string &address) {
     std::string why;
-    devices->attach(arguments, [&](const base::Result<> &result) {
+    devices->attach(id, address, [&](const base::Result<> &result) {
       why = result ? "attached" : result.error().message();
     });
     return why;
   };
-  EXPECT_THAT(refused("{}"), HasSubstr("with an id and a hostaddr"));
-  EXPECT_THAT(refused(R"({"id":"x","hostaddr":"../../etc"})"), HasSubstr("not the address"));
-  EXPECT_THAT(refused(R"({"id":"x","hostaddr":"0000:09:00.0"})"), HasSubstr("no PCI device"));
+  EXPECT_THAT(refused("", "0000:00:10.0"), HasSubstr("with an id of 1 to 128 bytes"));
+  EXPECT_THAT(refused("x", "../../etc"), HasSubstr("not the address"));
+  EXPECT_THAT(refused("x", "0000:09:00.0"), HasSubstr("no PCI device"));
   store.remove(usable);
-  EXPECT_THAT(refused(R"({"id":"x","hostaddr":"0000:00:10.0"})"),
+  EXPECT_THAT(refused("x", "0000:00:10.0"),
               HasSubstr("image cannot serve PCI devices"));
   EXPECT_THAT(store.list("/local/domain/0/backend"), IsEmpty());
   EXPECT_THAT(xen.calls, IsEmpty());
@@ -355,17 +352,17 @@ TEST_F(PciDevicesTest, EndsWithItsWatchesAndAnswersWhoWaitsStill) {
   PciDevices &going = *devices;
   attach_one();
   devices->give_back("one");
-  settle("");
+  settle({});
   attach("two", disk);
-  devices->attach(R"({"id":"three","hostaddr":"0000:00:11.0"})",
+  devices->attach("three", "0000:00:11.0",
                   [](const base::Result<> &result) { EXPECT_FALSE(result); });
   std::string again;
   // Who is told may ask again at once.
   host.add({.domain = 0, .bus = 0, .device = 0x12, .function = 0});
-  devices->attach(R"({"id":"four","hostaddr":"0000:00:12.0"})", [&](const base::Result<> &result) {
+  devices->attach("four", "0000:00:12.0", [&](const base::Result<> &result) {
     EXPECT_FALSE(result);
     going.give_back("four");
-    going.attach(R"({"id":"four","hostaddr":"0000:00:12.0"})", [&](const base::Result<> &second) {
+    going.attach("four", "0000:00:12.0", [&](const base::Result<> &second) {
       again = second ? "attached" : second.error().message();
     });
   });
