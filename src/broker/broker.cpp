@@ -92,6 +92,7 @@ Result<> Broker::prepare(manifest::Image image) {
 
 Result<> Broker::can_be_replaced() {
   TRY(succession_.may_begin());
+  TRY(nothing_leaves());
   TRY(backends_.can_be_replaced());
   return pci_ ? pci_->can_be_replaced() : Result<>();
 }
@@ -201,6 +202,7 @@ void Broker::remove(Done removed) {
   removing_ = true;
   removed_ = std::move(removed);
   forget_stub();
+  stubdom_.drop_detachments(); // the disks go with the stub domain
   if (creation_) { // it waits for an image, and nothing is made yet
     creation_.reset();
     std::exchange(created_, {})(base::fail("the stub domain is not made: it is to be removed"));
@@ -387,7 +389,9 @@ Result<> Broker::plug_disk(const disk::Disk &disk) {
 }
 
 void Broker::unplug_disk(const std::string &vdev, const Done &unplugged) {
+  leaving_disks_++;
   stubdom_.detach(*stub_, vdev, task([this, vdev, unplugged](const Result<> &gone) {
+    leaving_disks_--;
     if (gone)
       images_.let_go(vdev);
     unplugged(gone);

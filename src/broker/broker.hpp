@@ -83,6 +83,8 @@ public:
   void release_guest() override;
   void reset_guest(std::function<void(base::Result<bool> crashed)> reset) override;
   void crash_guest() override;
+  // By a toolstack that saves it, or has begun to.
+  [[nodiscard]] bool guest_is_suspended();
   void tell_status(std::string_view phase, const std::string &error) override;
   void tell_upgrade(const run::ControlReply &reply) override;
   void upgrade_done() override;
@@ -142,6 +144,7 @@ private:
   base::Result<> look_at_guest();
   base::Result<> look_at_name();
   [[nodiscard]] base::Result<> can_be_replaced();
+  [[nodiscard]] base::Result<> nothing_leaves() const;
   base::Result<> look_at_device_model_nodes();
   base::Result<bool> is_the_device_model();
   base::Result<std::optional<End>> end_by_toolstack();
@@ -174,6 +177,7 @@ private:
   bool held_ = false;                // the guest is paused, by us
   bool has_run_ = false;             // it is served, or was
   size_t tasks_ = 0;                 // what has to end before a removal
+  size_t leaving_disks_ = 0;         // of PV drivers: not out of the stub domain yet
   base::EventLoop::Handle creation_; // the next try of one
   base::EventLoop::Handle look_;     // the next one at a guest that is waited for
   struct Changed {

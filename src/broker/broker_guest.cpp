@@ -80,7 +80,15 @@ void Broker::hold(Deadline deadline, const Done &held) {
   held(paused ? context_.xenstore.resumed(guest_) : paused);
 }
 
+// The next stub domain would have it again, and nobody would hold its image.
+Result<> Broker::nothing_leaves() const {
+  if (leaving_disks_ == 0)
+    return {};
+  return base::fail("a disk that was detached is on its way out of the stub domain: try again");
+}
+
 Result<> Broker::next_has_all() {
+  TRY(nothing_leaves());
   TRY(backends_.can_be_replaced());
   if (pci_)
     TRY(pci_->can_be_replaced());
@@ -119,7 +127,13 @@ void Broker::await_shutdown(Deadline deadline,
   reset(runs);
 }
 
+bool Broker::guest_is_suspended() {
+  return context_.control.is_suspended(guest_).value_or(false);
+}
+
 void Broker::crash_guest() {
+  if (!context_.control.runs(guest_).value_or(true))
+    return;
   base::log_error("the guest crashes, since it has no device model any more");
   base::log_failure(context_.control.crash(guest_));
 }

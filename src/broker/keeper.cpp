@@ -123,8 +123,11 @@ base::Result<Keeper> Keeper::start(xen::DomId guest, const char *helper, const P
     keep(pipe.read.get(), self.get(), pulse, helper, argv.data());
   }
   base::Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd)
-    return base::fail_errno(errno, "watch the keeper");
+  if (!pidfd) {
+    const int why = errno;
+    Keeper(std::move(pipe.write), base::Fd()).dismiss();
+    return base::fail_errno(why, "watch the keeper");
+  }
   return Keeper(std::move(pipe.write), std::move(pidfd));
 }
 

@@ -29,7 +29,10 @@ base::Result<> KeptKeeper::watch() {
 
 base::Result<> KeptKeeper::replace() {
   keeper_ = TRY(Keeper::start(guest_, stubdom_program));
-  return watch();
+  auto watched = watch();
+  if (!watched) // the next one takes its place; without a word it would take this one for dead
+    keeper_.dismiss();
+  return watched;
 }
 
 void KeptKeeper::beat() {

@@ -70,15 +70,33 @@ void Server::expect_end() {
 
 // A guest does not run on without a device model, whatever this process says.
 void Server::remove(uint32_t number) {
-  if (broker_->guest_has_run() && !end_ && !gone_ && !broker_->is_resetting())
-    crash_guest();
+  if (guest_lives_on())
+    broker_->crash_guest();
   expect_end();
-  broker_->remove(answerer(number));
+  broker_->remove([this, tell = answerer(number)](const Result<> &removed) {
+    end_timer_.reset(); // how long it has from here on
+    expect_end();
+    tell(removed);
+  });
 }
 
-void Server::crash_guest() {
-  if (!std::exchange(crashed_, true))
+// Neither has the toolstack asked for the end of its device model, nor has it ended, as far as is
+// known here.
+bool Server::guest_lives_on() const {
+  return broker_->guest_has_run() && (!end_ || *end_ == End::killed) && !gone_ && !reset_;
+}
+
+// A suspended guest crashes no more, but may be resumed, as by libxl after a save that has failed:
+// so this one ends when that guest has, or has been made to.
+void Server::stop() {
+  if (guest_lives_on()) {
+    if (broker_->guest_is_suspended()) {
+      guest_timer_ = loop_.at(base::Deadline::after(guest_look_), [this] { stop(); });
+      return;
+    }
     broker_->crash_guest();
+  }
+  loop_.stop();
 }
 
 // A process that is stopped or runs in circles serves nobody, and holds up what libxl asks for.
@@ -198,10 +216,11 @@ void Server::carry_out(Message request) {
     return broker_->release_guest();
   case Type::reset_guest:
     return broker_->reset_guest([this, number](const Result<bool> &crashed) {
+      reset_ = reset_ || crashed;
       answer(number, crashed.transform([](bool was) { return Message{.value = was ? 1U : 0U}; }));
     });
   case Type::crash_guest:
-    return crash_guest();
+    return broker_->crash_guest();
   case Type::tell_status:
     return broker_->tell_status(phases.at(request.value),
                                 base::printable(request.second, longest_text));
@@ -243,7 +262,8 @@ void Server::finished(Result<> outcome) {
   outcome_ = std::move(outcome);
   watch_.reset();
   beat_timer_.reset();
-  loop_.stop();
+  end_timer_.reset();
+  stop();
 }
 
 void Server::lose(const std::string &why) {
@@ -253,8 +273,9 @@ void Server::lose(const std::string &why) {
   base::log_failure(outcome_);
   watch_.reset();
   beat_timer_.reset();
-  if (broker_->guest_has_run())
-    crash_guest();
+  // One that was handed over is another device model's.
+  if (broker_->guest_has_run() && !handed_over())
+    broker_->crash_guest();
   broker_->release_guest();
   if (broker_->stage() == Stage::going)
     return broker_->when_removed([this] { remove_until_gone(); });
@@ -264,11 +285,11 @@ void Server::lose(const std::string &why) {
 // It may do what it can to stay. Nobody else would try again.
 void Server::remove_until_gone() {
   if (broker_->stage() == Stage::nothing && removed_)
-    return loop_.stop();
+    return stop();
   broker_->remove([this](const Result<> &removed) {
     removed_ = removed.has_value();
     if (removed)
-      return loop_.stop();
+      return stop();
     base::log_failure(removed);
     end_timer_ = loop_.at(base::Deadline::after(pauses_.next()), [this] { remove_until_gone(); });
   });

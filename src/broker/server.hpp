@@ -33,6 +33,8 @@ public:
     base::Milliseconds beat_interval{5'000};
     // How long it has to have the stub domain removed when it is to end.
     base::Milliseconds end_timeout{10'000};
+    // How often a suspended guest is looked at, that is to crash when it is resumed.
+    base::Milliseconds guest_look{1'000};
     pci::HostPciBus pci_bus;
   };
 
@@ -63,7 +65,7 @@ public:
 private:
   Server(const Context &context, MessageSocket socket)
       : loop_(context.loop), beat_interval_(context.beat_interval),
-        end_timeout_(context.end_timeout), socket_(std::move(socket)) {}
+        end_timeout_(context.end_timeout), guest_look_(context.guest_look), socket_(std::move(socket)) {}
 
   void receive();
   void handle(Message request);
@@ -79,8 +81,9 @@ private:
   void lose(const std::string &why);
   void expect_end();
   void remove(uint32_t number);
-  void crash_guest();
   void remove_until_gone();
+  [[nodiscard]] bool guest_lives_on() const;
+  void stop();
 
   void on_word(StubWord word) override;
   void on_stub_failed(const std::string &why) override;
@@ -102,13 +105,14 @@ private:
   base::EventLoop &loop_;
   base::Milliseconds beat_interval_;
   base::Milliseconds end_timeout_;
+  base::Milliseconds guest_look_;
   MessageSocket socket_;
   std::unique_ptr<Broker> broker_;
   std::set<uint32_t> waiting_; // requests without an answer yet
   base::Result<> outcome_;
   std::optional<End> end_; // somebody has asked for it, and why
   bool gone_ = false;      // the guest is
-  bool crashed_ = false;   // the guest was made to
+  bool reset_ = false;     // the guest was shut down, by a reset
   bool over_ = false;      // finished, or lost
   bool removed_ = false;   // after it was lost
   base::Backoff pauses_;   // between attempts at a removal
@@ -117,6 +121,7 @@ private:
   base::EventLoop::Handle watch_;
   base::EventLoop::Handle beat_timer_;
   base::EventLoop::Handle end_timer_;
+  base::EventLoop::Handle guest_timer_; // all else is over
   base::EventLoop::Handle loss_; // it is about to be given up
 };
 

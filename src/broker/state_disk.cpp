@@ -57,10 +57,14 @@ void StateDisk::unplug(xen::DomId stub, Stubdom::Done done) {
     return done({});
   forget(); // its loop device holds it
   leaving_ = true;
-  stubdom_.detach(stub, wire::state_disk, [this, done = std::move(done)](const Result<> &gone) {
+  unplugged_.push_back(std::move(done));
+  if (unplugged_.size() > 1)
+    return;
+  stubdom_.detach(stub, wire::state_disk, [this](const Result<> &gone) {
     if (gone)
       leaving_ = false;
-    done(gone);
+    for (const Stubdom::Done &tell : std::exchange(unplugged_, {}))
+      tell(gone);
   });
 }
 

@@ -58,6 +58,11 @@ void Stubdom::detach_next() {
       });
 }
 
+void Stubdom::drop_detachments() {
+  for (const Detachment &dropped : std::exchange(detachments_, {}))
+    dropped.done(base::fail("the stub domain is to be removed, with all its disks"));
+}
+
 void Stubdom::finish_restore(xen::DomId stub, uint32_t memory, Done done) {
   run({"finish-restore", base::format("{}", stub), std::to_string(memory)}, detach_timeout,
       std::move(done));

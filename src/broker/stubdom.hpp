@@ -44,6 +44,9 @@ public:
   // not many programs run at a time.
   void detach(xen::DomId stub, const std::string &vdev, Done done);
 
+  // Those that wait for another one are not begun any more, and fail at once.
+  void drop_detachments();
+
   // After a restore: unplugs the state disk, and takes what memory is above `memory` MiB.
   void finish_restore(xen::DomId stub, uint32_t memory, Done done);
 

@@ -67,13 +67,15 @@ std::string memory_text(const run::Status &status) {
   return memory && left < status.memory ? base::format("{}/{}", status.memory - left, all) : all;
 }
 
-// Another image lies where its own was when its stub domain was made.
+// Another image lies where its own was when its stub domain was made, as far as its linstub-dm,
+// which may be older than this program, says what that was.
 bool is_outdated(const run::Status &status) {
   if (!run::is_alive(status) || status.ramdisk.empty())
     return false;
   auto installed = manifest::read_identity(status.image + "/manifest.json");
   return installed &&
-         (installed->ramdisk.sha256 != status.ramdisk || installed->kernel.sha256 != status.kernel);
+         (installed->ramdisk.sha256 != status.ramdisk ||
+          (!status.kernel.empty() && installed->kernel.sha256 != status.kernel));
 }
 
 void print_guests(const std::vector<run::Status> &all) {

@@ -35,6 +35,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 #include <span>
 
 using namespace linstub;
@@ -111,7 +112,7 @@ base::Result<> settle(Arguments arguments) {
   return domains.settle(stub, description);
 }
 
-base::Result<> keep_spares(const plan::Settings &settings, uint32_t count) {
+base::Result<> keep_spares(const plan::Settings &settings, std::optional<uint32_t> count) {
   xen::Control control = TRY(xen::Control::open());
   const std::string xen = TRY(control.release());
   TRY(plan::check_type(settings, xen));
@@ -156,9 +157,8 @@ base::Result<> spares_later(Arguments) {
   ::sleep(until_spares);
   ::alarm(spares_life);
   const plan::Settings settings = TRY(plan::load_settings(plan::settings_file));
-  const auto ready = std::ranges::count(run::spares(), run::SpareStage::ready, &run::Spare::stage);
   return keep_spares(settings,
-                     settings.spares > 0 ? settings.spares : static_cast<uint32_t>(ready));
+                     settings.spares > 0 ? std::optional(settings.spares) : std::nullopt);
 }
 
 struct Action {

@@ -50,12 +50,16 @@ DomainInfo info_from(const xc_domaininfo_t &info) {
                     .dying = (info.flags & XEN_DOMINF_dying) != 0,
                     .paused = (info.flags & XEN_DOMINF_paused) != 0,
                     .shutdown = std::nullopt,
+                    .shutting_down = std::nullopt,
                     .memory = info.tot_pages * XC_PAGE_SIZE};
   static_assert(sizeof info.handle == sizeof result.uuid);
   std::memcpy(result.uuid.data(), &info.handle, sizeof info.handle);
+  // As long as there is no reason Xen's is all ones.
+  const uint32_t reason = (info.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask;
+  if (reason != XEN_DOMINF_shutdownmask)
+    result.shutting_down = static_cast<uint8_t>(reason);
   if ((info.flags & XEN_DOMINF_shutdown) != 0)
-    result.shutdown =
-        static_cast<uint8_t>((info.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask);
+    result.shutdown = static_cast<uint8_t>(reason);
   return result;
 }
 
@@ -112,6 +116,11 @@ base::Result<bool> Control::runs(DomId domid) {
   return now && !now->has_ended();
 }
 
+base::Result<bool> Control::is_suspended(DomId domid) {
+  auto now = TRY(info(domid));
+  return now && !now->dying && now->shutdown == SHUTDOWN_suspend;
+}
+
 base::Result<> Control::crash(DomId domid) {
   if (!TRY(runs(domid)))
     return {};
@@ -157,7 +166,7 @@ base::Result<> Control::pause_between_requests(DomId domid, base::Deadline deadl
     if (!now || now->dying)
       return base::fail("domain {} has gone", domid);
     // Of two shutdowns Xen keeps the first one's reason: its own is not to be undone.
-    if (now->shutdown && *now->shutdown != SHUTDOWN_suspend)
+    if (now->shutting_down && *now->shutting_down != SHUTDOWN_suspend)
       return base::fail("domain {} has shut down", domid);
     suspended = now->shutdown.has_value();
   }

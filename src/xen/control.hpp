@@ -26,6 +26,8 @@ struct DomainInfo {
   bool dying = false;
   bool paused = false;             // by the toolstack
   std::optional<uint8_t> shutdown; // why it has shut down: SHUTDOWN_* of Xen's public/sched.h
+  // The same, also if a virtual CPU that waits for its device model holds it up (common/domain.c).
+  std::optional<uint8_t> shutting_down;
   uint64_t memory = 0;             // bytes that it has now
 
   // It has shut down, or is on its way out.
@@ -47,6 +49,9 @@ public:
 
   // Whether it is there and has not ended. One that is paused runs.
   base::Result<bool> runs(DomId domid);
+
+  // Whether it has shut down to be saved: a toolstack may resume it.
+  base::Result<bool> is_suspended(DomId domid);
 
   // All domains that there are, dom0 among them.
   base::Result<std::vector<DomainInfo>> domains();

@@ -202,6 +202,36 @@ TEST_F(ServerTest, AStubDomainThatIsJustBeingMadeWhenTheProcessDiesIsRemovedToo)
   lost();
 }
 
+// Its removal is asked for while the guest is suspended: a save may fail, and it is resumed then.
+TEST_F(ServerTest, AGuestThatIsResumedWithoutADeviceModelCrashes) {
+  open();
+  serve();
+  auto &its = xen.domains[xen::number(guest)];
+  its.shutdown = SHUTDOWN_suspend;
+  say({.type = Type::crash_guest});
+  ask({.type = Type::remove});
+  say({.type = Type::finished});
+  model().release().reset();
+  fake::serve_ready(*loop);
+  EXPECT_THAT(xen.calls, IsEmpty());
+  its.shutdown.reset();
+  until([this] { return !xen.calls.empty(); });
+  EXPECT_THAT(xen.calls, Contains(crash()));
+}
+
+// A reset that was asked for is not one that was done.
+TEST_F(ServerTest, AGuestThatWasToBeResetAndWasNotCrashesWithItsStubDomain) {
+  open();
+  serve();
+  const auto socket = run::control_path(guest);
+  auto asking = std::async(std::launch::async, [&] {
+    return run::ask(socket, "reset", base::Deadline::after(std::chrono::seconds(10)));
+  });
+  hear(Type::reset_asked);
+  ask({.type = Type::remove});
+  EXPECT_THAT(xen.calls, Contains(crash()));
+}
+
 // What the predecessor of the guest has is waited for, for seconds.
 class AnImageThatSomebodyHas : public ServerTest {
 protected:

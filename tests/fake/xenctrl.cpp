@@ -66,8 +66,9 @@ int describe(uint32_t domid, xc_domaininfo_t &info) {
   bool hidden = domain.looks_until_suspended > 0;
   if (hidden && domain.shutdown)
     domain.looks_until_suspended--;
+  info.flags |= domain.shutdown.value_or(XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
   if (domain.shutdown && !hidden)
-    info.flags |= XEN_DOMINF_shutdown | *domain.shutdown << XEN_DOMINF_shutdownshift;
+    info.flags |= XEN_DOMINF_shutdown;
   return 0;
 }
 

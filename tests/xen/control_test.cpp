@@ -136,6 +136,15 @@ TEST_F(ControlTest, DoesNotUndoAShutdownThatWasNotItsOwn) {
   EXPECT_EQ(xen.domains[5].shutdown, 0);
 }
 
+// One that waits for its device model is not complete, and is one nevertheless.
+TEST_F(ControlTest, DoesNotUndoAShutdownThatIsHeldUp) {
+  xen.domains[5] = {.shutdown = 0, .looks_until_suspended = 1'000'000'000};
+  EXPECT_EQ(control.pause_between_requests(guest, soon).error().message(),
+            "domain 5 has shut down");
+  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 2"));
+  EXPECT_EQ(xen.domains[5].shutdown, 0);
+}
+
 TEST_F(ControlTest, ResumesADomainThatItCouldNotPause) {
   xen.domains[5] = {};
   xen.fail("pause", EPERM);
