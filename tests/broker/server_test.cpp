@@ -3,6 +3,8 @@
 #include "broker/surroundings.hpp"
 #include "fake/image_lock.hpp"
 #include "fake/memory_file.hpp"
+#include "sys/unix_socket.hpp"
+#include "xen/xen_headers.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -223,10 +225,9 @@ TEST_F(ServerTest, AGuestThatIsResumedWithoutADeviceModelCrashes) {
 TEST_F(ServerTest, AGuestThatWasToBeResetAndWasNotCrashesWithItsStubDomain) {
   open();
   serve();
-  const auto socket = run::control_path(guest);
-  auto asking = std::async(std::launch::async, [&] {
-    return run::ask(socket, "reset", base::Deadline::after(std::chrono::seconds(10)));
-  });
+  const base::Fd client = sys::connect_unix(run::control_path(guest)).value();
+  using Kind = run::UpgradeRequest::Kind;
+  ASSERT_TRUE(base::write_all(client, run::encode(run::UpgradeRequest{.kind = Kind::reset})));
   hear(Type::reset_asked);
   ask({.type = Type::remove});
   EXPECT_THAT(xen.calls, Contains(crash()));

@@ -44,6 +44,7 @@ protected:
                          .keeper_pipe = [] { return -1; },
                          .beat_interval = patience,
                          .end_timeout = patience,
+                         .guest_look = base::Milliseconds(10),
                          .pci_bus = pci_host.bus()},
                         manifest::Image{.directory = "/first"}, std::move(ends.first));
   }

@@ -51,6 +51,8 @@ TEST_F(Disks, OfADeviceWithSectorsOf4096Bytes) {
     GuestRun guest = start(config);
     auto raw = guest.ask("raw sda 2 sectors", ask_limit);
     ASSERT_TRUE(raw) << why(raw);
+    guest_does(guest, "[ $(cat /sys/block/sda/queue/logical_block_size) = 512 ]");
+    dom0(base::format("head -c 2M {} >/run/lab-t-4k.then", device));
     guest_does(guest, "printf %512s one | dd of=/dev/sda bs=512 seek=9 conv=notrunc,fsync");
     guest_does(guest, "printf %1024s two | dd of=/dev/sda bs=512 seek=23 conv=notrunc,fsync");
     auto hash = guest.ask("sum sda 2", ask_limit);
@@ -59,7 +61,12 @@ TEST_F(Disks, OfADeviceWithSectorsOf4096Bytes) {
     EXPECT_TRUE(holds_within("! xl domid t-sectors >/dev/null 2>&1", ask_limit));
     EXPECT_EQ("+ sum " + dom0(base::format("head -c 2M {} | sha256sum | cut -d' ' -f1", device)),
               *hash);
-    dom0(base::format("losetup -d {} && rm /run/lab-t-4k.img", device));
+    const std::string wanted =
+        dom0("cd /run && printf %512s one | dd of=lab-t-4k.then bs=512 seek=9 conv=notrunc && "
+             "printf %1024s two | dd of=lab-t-4k.then bs=512 seek=23 conv=notrunc && "
+             "sha256sum lab-t-4k.then | cut -d' ' -f1");
+    EXPECT_EQ("+ sum " + wanted, *hash);
+    dom0(base::format("losetup -d {} && rm /run/lab-t-4k.img /run/lab-t-4k.then", device));
   }
 }
 

@@ -186,6 +186,8 @@ TEST_F(PvDrivers, TakeADiskOverWithAllThatWasWrittenThroughItsEmulation) {
   EXPECT_EQ(hash(guest, "sum xvda 4 4"), after);
   dom0("xl destroy t-pv");
   EXPECT_TRUE(gone_within(end_limit));
+  EXPECT_EQ(read_image("a.qcow2", 0, 4), before);
+  EXPECT_EQ(read_image("a.qcow2", 4, 4), after);
 }
 
 // What QEMU has mapped of the guest's memory (src/preload/kept_maps.hpp) is not the guest's any
