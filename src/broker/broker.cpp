@@ -203,7 +203,7 @@ void Broker::remove(Done removed) {
   removed_ = std::move(removed);
   forget_stub();
   stubdom_.drop_detachments(); // the disks go with the stub domain
-  if (creation_) { // it waits for an image, and nothing is made yet
+  if (creation_) {             // it waits for an image, and nothing is made yet
     creation_.reset();
     std::exchange(created_, {})(base::fail("the stub domain is not made: it is to be removed"));
   }

@@ -127,9 +127,7 @@ void Broker::await_shutdown(Deadline deadline,
   reset(runs);
 }
 
-bool Broker::guest_is_suspended() {
-  return context_.control.is_suspended(guest_).value_or(false);
-}
+bool Broker::guest_is_suspended() { return context_.control.is_suspended(guest_).value_or(false); }
 
 void Broker::crash_guest() {
   if (!context_.control.runs(guest_).value_or(true))

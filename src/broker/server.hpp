@@ -65,7 +65,8 @@ public:
 private:
   Server(const Context &context, MessageSocket socket)
       : loop_(context.loop), beat_interval_(context.beat_interval),
-        end_timeout_(context.end_timeout), guest_look_(context.guest_look), socket_(std::move(socket)) {}
+        end_timeout_(context.end_timeout), guest_look_(context.guest_look),
+        socket_(std::move(socket)) {}
 
   void receive();
   void handle(Message request);
@@ -122,7 +123,7 @@ private:
   base::EventLoop::Handle beat_timer_;
   base::EventLoop::Handle end_timer_;
   base::EventLoop::Handle guest_timer_; // all else is over
-  base::EventLoop::Handle loss_; // it is about to be given up
+  base::EventLoop::Handle loss_;        // it is about to be given up
 };
 
 } // namespace linstub::broker

@@ -59,12 +59,12 @@ private:
   Stubdom &stubdom_;
   xen::DomId guest_;
   bool plugged_ = false;
-  bool leaving_ = false;                // it was to be unplugged, and is not proved to be
-  std::optional<disk::StateFile> own_;  // what is plugged, if it is not next_
+  bool leaving_ = false;                 // it was to be unplugged, and is not proved to be
+  std::optional<disk::StateFile> own_;   // what is plugged, if it is not next_
   std::vector<Stubdom::Done> unplugged_; // who waits for that
-  bool shared_ = false;                 // next_ is what is to be plugged
-  bool kept_ = false;                   // and has a state
-  std::optional<disk::StateFile> next_; // until QEMU has it
+  bool shared_ = false;                  // next_ is what is to be plugged
+  bool kept_ = false;                    // and has a state
+  std::optional<disk::StateFile> next_;  // until QEMU has it
 };
 
 } // namespace linstub::broker

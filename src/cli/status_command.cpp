@@ -73,9 +73,8 @@ bool is_outdated(const run::Status &status) {
   if (!run::is_alive(status) || status.ramdisk.empty())
     return false;
   auto installed = manifest::read_identity(status.image + "/manifest.json");
-  return installed &&
-         (installed->ramdisk.sha256 != status.ramdisk ||
-          (!status.kernel.empty() && installed->kernel.sha256 != status.kernel));
+  return installed && (installed->ramdisk.sha256 != status.ramdisk ||
+                       (!status.kernel.empty() && installed->kernel.sha256 != status.kernel));
 }
 
 void print_guests(const std::vector<run::Status> &all) {

@@ -159,8 +159,8 @@ Result<> StubDomains::adopt(xen::DomId spare, const plan::Description &descripti
   return prepare(spare, description);
 }
 
-Result<> StubDomains::keep_spares(std::optional<uint32_t> wanted_count, const plan::Description &wanted,
-                                  const std::string &hotplug) {
+Result<> StubDomains::keep_spares(std::optional<uint32_t> wanted_count,
+                                  const plan::Description &wanted, const std::string &hotplug) {
   const SparesLock lock = TRY(SparesLock::take(Deadline::after(lock_timeout)));
   const auto ready = std::ranges::count(run::spares(), run::SpareStage::ready, &run::Spare::stage);
   const uint32_t count = wanted_count.value_or(static_cast<uint32_t>(ready));

@@ -43,8 +43,8 @@ public:
   // none is no error; that one is not gone in the end is.
   base::Result<> destroy_all(xen::DomId guest, std::optional<xen::DomId> but = std::nullopt);
 
-  // Sees to it that there are so many spare stub domains, which are as wanted, and no others; without
-  // a count, as many as are ready now. dom0 gives no memory for them.
+  // Sees to it that there are so many spare stub domains, which are as wanted, and no others;
+  // without a count, as many as are ready now. dom0 gives no memory for them.
   base::Result<> keep_spares(std::optional<uint32_t> count, const plan::Description &wanted,
                              const std::string &hotplug);
 

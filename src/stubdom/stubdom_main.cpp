@@ -157,8 +157,7 @@ base::Result<> spares_later(Arguments) {
   ::sleep(until_spares);
   ::alarm(spares_life);
   const plan::Settings settings = TRY(plan::load_settings(plan::settings_file));
-  return keep_spares(settings,
-                     settings.spares > 0 ? std::optional(settings.spares) : std::nullopt);
+  return keep_spares(settings, settings.spares > 0 ? std::optional(settings.spares) : std::nullopt);
 }
 
 struct Action {

@@ -28,7 +28,7 @@ struct DomainInfo {
   std::optional<uint8_t> shutdown; // why it has shut down: SHUTDOWN_* of Xen's public/sched.h
   // The same, also if a virtual CPU that waits for its device model holds it up (common/domain.c).
   std::optional<uint8_t> shutting_down;
-  uint64_t memory = 0;             // bytes that it has now
+  uint64_t memory = 0; // bytes that it has now
 
   // It has shut down, or is on its way out.
   [[nodiscard]] bool has_ended() const { return dying || shutdown; }

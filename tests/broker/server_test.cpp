@@ -65,6 +65,7 @@ private:
 TEST_F(ServerTest, MakesAnnouncesAndRemovesAStubDomain) {
   open();
   serve();
+  store.remove("/local/domain/0/device-model/" + guest_text()); // libxl ends it
   server->end_asked();
   EXPECT_EQ(ask({.type = Type::remove}).second, "");
   EXPECT_THAT(program.calls(), ElementsAre("create", "destroy " + guest_text()));

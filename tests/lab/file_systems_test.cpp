@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Images that lie where a host may keep them, beside the ext4 of the other scenarios: on XFS, and on
-// NFS. The locks, the holes and the direct I/O of each are its own.
-#include "scenario.hpp"
-
+// Images that lie where a host may keep them, beside the ext4 of the other scenarios: on XFS, and
+// on NFS. The locks, the holes and the direct I/O of each are its own.
 #include "base/process.hpp"
+#include "scenario.hpp"
 
 #include <array>
 #include <filesystem>

@@ -288,8 +288,7 @@ TEST_F(PciDevicesTest, WhatIsAskedForWronglyIsRefusedAndTouchesNothing) {
   EXPECT_THAT(refused("x", "../../etc"), HasSubstr("not the address"));
   EXPECT_THAT(refused("x", "0000:09:00.0"), HasSubstr("no PCI device"));
   store.remove(usable);
-  EXPECT_THAT(refused("x", "0000:00:10.0"),
-              HasSubstr("image cannot serve PCI devices"));
+  EXPECT_THAT(refused("x", "0000:00:10.0"), HasSubstr("image cannot serve PCI devices"));
   EXPECT_THAT(store.list("/local/domain/0/backend"), IsEmpty());
   EXPECT_THAT(xen.calls, IsEmpty());
 }

@@ -28,9 +28,9 @@ TEST(ConsolesTest, ASerialPortLeadsWhereLibxlSays) {
 
 // The last two have an option where the path should be, as QEMU reads them, too.
 TEST(ConsolesTest, ASerialPortThatLeadsNowhereIsRefused) {
-  for (const char *value : {"", "tcp::4444", "file:relative", "unix:relative,server=on", "unix:/run/s",
-                            "unix:/run/s,server=off", "unix:/run/a=b,server=on",
-                            "unix:/run/a=b,c=d,server"}) {
+  for (const char *value :
+       {"", "tcp::4444", "file:relative", "unix:relative,server=on", "unix:/run/s",
+        "unix:/run/s,server=off", "unix:/run/a=b,server=on", "unix:/run/a=b,c=d,server"}) {
     auto port = parse_serial(value);
     ASSERT_FALSE(port) << value;
     EXPECT_THAT(port.error().message(), HasSubstr("unix:/PATH,server=on"));
