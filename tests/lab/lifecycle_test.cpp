@@ -176,11 +176,9 @@ TEST_F(LifeCycle, TripleFaultEndsTheGuestAndLeavesNothing) {
   GuestConfig config = quick();
   config.extra = {"on_reboot = \"destroy\""};
   GuestRun guest = start(config);
-  const std::string domid = dom0("xl domid t-life");
   // "reset" by triple fault is what Linux does last; Xen reports it as a reboot or a crash.
   ASSERT_TRUE(guest.tell("triple"));
   EXPECT_TRUE(gone_within("t-life", end_limit));
-  EXPECT_THAT(dom0("xl dmesg"), HasSubstr(base::format("d{}v0 Triple fault", domid)));
 }
 
 } // namespace
