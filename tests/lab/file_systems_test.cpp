@@ -33,8 +33,8 @@ constexpr std::array images{
     Image{"/run/lab-t-nfs/qcow2", "qcow2", "hdd", "sdd"},
 };
 
-std::string disk(const Image &image, std::string_view access = "rw") {
-  return base::format("\"format={},vdev={},access={},target={}\"", image.format, image.vdev, access,
+std::string disk(const Image &image) {
+  return base::format("\"format={},vdev={},access=rw,target={}\"", image.format, image.vdev,
                       image.path);
 }
 
