@@ -44,6 +44,11 @@ CONFIG_AC97=y
 CONFIG_ES1370=y
 CONFIG_HDA=y
 
+# A TPM 2.0 (tpm= of linstub.toml), which swtpm emulates beside QEMU. Xen's hvmloader tells a guest of
+# this kind of interface.
+CONFIG_TPM_CRB=y
+CONFIG_TPM_EMULATOR=y
+
 # No guest needs these two of a stub domain (Xen has the HPET), but Debian's QEMU in dom0 has them,
 # and a guest that was saved there has their state, which a QEMU without them refuses.
 CONFIG_HPET=y

@@ -86,6 +86,7 @@ Result<> Broker::prepare(manifest::Image image) {
   if (context_.plan.incoming >= 0)
     TRY(state_.take(base::Fd(context_.plan.incoming))
             .transform_error(base::doing("restore the device model")));
+  TRY(tell_firmware());
   TRY(backends_.find());
   return watch_xenstore();
 }

@@ -52,6 +52,15 @@ Result<> Broker::announce_running() {
                                  "running");
 }
 
+// hvmloader makes the guest's tables from it (Xen's tools/firmware/hvmloader/util.c): where it finds
+// nothing it looks for a TPM 1.2 itself.
+Result<> Broker::tell_firmware() {
+  if (!context_.plan.tpm)
+    return {};
+  return context_.xenstore.write(
+      base::format("{}/platform/tpm_version", xen::domain_path(guest_)), "2");
+}
+
 void Broker::hold_guest(Done held) {
   if (held_ || look_)
     return held(base::fail("the guest is held already"));

@@ -2,6 +2,7 @@
 // linstub-dm: what libxl runs as the device model of a guest.
 #include "base/log.hpp"
 #include "disk/disk_image.hpp"
+#include "disk/tpm_state.hpp"
 #include "dm/probe.hpp"
 #include "dm/report.hpp"
 #include "dm/serial_line.hpp"
@@ -56,6 +57,8 @@ Result<> serve(plan::Plan plan, run::Status &status) {
   status.version = image.identity.version;
   plan.physical_cpus = TRY(control.cpus());
   plan.may_have_pci = control.can_have_pci(*plan.guest);
+  if (plan.tpm)
+    TRY(disk::prepare_tpm_state(plan.tpm->path));
   for (const disk::Disk &disk : plan::disks_of(plan))
     TRY(disk::prepare_disk(disk, plan.settings.largest_disk));
   for (plan::PvConsole &console : plan.consoles) {

@@ -35,14 +35,16 @@ base::Result<ContentLine> parse_line(const std::string &text) {
   std::string kind;
   std::string path;
   std::string origin;
+  std::string place;
   std::string rest;
-  words >> kind >> path >> origin >> rest;
-  if (!rest.empty())
-    return base::fail("\"{}\" is too much", rest);
+  words >> kind >> path >> origin >> place >> rest;
+  const bool disk_only = kind == "program" && place == "disk";
+  if (!rest.empty() || (!place.empty() && !disk_only))
+    return base::fail("\"{}\" is too much", rest.empty() ? place : rest);
   for (const KindName &known : kinds) {
     if (known.name != kind)
       continue;
-    ContentLine line{.kind = known.kind, .path = path};
+    ContentLine line{.kind = known.kind, .path = path, .disk_only = disk_only};
     if (path.empty() || (line.kind != ContentLine::Kind::library && !path.starts_with('/')))
       return base::fail("\"{}\" is not an absolute path", path);
     if (known.third == Third::nothing)

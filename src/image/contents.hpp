@@ -32,6 +32,7 @@ struct ContentLine {
   std::string path; // in the ramdisk; a library's name; the program that a package is in
   Origin origin = Origin::root;
   std::string source; // where in the origin; the package that is linked
+  bool disk_only = false; // on the disk with QEMU, and not in a ramdisk, where it would be memory
 };
 
 // Parses the table; an error names the line.

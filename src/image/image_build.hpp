@@ -22,7 +22,7 @@ namespace linstub::image {
 constexpr uint64_t largest_kernel = 3'300'000;
 constexpr uint64_t largest_ramdisk = 7'000'000;
 constexpr uint64_t largest_init = 800'000;
-constexpr uint64_t largest_system = 18'000'000;
+constexpr uint64_t largest_system = 26'000'000;
 
 enum class Freshness : uint8_t { use_cache, ask_archive };
 

@@ -23,12 +23,16 @@ constexpr const char *library_directory = "/lib/x86_64-linux-gnu";
 // The kernel starts it from the ramdisk itself; all else is in the file system that it mounts.
 constexpr std::string_view init_path = "/init";
 
+// What every stub domain has, and what those with a disk have beside it.
+enum class Part : uint8_t { common, disk };
+
 // A file that goes in: where to, where from, and by whom it was made.
 struct Placed {
   std::string path;
   fs::path source;
   Origin origin = Origin::root;
   uint32_t permissions = data_permissions;
+  Part part = Part::common;
 };
 
 class Assembly {
@@ -41,11 +45,13 @@ public:
       TRY(place(line).transform_error(base::doing("ramdisk: {}", line.path)));
     TRY(place_libraries());
     TRY(make_directories());
-    TRY(load());
+    TRY(load(Part::common));
     result_.init = TRY(write_newc(entries_));
-    result_.system = TRY(sources_.pack(in_tree("/"), Packing::none));
     TRY(add_system_file());
     result_.archive = TRY(write_newc(std::move(entries_)));
+    TRY(load(Part::disk));
+    result_.system = TRY(sources_.pack(in_tree("/"), Packing::none));
+    finish();
     return std::move(result_);
   }
 
@@ -84,8 +90,9 @@ private:
       TRY(base::run_checked(
           {.argv = {"strip", "--strip-all", "--remove-section=.comment", "-o", stripped, source}},
           base::Deadline::after(strip_limit)));
-      placed_.push_back({line.path, stripped, line.origin, program_permissions});
-      programs_.push_back({fs::path(line.path).filename(), stripped});
+      const Part part = line.disk_only ? Part::disk : Part::common;
+      placed_.push_back({line.path, stripped, line.origin, program_permissions, part});
+      programs_[part].push_back({fs::path(line.path).filename(), stripped});
       break;
     }
     }
@@ -109,19 +116,29 @@ private:
 
   base::Result<> place_libraries() {
     const auto directories = TRY(library_directories(sources_.root));
-    Closure closure = TRY(find_libraries(sources_.root, directories, programs_, extra_libraries_));
+    TRY(place_libraries(Part::common, directories, extra_libraries_));
+    return place_libraries(Part::disk, directories, {});
+  }
+
+  // Those that are not there already.
+  base::Result<> place_libraries(Part part, const std::vector<std::string> &directories,
+                                 const std::vector<std::string> &extra) {
+    Closure closure = TRY(find_libraries(sources_.root, directories, programs_[part], extra));
+    auto add = [&](Placed file) {
+      if (!std::ranges::contains(placed_, file.path, &Placed::path))
+        placed_.push_back(std::move(file));
+    };
     for (Library &library : closure.libraries) {
       // One directory for all that the linker would find by itself: it looks there first.
       const std::string directory = fs::path(library.path).parent_path();
       const std::string path = std::ranges::contains(directories, directory)
                                    ? base::format("{}/{}", library_directory, library.name)
                                    : library.path;
-      placed_.push_back({path, library.source, Origin::root, program_permissions});
+      add({path, library.source, Origin::root, program_permissions, part});
     }
     if (!closure.interpreter.empty())
-      placed_.push_back({closure.interpreter,
-                         sources_.root / fs::path(closure.interpreter).relative_path(),
-                         Origin::root, program_permissions});
+      add({closure.interpreter, sources_.root / fs::path(closure.interpreter).relative_path(),
+           Origin::root, program_permissions, part});
     return {};
   }
 
@@ -134,27 +151,29 @@ private:
     return "/" + fs::relative(real, fs::canonical(sources_.root)).string();
   }
 
-  base::Result<> load() {
+  base::Result<> load(Part part) {
     std::vector<std::string> installed;
     for (const Placed &file : placed_) {
-      if (file.origin == Origin::root)
+      if (file.part == part && file.origin == Origin::root)
         installed.push_back(TRY(installed_path(file.source)));
     }
     std::ranges::sort(installed);
     const auto repeated = std::ranges::unique(installed);
     installed.erase(repeated.begin(), repeated.end());
-    auto packages = TRY(sources_.owners(installed));
-    std::map<std::string, Package> used;
-
+    std::map<std::string, Package> packages;
+    if (!installed.empty())
+      packages = TRY(sources_.owners(installed));
     std::ranges::sort(placed_, {}, &Placed::path);
     for (const Placed &file : placed_) {
+      if (file.part != part)
+        continue;
       std::string content = TRY(base::read_file(file.source, largest_file)
                                     .transform_error(base::doing("ramdisk: {}", file.path)));
       Package origin;
       switch (file.origin) {
       case Origin::root:
         origin = packages[TRY(installed_path(file.source))];
-        used[origin.name] = origin;
+        used_[origin.name] = origin;
         break;
       case Origin::qemu:
         origin = {"qemu", sources_.qemu_version};
@@ -167,9 +186,13 @@ private:
           {file.path, origin.name, origin.version, manifest::digest_of(content)});
       TRY(put(file, std::move(content)).transform_error(base::doing("ramdisk: {}", file.path)));
     }
-    for (auto &[name, package] : used)
-      result_.packages.push_back(std::move(package));
     return {};
+  }
+
+  void finish() {
+    std::ranges::sort(result_.files, {}, &manifest::RamdiskFile::path);
+    for (auto &[name, package] : used_)
+      result_.packages.push_back(std::move(package));
   }
 
   base::Result<> put(const Placed &file, std::string content) {
@@ -226,7 +249,8 @@ private:
   const std::vector<ContentLine> &contents_;
   const RamdiskSources &sources_;
   std::vector<Placed> placed_;
-  std::vector<Program> programs_;
+  std::map<Part, std::vector<Program>> programs_;
+  std::map<std::string, Package> used_;
   std::vector<std::string> extra_libraries_;
   std::set<std::string> directories_;
   std::vector<NewcEntry> entries_;

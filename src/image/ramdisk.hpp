@@ -32,9 +32,11 @@ struct RamdiskSources {
 };
 
 struct Ramdisk {
-  std::string archive; // newc, not compressed: linstub-init, and a packed file with all else
-  std::string init;    // the same without that file
-  std::string system;  // all else, as it is
+  // newc, not compressed: linstub-init, and a packed file with all else but what is for the disk
+  // alone.
+  std::string archive;
+  std::string init;   // the same without that file
+  std::string system; // all but linstub-init, as it is
   std::vector<manifest::RamdiskFile> files;
   std::vector<Package> packages; // that files were taken from, sorted, each once
 };

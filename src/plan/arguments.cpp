@@ -209,6 +209,7 @@ Result<> no_traditional(Context &, const std::string &, const std::string &) {
   return fail("linstub-dm stands for QEMU as it is now: take "
               "device_model_version=\"qemu-xen-traditional\" out");
 }
+Result<> no_tpm(Context &, const std::string &, const std::string &) { return check_device("tpm-crb"); }
 Result<> no_object(Context &, const std::string &, const std::string &) {
   return fail("linstub-dm does not serve it (libxl uses it for COLO only): take it out");
 }
@@ -284,6 +285,7 @@ constexpr std::array options{
     Option{"-xen-attach", Takes::nothing, no_pv},
     Option{"-domain-name", Takes::value, no_traditional},
     Option{"-object", Takes::value, no_object},
+    Option{"-tpmdev", Takes::value, no_tpm},
     Option{"-monitor", Takes::value, no_monitor},
     Option{"-qmp", Takes::value, no_monitor},
     Option{"-qmp-pretty", Takes::value, no_monitor},
@@ -380,6 +382,7 @@ Result<Plan> translate(std::span<const std::string> arguments, const Settings &s
   TRY(name_nics(context));
   protect_cd_drives(context.plan);
   connect_sound(context.plan);
+  TRY(add_tpm(context.plan));
   return std::move(context.plan);
 }
 

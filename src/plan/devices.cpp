@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "plan/devices.hpp"
 
+#include "plan/drives.hpp"
+#include "wire/paths.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -19,7 +22,9 @@ constexpr std::string_view no_usb_host =
     "pci=";
 constexpr std::string_view no_such_sound =
     "QEMU in the stub domain has no such sound card: use soundhw=\"hda\", \"ac97\" or \"es1370\"";
-constexpr std::array<Refused, 12> refused_devices{{
+constexpr std::string_view use_the_setting =
+    "a TPM is asked for with device_model_args_hvm = [ \"-linstub\", \"tpm=/PATH/OF/ITS/STATE\" ]";
+constexpr std::array<Refused, 15> refused_devices{{
     {"qxl-vga", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},
     {"qxl", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},
     {"virtio-serial", "channels of SPICE are not served: take spicevdagent out"},
@@ -33,6 +38,9 @@ constexpr std::array<Refused, 12> refused_devices{{
     // libxl adds PCI devices over QMP, when QEMU runs.
     {"xen-pci-passthrough", "name PCI devices of the host with pci= in the guest's configuration"},
     {"vfio-pci", "name PCI devices of the host with pci= in the guest's configuration"},
+    {"tpm-crb", use_the_setting},
+    {"tpm-tis", use_the_setting},
+    {"tpm-tis-isa", use_the_setting},
 }};
 
 // The NICs that QEMU in the stub domain has (config/qemu/linstub.mak).
@@ -96,6 +104,26 @@ Result<> check_usb_device(std::string_view name) {
   if (name.starts_with("host"))
     return fail("{}", no_usb_host);
   return fail("there is no such USB device: use tablet, mouse or keyboard");
+}
+
+Result<> add_tpm(Plan &plan) {
+  const std::string &state = plan.settings.tpm;
+  if (state.empty())
+    return {};
+  if (plan.settings.system == System::ramdisk)
+    return fail("setting tpm: what emulates a TPM is on the disk of the image, and not in its ramdisk: "
+                "take system=ramdisk out");
+  plan.tpm = disk::Disk{.path = state,
+                        .vdev = TRY(free_disk_name(plan, {})),
+                        .format = disk::DiskFormat::raw,
+                        .mode = disk::DiskMode::read_write};
+  // hvmloader's tables do not name the memory by which a guest and its firmware talk of a TPM (ppi).
+  plan.qemu.push_back(
+      {.name = "-chardev",
+       .value = base::format("{},id=tpm,path=/dev/{}", wire::tpm_argument, plan.tpm->vdev)});
+  plan.qemu.push_back({.name = "-tpmdev", .value = "emulator,id=tpm,chardev=tpm"});
+  plan.qemu.push_back({.name = "-device", .value = "tpm-crb,tpmdev=tpm,ppi=off"});
+  return {};
 }
 
 void connect_sound(Plan &plan) {

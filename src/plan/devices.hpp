@@ -26,6 +26,10 @@ base::Result<> check_nic(wire::Options &device, uint8_t number);
 // The value of -usbdevice.
 base::Result<> check_usb_device(std::string_view name);
 
+// Gives the plan the TPM 2.0 that its settings name a state for: linstub-init puts the socket of an
+// emulated one in place of wire::tpm_argument. For when all options are in the plan.
+base::Result<> add_tpm(Plan &plan);
+
 // Gives the plan's sound cards something to play to, and VNC the sound: QEMU 10 starts no sound
 // card without one, and libxl names none. For when all options are in the plan.
 void connect_sound(Plan &plan);

@@ -143,6 +143,8 @@ std::vector<disk::Disk> disks_of(const Plan &plan) {
       disks.push_back(*drive->disk);
   }
   disks.insert(disks.end(), plan.pv_disks.begin(), plan.pv_disks.end());
+  if (plan.tpm)
+    disks.push_back(*plan.tpm);
   return disks;
 }
 

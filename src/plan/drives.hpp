@@ -21,7 +21,7 @@ base::Result<Drive> translate_drive(std::string_view value, size_t number);
 // Makes the media of the plan's CD-ROM drives read-only: for when all options are in it.
 void protect_cd_drives(Plan &plan);
 
-// The disks that are in a plan's drives, and those for PV drivers alone.
+// The disks that are in a plan's drives, those for PV drivers alone, and its TPM's.
 std::vector<disk::Disk> disks_of(const Plan &plan);
 
 // CD-ROM drives of a plan, by the id that QMP knows them by ("ide-5632"). An error where there is

@@ -89,6 +89,7 @@ struct Plan {
   uint32_t physical_cpus = 1; // of the host
   std::vector<CopiedFile> files;
   std::vector<disk::Disk> pv_disks; // that no emulated drive has: for the guest's PV drivers alone
+  std::optional<disk::Disk> tpm;    // the state of its TPM
   uint32_t pv_served = 0;           // how many disks QEMU serves to PV drivers
   std::vector<Nic> nics;
   std::optional<VncAddress> vnc;

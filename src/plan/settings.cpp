@@ -23,6 +23,15 @@ base::Result<> set_image(Settings &settings, std::string_view value) {
   return {};
 }
 
+base::Result<> set_tpm(Settings &settings, std::string_view value) {
+  if (!value.starts_with('/'))
+    return base::fail("\"{}\" is not an absolute path: of the file that the TPM's state is in, or is to "
+                      "be in",
+                      value);
+  settings.tpm = value;
+  return {};
+}
+
 base::Result<> set_memory(Settings &settings, std::string_view value) {
   auto number = xen::parse_number(value, most_memory);
   if (!number)
@@ -154,7 +163,7 @@ struct Key {
   std::string_view name;
   base::Result<> (*set)(Settings &settings, std::string_view value);
 };
-constexpr std::array<Key, 16> keys{{
+constexpr std::array<Key, 17> keys{{
     {"", "image", set_image},
     {"", "memory", set_memory},
     {"", "type", set_type},
@@ -165,6 +174,7 @@ constexpr std::array<Key, 16> keys{{
     {"", "display", set_display},
     {"", "system", set_system},
     {"", "spares", set_spares},
+    {"", "tpm", set_tpm},
     {limits_table, "cpu-weight", set_cpu_weight},
     {limits_table, "cpu-cap", set_cpu_cap},
     {limits_table, "max-grant-frames", set_max_grant_frames},
@@ -239,6 +249,10 @@ base::Result<Settings> load_settings(const std::string &path) {
     return base::fail("{}, line {}: {}", path, parsed.error().source().begin.line,
                       parsed.error().description());
   TRY(set_table(settings, {}, parsed.table()).transform_error(base::doing("{}", path)));
+  if (!settings.tpm.empty())
+    return base::fail("{}: tpm is the state of one guest: set it in that guest's configuration, "
+                      "device_model_args_hvm = [ \"-linstub\", \"tpm={}\" ]",
+                      path, settings.tpm);
   return settings;
 }
 

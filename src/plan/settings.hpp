@@ -45,6 +45,8 @@ struct Settings {
   disk::SavedForm saved_form = disk::SavedForm::marked;
   Display display = Display::bytes;
   System system = System::disk;
+  // The file of dom0, or the block device, with the state of the guest's TPM 2.0; empty: it has none.
+  std::string tpm;
   uint32_t spares = 0; // stub domains that are there before a guest asks for one
   uint64_t largest_disk = uint64_t{2} << 40; // bytes: see disk/disk_image.hpp
 };
@@ -60,7 +62,8 @@ base::Result<> set(Settings &settings, std::string_view key, std::string_view va
 // "key=value,key=value" of a -linstub argument.
 base::Result<> set_all(Settings &settings, std::string_view options);
 
-// The host's settings; the defaults if the file is not there.
+// The host's settings; the defaults if the file is not there. What can only be one guest's, tpm, is
+// refused there.
 base::Result<Settings> load_settings(const std::string &path);
 
 } // namespace linstub::plan

@@ -33,6 +33,9 @@ uint32_t memory_of_devices(const Plan &plan) {
          memory_of_nic * beyond(plan.nics.size(), usual_nics) + memory_of_pv_disk * plan.pv_served;
 }
 
+// swtpm, with the part of its libraries that is its own.
+constexpr uint32_t memory_of_tpm = 6;
+
 // In a PVH domain what is mapped of the guest has 64 bytes of the kernel's for each page, as its
 // own memory has; QEMU keeps a GiB of it mapped at most (preload/map_cache.cpp).
 constexpr uint32_t memory_of_pvh = 16;
@@ -53,6 +56,8 @@ uint32_t mebibytes(uint64_t bytes) {
 uint32_t memory_needed(const Plan &plan, const manifest::Image &image,
                        const std::vector<disk::CopiedFile> &files) {
   uint32_t memory = plan.settings.memory + memory_of_devices(plan);
+  if (plan.tpm)
+    memory += memory_of_tpm;
   for (const disk::CopiedFile &file : files)
     memory += 2 * mebibytes(file.size());
   if (plan.settings.system == System::ramdisk)

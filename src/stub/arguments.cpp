@@ -5,6 +5,7 @@
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
 #include "xen/domid.hpp"
+#include "xen/vbd.hpp"
 
 #include <fcntl.h>
 
@@ -33,6 +34,18 @@ base::Result<std::optional<unsigned int>> nic_of(const std::string &value) {
   return TRY(std::move(number).transform_error(base::doing("-netdev {}: id", value)));
 }
 
+// That a -chardev of a TPM names; none if it is another one.
+base::Result<std::optional<std::string>> tpm_disk(const std::string &value) {
+  constexpr std::string_view directory = "/dev/";
+  wire::Options options = wire::Options::parse(value);
+  if (options.leader() != wire::tpm_argument)
+    return std::nullopt;
+  std::string path = options.get_or("path", "");
+  if (!path.starts_with(directory) || !xen::is_disk_name(path.substr(directory.size())))
+    return base::fail("-chardev {}: \"{}\" is not a disk", value, path);
+  return path.substr(directory.size());
+}
+
 } // namespace
 
 base::Result<std::vector<std::string>>
@@ -43,6 +56,9 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
   std::string previous;
   for (const std::string &argument : arguments) {
     std::optional<unsigned int> nic;
+    std::optional<std::string> tpm;
+    if (previous == "-chardev" && mode == Mode::linstub)
+      tpm = TRY(tpm_disk(argument));
     if (previous == "-netdev")
       nic = TRY(nic_of(argument));
     if (nic) {
@@ -50,6 +66,10 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
         return base::fail("-netdev {}: NIC {} is named twice", argument, *nic);
       int fd = TRY(handover.tap(*nic).transform_error(base::doing("join NIC {} to QEMU", *nic)));
       result.push_back(base::format("tap,id=net{},fd={}", *nic, fd));
+    } else if (tpm) {
+      int fd = TRY(handover.tpm(*tpm).transform_error(base::doing("start the TPM on {}", *tpm)));
+      result.push_back(base::format(
+          "socket,id={},fd={}", wire::Options::parse(argument).get_or("id", ""), fd));
     } else if (mode == Mode::libxl && previous == "-incoming" && argument == restore_argument) {
       result.push_back(base::format("fd:{}", TRY(handover.console(restore_console, O_RDONLY))));
     } else if (mode == Mode::linstub && previous == "-incoming" &&
@@ -75,6 +95,18 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
                                  "-mon", "chardev=linstub-qmp,mode=control"});
   }
   return result;
+}
+
+base::Result<std::optional<std::string>> tpm_disk_of(std::span<const std::string> arguments) {
+  std::string previous;
+  for (const std::string &argument : arguments) {
+    if (previous == "-chardev") {
+      if (auto disk = TRY(tpm_disk(argument)))
+        return disk;
+    }
+    previous = argument;
+  }
+  return std::nullopt;
 }
 
 std::set<std::string> consoles_of(std::span<const std::string> arguments, Mode mode) {

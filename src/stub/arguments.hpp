@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -26,6 +27,8 @@ struct Handover {
   std::function<base::Result<int>(unsigned int nic)> tap;
   // libxl's mode only. Opens /dev/hvc<console> raw, for reading or for writing.
   std::function<base::Result<int>(unsigned int console, int flags)> console;
+  // Starts a TPM whose state is on that disk ("xvdc"): the socket that QEMU controls it by.
+  std::function<base::Result<int>(const std::string &disk)> tpm;
   // The pipe that the state on the state disk comes through.
   std::function<base::Result<int>(StateComes when)> state;
 };
@@ -34,13 +37,17 @@ struct Handover {
 // A tap whose id is not net<n>, and a NIC that is named twice, are errors: a wrong guess would join
 // the guest to another network.
 // linstub-dm's mode: wire::incoming_argument and wire::awaited_argument become the descriptor that
-// the saved state comes from. libxl's mode (Xen's docs/misc/stubdom.txt): a monitor on
+// the saved state comes from, wire::tpm_argument the socket of a TPM. libxl's mode (Xen's docs/misc/stubdom.txt): a monitor on
 // wire::qmp_socket, the save console as fdset 1, and the restore console in place of
 // $STUBDOM_RESTORE_INCOMING_ARG. A direct-boot file
 // (-kernel, -initrd) of which `files_here` says no is an error: the path is one of dom0.
 base::Result<std::vector<std::string>>
 translate(std::span<const std::string> arguments, Mode mode, const Handover &handover,
           const std::function<bool(const std::string &)> &files_here);
+
+// The disk that a TPM has its state on; none if the guest has no TPM. An error: what stands there is
+// no disk.
+base::Result<std::optional<std::string>> tpm_disk_of(std::span<const std::string> arguments);
 
 // The numbers of the PV consoles that the domain needs besides the first ("1", "2", ...), in
 // libxl's mode: libxl always makes a restore console, but nobody serves it unless there is a state.

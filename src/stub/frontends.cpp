@@ -67,7 +67,7 @@ base::Result<std::string> Frontends::hand_over(const std::string &name) const {
 }
 
 base::Result<std::string> Frontends::hand_over_disk(const std::string &name) {
-  if (name == wire::state_disk || name == wire::system_disk) { // stays ours
+  if (name == wire::state_disk || name == wire::system_disk || kept_.contains(name)) {
     std::string node = base::format("{}/{}", world_.dev, name);
     return ::access(node.c_str(), F_OK) == 0 ? std::string()
                                              : base::format("{} is not there", node);

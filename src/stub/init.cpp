@@ -176,12 +176,15 @@ base::Result<> Init::watch_world() {
     kernel_messages_ = std::move(*messages);
     TRY(watch(kernel_messages_.get(), &Init::on_kernel_message));
   }
+  std::set<std::string> kept;
+  if (auto disk = TRY(tpm_disk_of(settings_.arguments)))
+    kept.insert(*std::move(disk));
   frontends_.emplace(
       Frontends::World{
           .list = [this](const std::string &node) { return xenstore_->list(node); },
           .read = [this](const std::string &node) { return xenstore_->read(node, 32); },
       },
-      qemu_uid, consoles_of(settings_.arguments, settings_.mode));
+      qemu_uid, consoles_of(settings_.arguments, settings_.mode), std::move(kept));
   pci_.emplace(PciDevices::World{
       .read = [this](const std::string &node) { return xenstore_->read_if_there(node, 256); },
       .mount = settings_.mode == Mode::linstub}); // QEMU looks by itself where libxl started us
@@ -299,10 +302,36 @@ base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd
       .console = [&](unsigned int console, int flags) -> base::Result<int> {
         return hand(TRY(sys::open_raw_terminal(base::format("/dev/hvc{}", console), flags)));
       },
+      .tpm = [&](const std::string &disk) -> base::Result<int> {
+        return hand(TRY(start_tpm(disk)));
+      },
       .state = [&](StateComes when) -> base::Result<int> { return hand(TRY(state_pipe(when))); },
   };
   return translate(settings_.arguments, settings_.mode, handover,
                    [](const std::string &path) { return ::access(path.c_str(), R_OK) == 0; });
+}
+
+// A line of a program's.
+void Init::note(std::string_view program, std::string_view line) {
+  base::log_info("{}: {}", program, line);
+  if (!is_harmless(line))
+    last_words_.add(line);
+  log_grew();
+}
+
+// A guest can do without its TPM, as without any device that breaks.
+base::Result<base::Fd> Init::start_tpm(const std::string &disk) {
+  tpm_ = TRY(Tpm::start(
+      *loop_, disk,
+      {.said = [this](std::string_view line) { note("swtpm", line); },
+       .ended =
+           [this](base::ExitStatus status) {
+             base::log_error("the guest's TPM has ended, and is there again when its device model "
+                             "is replaced: swtpm {}",
+                             status.text());
+             log_grew();
+           }}));
+  return tpm_->take_end_of_qemu();
 }
 
 // The end that QEMU reads.
@@ -353,15 +382,9 @@ base::Result<> Init::start_qemu() {
     numbers.push_back(fd.get());
   qemu_ =
       TRY(Qemu::start(*loop_, arguments, numbers, variables,
-                      {.said =
-                           [this](std::string_view line) {
-                             base::log_info("qemu: {}", line);
-                             if (!is_harmless(line))
-                               last_words_.add(line);
-                             log_grew();
-                           },
-                       .ended = [this](base::ExitStatus status) { on_qemu_end(status); },
-                       .open = [this](const std::string &path) { return open_for_qemu(path); }}));
+                      {.said = [this](std::string_view line) { note("qemu", line); },
+                       .ended = [this](base::ExitStatus status) { on_qemu_end(status); }},
+                      [this](const std::string &path) { return open_for_qemu(path); }));
   base::log_info("QEMU is started, as process {}", qemu_->pid());
   await_sockets();
   return {};

@@ -11,13 +11,13 @@
 #include "stub/frontends.hpp"
 #include "stub/guest_calls.hpp"
 #include "stub/lifecycle.hpp"
-#include "stub/line_reader.hpp"
 #include "stub/log_ring.hpp"
 #include "stub/memory_use.hpp"
 #include "stub/pci.hpp"
 #include "stub/qemu.hpp"
 #include "stub/settings.hpp"
 #include "stub/state_streams.hpp"
+#include "stub/tpm.hpp"
 #include "sys/open_files.hpp"
 #include "xen/xenstore.hpp"
 
@@ -61,6 +61,8 @@ private:
   void tell_dom0(const char *node, std::optional<std::string> &told, std::string now);
   base::Result<> start_qemu();
   base::Result<base::Fd> open_for_qemu(const std::string &path);
+  void note(std::string_view program, std::string_view line);
+  base::Result<base::Fd> start_tpm(const std::string &disk);
   base::Result<base::Fd> state_pipe(StateComes when);
   base::Result<> feed_state(base::Fd pipe);
   void restore();
@@ -99,8 +101,9 @@ private:
   base::Fd awaited_;                  // the pipe of a state that is not there yet
   std::unique_ptr<StateFeed> feed_;   // while QEMU restores
   std::unique_ptr<GuestCalls> calls_; // QEMU's
+  std::unique_ptr<Tpm> tpm_;          // QEMU's too
   std::unique_ptr<Qemu> qemu_;
-  LogRing last_words_; // of QEMU's
+  LogRing last_words_; // of QEMU's and the TPM's
   std::vector<std::string> sockets_;
   std::unique_ptr<Channel> channel_; // linstub-dm's
   std::unique_ptr<Bridge> bridge_;   // libxl's

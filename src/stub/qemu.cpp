@@ -50,13 +50,12 @@ base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
                                                 const std::vector<std::string> &arguments,
                                                 const std::vector<int> &keep,
                                                 const std::vector<std::string> &variables,
-                                                Callbacks callbacks) {
+                                                Program::Callbacks callbacks,
+                                                sys::OpenRequests::Decide open) {
   for (const char *node : qemu_nodes) {
     if (::chown(node, qemu_uid, qemu_uid) != 0 && errno != ENOENT)
       return base::fail_errno(errno, "give {} to QEMU", node);
   }
-  base::Pipe output = TRY(base::make_pipe());
-  TRY(base::set_nonblocking(output.read));
   base::Command command;
   command.argv.emplace_back(qemu_program);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
@@ -64,8 +63,6 @@ base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
                                        base::format("LD_PRELOAD={}", preload_library)};
   environment.insert(environment.end(), variables.begin(), variables.end());
   command.environment = std::move(environment);
-  command.standard_output = output.write.get();
-  command.standard_error = output.write.get();
   command.keep = keep;
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sockets.data()) != 0)
@@ -78,16 +75,10 @@ base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
       error = sys::hand_over_opens(socket);
     return error != 0 ? error : sys::allow_only(qemu_calls());
   };
-  sys::close_all_on_exec();
 
-  std::unique_ptr<Qemu> qemu(new Qemu(std::move(callbacks)));
-  qemu->child_ = TRY(base::start(command));
-  TRY(qemu->serve_opens(loop, ours));
-  qemu->output_ = std::move(output.read);
-  qemu->output_watch_ = TRY(loop.watch(qemu->output_.get(), EPOLLIN,
-                                       [self = qemu.get()](uint32_t) { self->read_output(); }));
-  qemu->end_watch_ = TRY(loop.watch(qemu->child_.pidfd().get(), EPOLLIN,
-                                    [self = qemu.get()](uint32_t) { self->check_end(); }));
+  std::unique_ptr<Qemu> qemu(new Qemu());
+  qemu->program_ = TRY(Program::start(loop, std::move(command), std::move(callbacks)));
+  TRY(qemu->serve_opens(loop, ours, std::move(open)));
   return qemu;
 }
 
@@ -98,38 +89,17 @@ bool is_harmless(std::string_view line) {
          line.contains("maximum size of virtual memory is not infinity");
 }
 
-base::Result<> Qemu::serve_opens(base::EventLoop &loop, const base::Fd &socket) {
+base::Result<> Qemu::serve_opens(base::EventLoop &loop, const base::Fd &socket,
+                                 sys::OpenRequests::Decide open) {
+  open_ = std::move(open);
   opens_ = TRY(sys::OpenRequests::receive(socket));
   opens_watch_ = TRY(loop.watch(opens_->fd(), EPOLLIN, [this](uint32_t events) {
     if ((events & EPOLLIN) == 0) // it has ended
       return opens_watch_.reset();
     base::log_failure(
-        opens_->serve(callbacks_.open).transform_error(base::doing("QEMU opens a file")));
+        opens_->serve(open_).transform_error(base::doing("QEMU opens a file")));
   }));
   return {};
-}
-
-void Qemu::read_output() {
-  std::array<char, 4096> buffer;
-  ssize_t got = ::read(output_.get(), buffer.data(), buffer.size());
-  if (got > 0) {
-    lines_.feed(std::string_view(buffer.data(), static_cast<size_t>(got)));
-  } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-    lines_.finish();
-    output_watch_.reset();
-  }
-}
-
-void Qemu::check_end() {
-  auto status = child_.poll();
-  if (status && !*status)
-    return;
-  end_watch_.reset();
-  // Its last words are still in the pipe.
-  for (int reads = 0; reads < 16 && output_watch_; reads++)
-    read_output();
-  lines_.finish();
-  callbacks_.ended(status ? **status : base::ExitStatus{.code = -1, .signal = 0});
 }
 
 } // namespace linstub::stub

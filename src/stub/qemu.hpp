@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Qemu: the QEMU process, confined, with its output turned into lines of the log.
+// Qemu: the QEMU process, confined.
 #pragma once
 
 #include "base/event_loop.hpp"
-#include "base/process.hpp"
-#include "stub/line_reader.hpp"
+#include "stub/program.hpp"
 #include "sys/open_requests.hpp"
-
-#include <signal.h>
 
 #include <functional>
 #include <memory>
@@ -30,37 +27,28 @@ base::Result<> warm_up_qemu();
 
 class Qemu {
 public:
-  struct Callbacks {
-    std::function<void(std::string_view line)> said;    // a line on its standard output or error
-    std::function<void(base::ExitStatus status)> ended; // once
-    sys::OpenRequests::Decide open; // on files that it opens for reading and writing
-  };
-
   // Gives QEMU the device nodes that it needs, and starts it. It inherits `keep` under their own
-  // numbers and nothing else, and `variables` ("NAME=value") beside its own.
+  // numbers and nothing else, and `variables` ("NAME=value") beside its own. `open` decides on files
+  // that it opens for reading and writing.
   static base::Result<std::unique_ptr<Qemu>> start(base::EventLoop &loop,
                                                    const std::vector<std::string> &arguments,
                                                    const std::vector<int> &keep,
                                                    const std::vector<std::string> &variables,
-                                                   Callbacks callbacks);
+                                                   Program::Callbacks callbacks,
+                                                   sys::OpenRequests::Decide open);
 
   // Ends it at once, without a chance to do anything more to the guest.
-  void kill() { child_.kill(SIGKILL); }
+  void kill() { program_->kill(); }
 
-  [[nodiscard]] pid_t pid() const { return child_.pid(); }
+  [[nodiscard]] pid_t pid() const { return program_->pid(); }
 
 private:
-  explicit Qemu(Callbacks callbacks) : callbacks_(std::move(callbacks)), lines_(callbacks_.said) {}
-  base::Result<> serve_opens(base::EventLoop &loop, const base::Fd &socket);
-  void read_output();
-  void check_end();
+  Qemu() = default;
+  base::Result<> serve_opens(base::EventLoop &loop, const base::Fd &socket,
+                             sys::OpenRequests::Decide open);
 
-  Callbacks callbacks_;
-  LineReader lines_;
-  base::Fd output_;
-  base::Child child_;
-  base::EventLoop::Handle output_watch_;
-  base::EventLoop::Handle end_watch_;
+  std::unique_ptr<Program> program_;
+  sys::OpenRequests::Decide open_;
   std::optional<sys::OpenRequests> opens_;
   base::EventLoop::Handle opens_watch_;
 };

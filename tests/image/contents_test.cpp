@@ -18,9 +18,10 @@ TEST(Contents, ReadsEachKindOfLine) {
                               "tree /keys qemu:keymaps\n"
                               "program /init init:\n"
                               "library libgcc_s.so.1\n"
-                              "linked /init nettle-dev\n");
+                              "linked /init nettle-dev\n"
+                              "program /usr/bin/t root:/usr/bin/t disk\n");
   ASSERT_TRUE(lines) << lines.error().message();
-  ASSERT_EQ(lines->size(), 7);
+  ASSERT_EQ(lines->size(), 8);
   EXPECT_EQ((*lines)[0].kind, Kind::directory);
   EXPECT_EQ((*lines)[1].origin, Origin::qemu);
   EXPECT_EQ((*lines)[1].source, "qemu-system-i386");
@@ -31,6 +32,8 @@ TEST(Contents, ReadsEachKindOfLine) {
   EXPECT_EQ((*lines)[6].kind, Kind::linked);
   EXPECT_EQ((*lines)[6].path, "/init");
   EXPECT_EQ((*lines)[6].source, "nettle-dev");
+  EXPECT_TRUE((*lines)[7].disk_only);
+  EXPECT_FALSE((*lines)[1].disk_only);
 }
 
 TEST(Contents, NamesTheLineThatItCannotRead) {
@@ -46,6 +49,8 @@ TEST(Contents, NamesTheLineThatItCannotRead) {
   EXPECT_THAT(error_of("directory /a root:/x\n"), HasSubstr("has no origin"));
   EXPECT_THAT(error_of("linked /init\n"), HasSubstr("no package that is linked into /init"));
   EXPECT_THAT(error_of("file /a root:/x y\n"), HasSubstr("\"y\" is too much"));
+  EXPECT_THAT(error_of("file /a root:/x disk\n"), HasSubstr("\"disk\" is too much"));
+  EXPECT_THAT(error_of("program /a root:/x disk y\n"), HasSubstr("\"y\" is too much"));
 }
 
 } // namespace

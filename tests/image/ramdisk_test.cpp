@@ -111,6 +111,20 @@ TEST(Ramdisk, HasInitItselfAndAllElseInAFileSystemOfItsOwn) {
   }
 }
 
+TEST(Ramdisk, HasNotGotWhatIsForTheDiskAlone) {
+  const Workplace place;
+  const auto ramdisk = place.make(std::string(table) + "program /usr/bin/xz root:/usr/bin/xz disk\n");
+  ASSERT_TRUE(ramdisk) << ramdisk.error().message();
+  const Workplace other;
+  const auto without = other.make(table);
+  ASSERT_TRUE(without);
+  EXPECT_EQ(ramdisk->archive, without->archive);
+  EXPECT_GT(ramdisk->system.size(), without->system.size() + (size_t{200} << 10)) << "and liblzma";
+  for (const char *path : {"/usr/bin/xz", "/lib/x86_64-linux-gnu/liblzma.so.5"})
+    EXPECT_TRUE(std::ranges::contains(ramdisk->files, path, &RamdiskFile::path)) << path;
+  EXPECT_TRUE(std::ranges::is_sorted(ramdisk->files, {}, &RamdiskFile::path));
+}
+
 TEST(Ramdisk, IsTheSameWhenBuiltTwiceInDifferentDirectories) {
   const Workplace here;
   const Workplace there;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "plan/arguments.hpp"
 #include "plan/devices.hpp"
+#include "plan/drives.hpp"
 
 #include <gmock/gmock.h>
 
+#include <iterator>
 #include <sstream>
 
 namespace linstub::plan {
@@ -40,6 +42,34 @@ TEST(Devices, ANicOfAModelThatIsNotServedIsRefusedWithThoseThatAre) {
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(),
               testing::AllOf(testing::HasSubstr("vmxnet3"), testing::HasSubstr("rtl8139")));
+}
+
+TEST(Devices, ATpmIsBesideQemuOnADiskThatNoDriveHas) {
+  Settings settings;
+  settings.tpm = "/var/lib/g.tpm";
+  const std::vector<std::string> arguments{"-xen-domid", "7", "-drive", "file=/d,if=none,id=d",
+                                           "-kernel",    "/k"};
+  const Plan plan = translate(arguments, settings).value();
+  ASSERT_TRUE(plan.tpm);
+  EXPECT_EQ(*plan.tpm, (disk::Disk{.path = "/var/lib/g.tpm", .vdev = "xvdc"})) << "after the kernel";
+  EXPECT_THAT(disks_of(plan), Contains(*plan.tpm));
+  EXPECT_NE(free_disk_name(plan, {}), "xvdc");
+  EXPECT_THAT(render(plan.qemu),
+              testing::IsSupersetOf({"linstub:tpm,id=tpm,path=/dev/xvdc",
+                                     "emulator,id=tpm,chardev=tpm", "tpm-crb,tpmdev=tpm,ppi=off"}));
+  settings.system = System::ramdisk;
+  EXPECT_THAT(translate(arguments, settings).error().message(), HasSubstr("take system=ramdisk out"));
+}
+
+TEST(Devices, ATpmOfQemusWordsIsRefusedWithTheSettingForIt) {
+  for (const char *words : {"-tpmdev emulator,id=t,chardev=c", "-device tpm-crb,tpmdev=t",
+                            "-device tpm-tis,tpmdev=t"}) {
+    std::istringstream in(std::string("-xen-domid 7 ") + words);
+    const std::vector<std::string> arguments{std::istream_iterator<std::string>(in), {}};
+    const auto refused = translate(arguments, Settings{});
+    ASSERT_FALSE(refused) << words;
+    EXPECT_THAT(refused.error().message(), HasSubstr("\"tpm=/PATH")) << words;
+  }
 }
 
 TEST(Devices, AreFourNicsAtMostThatAGuestCanBootFrom) {

@@ -30,6 +30,17 @@ TEST(Settings, AreSetByKey) {
   EXPECT_EQ(settings.type, xen::DomainType::pv);
 }
 
+TEST(Settings, OfATpmAreOneGuestsAlone) {
+  Settings settings;
+  ASSERT_TRUE(set_all(settings, "tpm=/var/lib/g.tpm"));
+  EXPECT_EQ(settings.tpm, "/var/lib/g.tpm");
+  const std::string file = testing::TempDir() + "linstub-tpm.toml";
+  ASSERT_TRUE(base::replace_file(file, "tpm = \"/var/lib/g.tpm\"\n"));
+  const auto loaded = load_settings(file);
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().message(), HasSubstr("\"-linstub\", \"tpm=/var/lib/g.tpm\""));
+}
+
 TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
   Settings settings;
   auto done = set_all(settings, "memroy=96");
@@ -44,7 +55,8 @@ TEST(Settings, RefuseBadValuesWithAReason) {
   for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999",
                           "log-level=loud", "image=relative", "largest-disk=0", "largest-disk=big",
                           "memory", "nothing", "display", "display=vnc", "type=hvm", "type",
-                          "portable-state", "portable-state=maybe", "portable-state=1"}) {
+                          "portable-state", "portable-state=maybe", "portable-state=1", "tpm",
+                          "tpm=2.0"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
   EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 28 MiB"));

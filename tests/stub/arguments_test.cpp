@@ -19,6 +19,7 @@ base::Result<Arguments> translated(const Arguments &arguments, Mode mode = Mode:
       .console = [](unsigned int console, int flags) -> base::Result<int> {
         return static_cast<int>((flags == O_RDONLY ? 20 : 30) + console);
       },
+      .tpm = [](const std::string &disk) -> base::Result<int> { return disk == "xvdc" ? 40 : 41; },
   };
   return translate(arguments, mode, handover, [=](const std::string &) { return files_here; });
 }
@@ -29,6 +30,26 @@ TEST(Arguments, TapsBecomeDescriptors) {
   ASSERT_TRUE(result);
   EXPECT_THAT(*result, ElementsAre("-device", "e1000,id=nic1,netdev=net1,mac=00:16:3e:00:00:01",
                                    "-netdev", "tap,id=net1,fd=11"));
+}
+
+TEST(Arguments, ATpmBecomesASocket) {
+  const Arguments arguments{"-chardev", "linstub:tpm,id=tpm,path=/dev/xvdc", "-tpmdev",
+                            "emulator,id=tpm,chardev=tpm"};
+  EXPECT_THAT(translated(arguments).value(), ElementsAre("-chardev", "socket,id=tpm,fd=40",
+                                                         "-tpmdev", "emulator,id=tpm,chardev=tpm"));
+  EXPECT_EQ(tpm_disk_of(arguments).value(), "xvdc");
+  EXPECT_EQ(translated(arguments, Mode::libxl).value().at(1), arguments[1]);
+  EXPECT_EQ(tpm_disk_of(Arguments{"-chardev", "socket,id=a,path=/dev/xvdc"}).value(), std::nullopt);
+  EXPECT_EQ(tpm_disk_of(Arguments{"-append", "linstub:tpm,path=/dev/xvdc"}).value(), std::nullopt);
+}
+
+TEST(Arguments, ATpmOnWhatIsNoDiskIsRefused) {
+  for (const char *path : {"", ",path=/dev/mem", ",path=/dev/xvd", ",path=/dev/../dev/xvda",
+                           ",path=xvda", ",path=/dev/xvda1"}) {
+    const Arguments arguments{"-chardev", std::string("linstub:tpm,id=tpm") + path};
+    EXPECT_FALSE(translated(arguments)) << path;
+    EXPECT_FALSE(tpm_disk_of(arguments)) << path;
+  }
 }
 
 TEST(Arguments, ACommaInAValueIsNotTheEndOfIt) {

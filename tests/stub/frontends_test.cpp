@@ -55,7 +55,8 @@ protected:
                        .sysfs = root / "sys",
                        .dev = root / "dev"},
                       ::getuid(),
-                      {"1"}};
+                      {"1"},
+                      {"xvdt"}};
 };
 
 TEST_F(FrontendsTest, NoDevicesAreReadyDevices) {
@@ -73,6 +74,15 @@ TEST_F(FrontendsTest, ADiskIsReadyWhenItIsConnectedAndHasItsNode) {
   EXPECT_THAT(frontends.scan().value(), ElementsAre(HasSubstr("dev/xvda is not there")));
   node_appears("xvda");
   EXPECT_THAT(frontends.scan().value(), IsEmpty());
+}
+
+TEST_F(FrontendsTest, ADiskThatIsKeptIsAwaitedAndNotHandedOver) {
+  nodes["device/vbd/51712/state"] = "4";
+  kernel_makes("vbd-51712", "block", "xvdt");
+  EXPECT_THAT(frontends.scan().value(), ElementsAre(HasSubstr("xvdt is not there")));
+  node_appears("xvdt");
+  EXPECT_THAT(frontends.scan().value(), IsEmpty());
+  EXPECT_THAT(frontends.disks(), IsEmpty());
 }
 
 TEST_F(FrontendsTest, DisksThatComeAndGoAreTold) {

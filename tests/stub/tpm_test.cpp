@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// swtpm itself, under its list of system calls, asked as QEMU asks it (its tpm_ioctl.h), and a guest.
+#include "stub/tpm.hpp"
+
+#include "base/fd.hpp"
+#include "disk/tpm_state.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace linstub::stub {
+namespace {
+
+using testing::StartsWith;
+using namespace std::string_literals;
+
+// Words of QEMU's, big endian.
+constexpr char init = 2;
+constexpr char get_state = 12;
+constexpr char stop = 14;
+constexpr char set_data_socket = 16;
+
+// Commands of a guest's: tag, size, what, and its words.
+const std::string startup = "\x80\x01\x00\x00\x00\x0c\x00\x00\x01\x44\x00\x00"s;
+const std::string random_bytes = "\x80\x01\x00\x00\x00\x0c\x00\x00\x01\x7b\x00\x08"s;
+const std::string success_of_eight = "\x80\x01\x00\x00\x00\x14\x00\x00\x00\x00\x00\x08"s;
+// A primary key, made of the seed that the owner's hierarchy has: ECC, P256.
+const std::string create_primary =
+    "\x80\x02\x00\x00\x00\x43\x00\x00\x01\x31\x40\x00\x00\x01"
+    "\x00\x00\x00\x09\x40\x00\x00\x09\x00\x00\x00\x00\x00"
+    "\x00\x04\x00\x00\x00\x00"
+    "\x00\x1a\x00\x23\x00\x0b\x00\x03\x00\x72\x00\x00\x00\x06\x00\x80\x00\x43\x00\x10"
+    "\x00\x03\x00\x10\x00\x00\x00\x00"
+    "\x00\x00\x00\x00\x00\x00"s;
+
+class Swtpm {
+public:
+  explicit Swtpm(const std::string &state) {
+    std::array<int, 2> control{};
+    std::array<int, 2> data{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control.data()), 0);
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, data.data()), 0);
+    control_ = base::Fd(control[0]);
+    data_ = base::Fd(data[0]);
+    const base::Fd its_control(control[1]);
+    const base::Fd its_data(data[1]);
+    auto started = base::start({.argv = tpm_command(state, its_control.get()),
+                                .environment = std::vector<std::string>{"PATH=/usr/bin"},
+                                .keep = {its_control.get()},
+                                .before_exec = [] { return sys::allow_only(tpm_calls()); }});
+    EXPECT_TRUE(started) << (started ? "" : started.error().message());
+    if (started)
+      child_ = std::move(*started);
+    const timeval limit{.tv_sec = 20, .tv_usec = 0};
+    for (const base::Fd *fd : {&control_, &data_})
+      ::setsockopt(fd->get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    hand_over(its_data.get());
+  }
+
+  // A word and what belongs to it; the answer.
+  std::string control(char word, const std::string &more = {}) {
+    return ask(control_, "\0\0\0"s + word + more);
+  }
+  std::string guest(const std::string &command) { return ask(data_, command); }
+
+  base::ExitStatus end() {
+    control_.reset();
+    data_.reset();
+    return child_.wait(base::Deadline::after(std::chrono::seconds(20)))
+        .value_or(base::ExitStatus{.code = -1, .signal = 0});
+  }
+
+private:
+  static std::string ask(const base::Fd &fd, const std::string &question) {
+    EXPECT_TRUE(base::write_all(fd, question));
+    std::string answer(8192, '\0');
+    const ssize_t got = ::read(fd.get(), answer.data(), answer.size());
+    answer.resize(got > 0 ? static_cast<size_t>(got) : 0);
+    return answer;
+  }
+
+  void hand_over(int fd) {
+    std::string word = "\0\0\0"s + set_data_socket;
+    iovec bytes{.iov_base = word.data(), .iov_len = word.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
+    msghdr message{};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = space.data();
+    message.msg_controllen = space.size();
+    cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::copy_n(reinterpret_cast<const unsigned char *>(&fd), sizeof fd, CMSG_DATA(header));
+    EXPECT_EQ(::sendmsg(control_.get(), &message, 0), static_cast<ssize_t>(word.size()));
+    std::array<char, 4> answer{};
+    EXPECT_EQ(::read(control_.get(), answer.data(), answer.size()), 4);
+    EXPECT_THAT(answer, testing::Each(0));
+  }
+
+  base::Fd control_;
+  base::Fd data_;
+  base::Child child_;
+};
+
+class TpmTest : public testing::Test {
+protected:
+  TpmTest() {
+    std::filesystem::remove(state);
+    EXPECT_TRUE(disk::prepare_tpm_state(state));
+  }
+  ~TpmTest() override { std::filesystem::remove(state); }
+
+  const std::string done = "\0\0\0\0"s;
+  const std::string no_flags = "\0\0\0\0"s;
+  const std::string state = testing::TempDir() + "linstub-swtpm";
+};
+
+TEST_F(TpmTest, AnswersAGuestAndHasItsSecretsAgainAtItsNextStart) {
+  std::string key;
+  for (int round = 0; round < 2; round++) {
+    Swtpm tpm(state);
+    ASSERT_EQ(tpm.control(init, no_flags), done);
+    EXPECT_EQ(tpm.guest(startup), "\x80\x01\x00\x00\x00\x0a\x00\x00\x00\x00"s);
+    const std::string first = tpm.guest(random_bytes);
+    EXPECT_THAT(first, StartsWith(success_of_eight));
+    EXPECT_NE(tpm.guest(random_bytes), first);
+    const std::string made = tpm.guest(create_primary);
+    ASSERT_GT(made.size(), 150U);
+    EXPECT_EQ(made.substr(6, 4), done);
+    // The public point: behind the header, the handle, the size and 26 - 4 bytes of the template.
+    const std::string point = made.substr(20 + 20, 64);
+    if (round == 1) {
+      EXPECT_EQ(point, key) << "of another seed";
+    }
+    key = point;
+    EXPECT_GT(tpm.control(get_state, "\0\0\0\1\0\0\0\1\0\0\0\0"s).size(), 1000U);
+    EXPECT_EQ(tpm.control(stop), done);
+    tpm.end();
+  }
+}
+
+TEST_F(TpmTest, EndsWithQemu) {
+  Swtpm tpm(state);
+  ASSERT_EQ(tpm.control(init, no_flags), done);
+  EXPECT_EQ(tpm.end().signal, 0);
+}
+
+TEST(TpmCalls, ReachNoOtherProcessAndNoNetwork) {
+  for (const long number : {SYS_socket, SYS_connect, SYS_bind, SYS_sendmsg, SYS_sendto, SYS_ptrace,
+                            SYS_process_vm_readv, SYS_kill, SYS_clone, SYS_clone3, SYS_fork,
+                            SYS_mount, SYS_unlink, SYS_chmod, SYS_io_uring_setup, SYS_bpf})
+    EXPECT_EQ(std::ranges::count(tpm_calls(), number, &sys::AllowedCall::number), 0) << number;
+  EXPECT_EQ(tpm_calls().size(), 47U) << "said in ARCHITECTURE.md and SPECIFICATION.md";
+}
+
+} // namespace
+} // namespace linstub::stub
