@@ -93,9 +93,7 @@ Result<> Broker::prepare(manifest::Image image) {
 
 Result<> Broker::can_be_replaced() {
   TRY(succession_.may_begin());
-  TRY(nothing_leaves());
-  TRY(backends_.can_be_replaced());
-  return pci_ ? pci_->can_be_replaced() : Result<>();
+  return nothing_is_lost();
 }
 
 // Counts what has to end before the stub domain can be removed: it would be left behind.

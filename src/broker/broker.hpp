@@ -145,7 +145,7 @@ private:
   base::Result<> look_at_guest();
   base::Result<> look_at_name();
   [[nodiscard]] base::Result<> can_be_replaced();
-  [[nodiscard]] base::Result<> nothing_leaves() const;
+  [[nodiscard]] base::Result<> nothing_is_lost();
   base::Result<> look_at_device_model_nodes();
   base::Result<bool> is_the_device_model();
   base::Result<std::optional<End>> end_by_toolstack();

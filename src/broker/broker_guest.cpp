@@ -52,13 +52,13 @@ Result<> Broker::announce_running() {
                                  "running");
 }
 
-// hvmloader makes the guest's tables from it (Xen's tools/firmware/hvmloader/util.c): where it finds
-// nothing it looks for a TPM 1.2 itself.
+// hvmloader makes the guest's tables from it (Xen's tools/firmware/hvmloader/util.c): where it
+// finds nothing it looks for a TPM 1.2 itself.
 Result<> Broker::tell_firmware() {
   if (!context_.plan.tpm)
     return {};
-  return context_.xenstore.write(
-      base::format("{}/platform/tpm_version", xen::domain_path(guest_)), "2");
+  return context_.xenstore.write(base::format("{}/platform/tpm_version", xen::domain_path(guest_)),
+                                 "2");
 }
 
 void Broker::hold_guest(Done held) {
@@ -89,18 +89,17 @@ void Broker::hold(Deadline deadline, const Done &held) {
   held(paused ? context_.xenstore.resumed(guest_) : paused);
 }
 
-// The next stub domain would have it again, and nobody would hold its image.
-Result<> Broker::nothing_leaves() const {
-  if (leaving_disks_ == 0)
-    return {};
-  return base::fail("a disk that was detached is on its way out of the stub domain: try again");
+// By a replacement. A disk on its way out the next stub domain would have again, and nobody would
+// hold its image.
+Result<> Broker::nothing_is_lost() {
+  if (leaving_disks_ != 0)
+    return base::fail("a disk that was detached is on its way out of the stub domain: try again");
+  TRY(backends_.can_be_replaced());
+  return pci_ ? pci_->can_be_replaced() : Result<>();
 }
 
 Result<> Broker::next_has_all() {
-  TRY(nothing_leaves());
-  TRY(backends_.can_be_replaced());
-  if (pci_)
-    TRY(pci_->can_be_replaced());
+  TRY(nothing_is_lost());
   if (next_has_ != what_it_has())
     return base::fail("the guest's devices have changed while the next stub domain was made: try "
                       "again");
@@ -139,10 +138,10 @@ void Broker::await_shutdown(Deadline deadline,
 bool Broker::guest_is_suspended() { return context_.control.is_suspended(guest_).value_or(false); }
 
 void Broker::crash_guest() {
-  if (!context_.control.runs(guest_).value_or(true))
-    return;
-  base::log_error("the guest crashes, since it has no device model any more");
-  base::log_failure(context_.control.crash(guest_));
+  const auto crashed = context_.control.crash(guest_);
+  base::log_failure(crashed);
+  if (crashed.value_or(false))
+    base::log_error("the guest was crashed, since it has no device model any more");
 }
 
 // --- For people ----------------------------------------------------------------------------------

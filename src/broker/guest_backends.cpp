@@ -117,7 +117,8 @@ Result<std::string> GuestBackends::disk_for(disk::Disk disk) {
     const bool taken = std::ranges::any_of(
         backends_, [&](const auto &one) { return one.second.vdev == other.vdev; });
     const bool own = plan_.tpm && plan_.tpm->vdev == other.vdev;
-    if (!taken && !own && other.path == disk.path && other.format == disk.format && other.mode == disk.mode)
+    if (!taken && !own && other.path == disk.path && other.format == disk.format &&
+        other.mode == disk.mode)
       return other.vdev;
   }
   plan_.pv_disks.push_back(TRY(named(std::move(disk))));

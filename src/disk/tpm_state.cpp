@@ -21,8 +21,7 @@ constexpr std::array<char, 8> magic{'n', 'i', 'l', 'm', 'p', 't', 'w', 's'};
 
 Result<> make_state(const std::string &path) {
   constexpr mode_t roots_alone = 0600;
-  const base::Fd file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, roots_alone));
+  const base::Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, roots_alone));
   if (!file)
     return base::fail_errno(errno, "make {}", path);
   if (::ftruncate(file.get(), static_cast<off_t>(tpm_state_size)) == 0)
@@ -38,9 +37,10 @@ Result<> check_state(const std::string &path) {
   if (size < 0)
     return base::fail_errno(errno, "look at {}", path);
   if (static_cast<uint64_t>(size) < tpm_state_size)
-    return base::fail("{} has {} bytes, and {} are needed: name a file that is not there, and it is "
-                      "made",
-                      path, size, tpm_state_size);
+    return base::fail(
+        "{} has {} bytes, and {} are needed: name a file that is not there, and it is "
+        "made",
+        path, size, tpm_state_size);
   std::array<char, 4096> start{};
   if (TRY(read_at(file, std::as_writable_bytes(std::span(start)), 0)) != start.size())
     return base::fail("{} cannot be read", path);

@@ -31,7 +31,7 @@ struct ContentLine {
   Kind kind = Kind::file;
   std::string path; // in the ramdisk; a library's name; the program that a package is in
   Origin origin = Origin::root;
-  std::string source; // where in the origin; the package that is linked
+  std::string source;     // where in the origin; the package that is linked
   bool disk_only = false; // on the disk with QEMU, and not in a ramdisk, where it would be memory
 };
 

@@ -209,7 +209,9 @@ Result<> no_traditional(Context &, const std::string &, const std::string &) {
   return fail("linstub-dm stands for QEMU as it is now: take "
               "device_model_version=\"qemu-xen-traditional\" out");
 }
-Result<> no_tpm(Context &, const std::string &, const std::string &) { return check_device("tpm-crb"); }
+Result<> no_tpm(Context &, const std::string &, const std::string &) {
+  return check_device("tpm-crb");
+}
 Result<> no_object(Context &, const std::string &, const std::string &) {
   return fail("linstub-dm does not serve it (libxl uses it for COLO only): take it out");
 }

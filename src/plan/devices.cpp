@@ -111,13 +111,15 @@ Result<> add_tpm(Plan &plan) {
   if (state.empty())
     return {};
   if (plan.settings.system == System::ramdisk)
-    return fail("setting tpm: what emulates a TPM is on the disk of the image, and not in its ramdisk: "
-                "take system=ramdisk out");
+    return fail(
+        "setting tpm: what emulates a TPM is on the disk of the image, and not in its ramdisk: "
+        "take system=ramdisk out");
   plan.tpm = disk::Disk{.path = state,
                         .vdev = TRY(free_disk_name(plan, {})),
                         .format = disk::DiskFormat::raw,
                         .mode = disk::DiskMode::read_write};
-  // hvmloader's tables do not name the memory by which a guest and its firmware talk of a TPM (ppi).
+  // hvmloader's tables do not name the memory by which a guest and its firmware talk of a TPM
+  // (ppi).
   plan.qemu.push_back(
       {.name = "-chardev",
        .value = base::format("{},id=tpm,path=/dev/{}", wire::tpm_argument, plan.tpm->vdev)});

@@ -25,9 +25,10 @@ base::Result<> set_image(Settings &settings, std::string_view value) {
 
 base::Result<> set_tpm(Settings &settings, std::string_view value) {
   if (!value.starts_with('/'))
-    return base::fail("\"{}\" is not an absolute path: of the file that the TPM's state is in, or is to "
-                      "be in",
-                      value);
+    return base::fail(
+        "\"{}\" is not an absolute path: of the file that the TPM's state is in, or is to "
+        "be in",
+        value);
   settings.tpm = value;
   return {};
 }

@@ -45,7 +45,8 @@ struct Settings {
   disk::SavedForm saved_form = disk::SavedForm::marked;
   Display display = Display::bytes;
   System system = System::disk;
-  // The file of dom0, or the block device, with the state of the guest's TPM 2.0; empty: it has none.
+  // The file of dom0, or the block device, with the state of the guest's TPM 2.0; empty: it has
+  // none.
   std::string tpm;
   uint32_t spares = 0; // stub domains that are there before a guest asks for one
   uint64_t largest_disk = uint64_t{2} << 40; // bytes: see disk/disk_image.hpp

@@ -68,8 +68,8 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
       result.push_back(base::format("tap,id=net{},fd={}", *nic, fd));
     } else if (tpm) {
       int fd = TRY(handover.tpm(*tpm).transform_error(base::doing("start the TPM on {}", *tpm)));
-      result.push_back(base::format(
-          "socket,id={},fd={}", wire::Options::parse(argument).get_or("id", ""), fd));
+      result.push_back(
+          base::format("socket,id={},fd={}", wire::Options::parse(argument).get_or("id", ""), fd));
     } else if (mode == Mode::libxl && previous == "-incoming" && argument == restore_argument) {
       result.push_back(base::format("fd:{}", TRY(handover.console(restore_console, O_RDONLY))));
     } else if (mode == Mode::linstub && previous == "-incoming" &&

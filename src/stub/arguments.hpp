@@ -37,16 +37,16 @@ struct Handover {
 // A tap whose id is not net<n>, and a NIC that is named twice, are errors: a wrong guess would join
 // the guest to another network.
 // linstub-dm's mode: wire::incoming_argument and wire::awaited_argument become the descriptor that
-// the saved state comes from, wire::tpm_argument the socket of a TPM. libxl's mode (Xen's docs/misc/stubdom.txt): a monitor on
-// wire::qmp_socket, the save console as fdset 1, and the restore console in place of
-// $STUBDOM_RESTORE_INCOMING_ARG. A direct-boot file
+// the saved state comes from, wire::tpm_argument the socket of a TPM. libxl's mode (Xen's
+// docs/misc/stubdom.txt): a monitor on wire::qmp_socket, the save console as fdset 1, and the
+// restore console in place of $STUBDOM_RESTORE_INCOMING_ARG. A direct-boot file
 // (-kernel, -initrd) of which `files_here` says no is an error: the path is one of dom0.
 base::Result<std::vector<std::string>>
 translate(std::span<const std::string> arguments, Mode mode, const Handover &handover,
           const std::function<bool(const std::string &)> &files_here);
 
-// The disk that a TPM has its state on; none if the guest has no TPM. An error: what stands there is
-// no disk.
+// The disk that a TPM has its state on; none if the guest has no TPM. An error: what stands there
+// is no disk.
 base::Result<std::optional<std::string>> tpm_disk_of(std::span<const std::string> arguments);
 
 // The numbers of the PV consoles that the domain needs besides the first ("1", "2", ...), in

@@ -54,7 +54,7 @@ private:
   World world_;
   uid_t owner_;
   std::set<std::string> consoles_; // their numbers
-  std::set<std::string> kept_; // disks
+  std::set<std::string> kept_;     // disks
   std::vector<std::string> disks_;
 };
 

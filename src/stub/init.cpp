@@ -380,11 +380,10 @@ base::Result<> Init::start_qemu() {
   numbers.reserve(keep.size());
   for (const base::Fd &fd : keep)
     numbers.push_back(fd.get());
-  qemu_ =
-      TRY(Qemu::start(*loop_, arguments, numbers, variables,
-                      {.said = [this](std::string_view line) { note("qemu", line); },
-                       .ended = [this](base::ExitStatus status) { on_qemu_end(status); }},
-                      [this](const std::string &path) { return open_for_qemu(path); }));
+  qemu_ = TRY(Qemu::start(*loop_, arguments, numbers, variables,
+                          {.said = [this](std::string_view line) { note("qemu", line); },
+                           .ended = [this](base::ExitStatus status) { on_qemu_end(status); }},
+                          [this](const std::string &path) { return open_for_qemu(path); }));
   base::log_info("QEMU is started, as process {}", qemu_->pid());
   await_sockets();
   return {};

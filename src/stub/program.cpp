@@ -21,9 +21,8 @@ base::Result<std::unique_ptr<Program>> Program::start(base::EventLoop &loop, bas
   std::unique_ptr<Program> program(new Program(std::move(callbacks)));
   program->child_ = TRY(base::start(command));
   program->output_ = std::move(output.read);
-  program->output_watch_ =
-      TRY(loop.watch(program->output_.get(), EPOLLIN,
-                     [self = program.get()](uint32_t) { self->read_output(); }));
+  program->output_watch_ = TRY(loop.watch(
+      program->output_.get(), EPOLLIN, [self = program.get()](uint32_t) { self->read_output(); }));
   program->end_watch_ = TRY(loop.watch(program->child_.pidfd().get(), EPOLLIN,
                                        [self = program.get()](uint32_t) { self->check_end(); }));
   return program;

@@ -46,12 +46,10 @@ base::Result<> warm_up_qemu() {
   return {};
 }
 
-base::Result<std::unique_ptr<Qemu>> Qemu::start(base::EventLoop &loop,
-                                                const std::vector<std::string> &arguments,
-                                                const std::vector<int> &keep,
-                                                const std::vector<std::string> &variables,
-                                                Program::Callbacks callbacks,
-                                                sys::OpenRequests::Decide open) {
+base::Result<std::unique_ptr<Qemu>>
+Qemu::start(base::EventLoop &loop, const std::vector<std::string> &arguments,
+            const std::vector<int> &keep, const std::vector<std::string> &variables,
+            Program::Callbacks callbacks, sys::OpenRequests::Decide open) {
   for (const char *node : qemu_nodes) {
     if (::chown(node, qemu_uid, qemu_uid) != 0 && errno != ENOENT)
       return base::fail_errno(errno, "give {} to QEMU", node);
@@ -96,8 +94,7 @@ base::Result<> Qemu::serve_opens(base::EventLoop &loop, const base::Fd &socket,
   opens_watch_ = TRY(loop.watch(opens_->fd(), EPOLLIN, [this](uint32_t events) {
     if ((events & EPOLLIN) == 0) // it has ended
       return opens_watch_.reset();
-    base::log_failure(
-        opens_->serve(open_).transform_error(base::doing("QEMU opens a file")));
+    base::log_failure(opens_->serve(open_).transform_error(base::doing("QEMU opens a file")));
   }));
   return {};
 }

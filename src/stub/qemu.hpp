@@ -28,14 +28,12 @@ base::Result<> warm_up_qemu();
 class Qemu {
 public:
   // Gives QEMU the device nodes that it needs, and starts it. It inherits `keep` under their own
-  // numbers and nothing else, and `variables` ("NAME=value") beside its own. `open` decides on files
-  // that it opens for reading and writing.
-  static base::Result<std::unique_ptr<Qemu>> start(base::EventLoop &loop,
-                                                   const std::vector<std::string> &arguments,
-                                                   const std::vector<int> &keep,
-                                                   const std::vector<std::string> &variables,
-                                                   Program::Callbacks callbacks,
-                                                   sys::OpenRequests::Decide open);
+  // numbers and nothing else, and `variables` ("NAME=value") beside its own. `open` decides on
+  // files that it opens for reading and writing.
+  static base::Result<std::unique_ptr<Qemu>>
+  start(base::EventLoop &loop, const std::vector<std::string> &arguments,
+        const std::vector<int> &keep, const std::vector<std::string> &variables,
+        Program::Callbacks callbacks, sys::OpenRequests::Decide open);
 
   // Ends it at once, without a chance to do anything more to the guest.
   void kill() { program_->kill(); }

@@ -3,7 +3,8 @@
 // what the guest and it say to each other. Its state is on a disk that QEMU cannot open: what is
 // sealed in it is not for who has taken QEMU over, nor for any other domain.
 //
-// The disk is in swtpm's "linear" form (its swtpm_nvstore_linear.h): all zeros before its first use.
+// The disk is in swtpm's "linear" form (its swtpm_nvstore_linear.h): all zeros before its first
+// use.
 #pragma once
 
 #include "base/fd.hpp"

@@ -391,7 +391,8 @@ void StubDomains::rescue(xen::DomId guest) {
     auto domains = TRY(open());
     auto crashed = domains.control_.crash(guest); // whatever happens to the stub domain
     TRY(domains.destroy_all(guest));
-    return crashed;
+    TRY(std::move(crashed));
+    return {};
   };
   for (base::Backoff pauses;;) {
     auto done = attempt();

@@ -121,9 +121,9 @@ base::Result<bool> Control::is_suspended(DomId domid) {
   return now && !now->dying && now->shutdown == SHUTDOWN_suspend;
 }
 
-base::Result<> Control::crash(DomId domid) {
+base::Result<bool> Control::crash(DomId domid) {
   if (!TRY(runs(domid)))
-    return {};
+    return false;
   auto shut_down = [&]() -> base::Result<> {
     if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_crash) < 0 && errno != ESRCH)
       return base::fail_errno(errno, "crash domain {}", domid);
@@ -133,10 +133,11 @@ base::Result<> Control::crash(DomId domid) {
   // A crash waits for nobody. But it does not count while a shutdown for another reason is under
   // way, which may wait for the device model for ever (common/domain.c, domain_shutdown()): that
   // one is taken back.
-  if (!TRY(runs(domid)))
-    return {};
-  TRY(resume(domid));
-  return shut_down();
+  if (TRY(runs(domid))) {
+    TRY(resume(domid));
+    TRY(shut_down());
+  }
+  return true;
 }
 
 base::Result<> Control::reboot(DomId domid) {

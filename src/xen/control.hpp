@@ -61,9 +61,9 @@ public:
   // is for when that does not. No error if the domain is gone.
   base::Result<> destroy(DomId domid);
 
-  // Makes the domain crash, at once, so that the toolstack does what on_crash says. No error if the
-  // domain is gone or has shut down already.
-  base::Result<> crash(DomId domid);
+  // Makes the domain crash, at once, so that the toolstack does what on_crash says. False if there
+  // was nothing to do: it is gone, or has shut down already.
+  base::Result<bool> crash(DomId domid);
 
   // Has the domain shut down for a reboot, so that the toolstack does what on_reboot says. Xen lets
   // that wait until each virtual CPU has had its answer of the device model, so with one that does

@@ -250,7 +250,9 @@ void try_every_hypercall(Adversary &adversary) {
   try_memory(hypercalls, victims, tries);
   try_pages(victims, tries);
   try_events(hypercalls, victims, tries);
-  adversary.say(tries.text());
+  // What anybody may ask: that it can make hypercalls at all.
+  const bool answered = hypercalls.call(__HYPERVISOR_xen_version, uint64_t{XENVER_version}) > 0;
+  adversary.say(base::format("{}; Xen's version: {}", tries.text(), answered ? "told" : "refused"));
 }
 
 namespace {
@@ -269,25 +271,28 @@ std::string try_for_itself(Hypercalls &hypercalls) {
   return base::format("its own: {} of 3 done", done);
 }
 
-} // namespace
-
-// As QEMU, in a stub domain whose kernel restricts it.
-void try_as_qemu(Adversary &adversary) {
-  try_every_hypercall(adversary);
-  Hypercalls hypercalls;
-  adversary.say(try_for_itself(hypercalls));
-}
-
-// As QEMU in one that was a spare: by what its linstub-init has restricted. It is still its guest's
-// device model.
-void try_as_qemu_of_a_spare(Adversary &adversary) {
+void say_as_qemu(Adversary &adversary, Hypercalls &hypercalls) {
   const Victims victims = victims_of(adversary.settings);
-  Hypercalls hypercalls(victims.guest);
   Tries tries;
   try_device_model(hypercalls, victims, tries);
+  try_memory(hypercalls, victims, tries);
   const long of_guest = hypercalls.device_model_operation(victims.guest, XEN_DMOP_nr_vcpus);
   adversary.say(base::format("{}; of its guest: {}; {}", tries.text(),
                              of_guest == 0 ? "allowed" : "refused", try_for_itself(hypercalls)));
+}
+
+} // namespace
+
+// As QEMU, in a stub domain whose kernel restricts it. It is its guest's device model.
+void try_as_qemu(Adversary &adversary) {
+  Hypercalls hypercalls;
+  say_as_qemu(adversary, hypercalls);
+}
+
+// As QEMU in one that was a spare: by what its linstub-init has restricted.
+void try_as_qemu_of_a_spare(Adversary &adversary) {
+  Hypercalls hypercalls(adversary.settings.target);
+  say_as_qemu(adversary, hypercalls);
 }
 
 // On every channel that the domain has: the vchan's, the console's, xenstore's, the disks'.

@@ -77,15 +77,20 @@ void lie_in_calls(Adversary &adversary) {
                             "populate -1 1",
                             "destroy 0"};
   int done = 0;
-  for (const char *lie : lies)
-    done += call(lie) == 0 ? 1 : 0;
+  int refused = 0; // the others are no calls, and get no answer
+  for (const char *lie : lies) {
+    const auto error = call(lie);
+    done += error == 0 ? 1 : 0;
+    refused += error.value_or(0) != 0 ? 1 : 0;
+  }
   // All that a card may have, behind the guest's memory.
   constexpr uint64_t first = 0x40000;
   constexpr uint64_t piece = 1024;
   uint64_t pages = 0;
   while (call(base::format("populate {} {}", first + pages, piece)) == 0)
     pages += piece;
-  adversary.say(base::format("calls: {} of {} lies done, {} pages", done, lies.size(), pages));
+  adversary.say(base::format("calls: {} of {} lies done, {} refused, {} pages", done, lies.size(),
+                             refused, pages));
   for (;;)
     call(lies[serial % lies.size()]);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "disk/tpm_state.hpp"
-
 #include "base/fd.hpp"
+#include "disk/tpm_state.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -50,7 +49,8 @@ TEST_F(TpmState, IsNotWrittenOverSomethingElse) {
 TEST_F(TpmState, SaysWhyItCannotBeMade) {
   const auto made = prepare_tpm_state("/no/such/directory/tpm");
   ASSERT_FALSE(made);
-  EXPECT_THAT(made.error().message(), HasSubstr("the guest's TPM: make /no/such/directory/tpm: No"));
+  EXPECT_THAT(made.error().message(),
+              HasSubstr("the guest's TPM: make /no/such/directory/tpm: No"));
 }
 
 } // namespace

@@ -113,7 +113,8 @@ TEST(Ramdisk, HasInitItselfAndAllElseInAFileSystemOfItsOwn) {
 
 TEST(Ramdisk, HasNotGotWhatIsForTheDiskAlone) {
   const Workplace place;
-  const auto ramdisk = place.make(std::string(table) + "program /usr/bin/xz root:/usr/bin/xz disk\n");
+  const auto ramdisk =
+      place.make(std::string(table) + "program /usr/bin/xz root:/usr/bin/xz disk\n");
   ASSERT_TRUE(ramdisk) << ramdisk.error().message();
   const Workplace other;
   const auto without = other.make(table);

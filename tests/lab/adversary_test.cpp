@@ -57,6 +57,9 @@ void play(HostileGuest &bad, Scenario &scenario, const Trick &trick) {
   }
   const std::string told = trick.end == End::caught ? "" : bad.told();
   std::printf("%s: it says \"%s\"\n", trick.name, told.c_str());
+  if (trick.end == End::by_destroy) {
+    EXPECT_NE(told, "") << "it has not begun";
+  }
   HostileGuest::expect_bounded(before, bad.figures());
   if (trick.end == End::by_destroy) {
     EXPECT_THAT(scenario.dom0("linstub status"), HasSubstr("serving"));
@@ -171,11 +174,12 @@ INSTANTIATE_TEST_SUITE_P(
         Trick{"suspend", End::caught, "the stub domain has ended"},
         // Hypercalls.
         Trick{"event-storm", End::by_destroy},
-        Trick{"hypercalls", End::by_destroy, "allowed: none"},
-        Trick{"hypercalls-of-qemu", End::by_destroy, "its own: 0 of 3 done"},
+        Trick{"hypercalls", End::by_destroy, "allowed: none; Xen's version: told"},
+        Trick{"hypercalls-of-qemu", End::by_destroy,
+              "allowed: none; of its guest: allowed; its own: 0 of 3 done"},
         Trick{"hypercalls-of-a-spares-qemu", End::by_destroy,
               "allowed: none; of its guest: allowed; its own: 0 of 3 done"},
-        Trick{"calls", End::by_destroy, "calls: 0 of 9 lies done"}),
+        Trick{"calls", End::by_destroy, "calls: 0 of 9 lies done, 7 refused"}),
     [](const auto &test) { return test_name(test.param.name); });
 
 // One that does not come up: `xl create` fails in time, and says why.

@@ -42,13 +42,33 @@ TEST_F(GuestsHave, AVncPassword) {
 
 TEST_F(GuestsHave, AVirtualCpuThatIsPluggedIn) {
   ONLY_WHEN_THOROUGH();
-  GuestRun guest = start(quick("t-have", {"vcpus = 1", "maxvcpus = 2"}));
+  GuestRun guest = start(pv_guest("t-have", {"vcpus = 1", "maxvcpus = 2"}));
+  guest_does(guest, "[ $(nproc) = 1 ]");
   succeeds("xl vcpu-set --ignore-host t-have 2", command_limit);
-  succeeds("linstub upgrade t-have", upgrade_limit);
-  EXPECT_TRUE(guest.ask("hello", ask_limit));
-  succeeds("linstub upgrade --all", upgrade_limit);
-  EXPECT_TRUE(guest.ask("hello", ask_limit));
+  comes_true(guest, "[ -e /sys/devices/system/cpu/cpu1/online ]");
+  guest_does(guest, "echo 1 >/sys/devices/system/cpu/cpu1/online");
+  for (int round = 0; round < 2; round++) { // the second is of what the first has made
+    succeeds("linstub upgrade t-have", upgrade_limit);
+    guest_does(guest, "[ $(nproc) = 2 ]");
+    EXPECT_EQ(dom0("xl qemu-monitor-command t-have 'info hotpluggable-cpus' | grep -c qom_path"),
+              "2");
+  }
   dom0("xl destroy t-have");
+}
+
+TEST_F(GuestsHave, AllOfThemTheirDeviceModelsReplacedAtOnce) {
+  ONLY_WHEN_THOROUGH();
+  GuestRun first = start(quick("t-have", {}));
+  GuestRun second = start(quick("t-have-2", {}));
+  const std::string before = dom0("xl domid t-have-dm; xl domid t-have-2-dm");
+  const std::string said = succeeds("linstub upgrade --all --parallel 2", 2 * upgrade_limit);
+  EXPECT_THAT(said, HasSubstr("2 guests were upgraded"));
+  EXPECT_LT(said.find("t-have-2: "), said.find("[2/2] ")) << "one after the other: " << said;
+  EXPECT_LT(said.find("t-have: "), said.find("[2/2] ")) << "one after the other: " << said;
+  EXPECT_NE(dom0("xl domid t-have-dm; xl domid t-have-2-dm"), before);
+  EXPECT_TRUE(first.ask("hello", ask_limit));
+  EXPECT_TRUE(second.ask("hello", ask_limit));
+  dom0("xl destroy t-have; xl destroy t-have-2");
 }
 
 TEST_F(GuestsHave, AHumanMonitorThatConcernsTheGuestAlone) {

@@ -3,8 +3,6 @@
 // domain twice over, as emulated drives and to blkfront; so is the PV keyboard.
 #include "scenario.hpp"
 
-#include <filesystem>
-
 namespace linstub::lab {
 namespace {
 
@@ -32,20 +30,8 @@ protected:
     ASSERT_TRUE(put) << why(put);
   }
 
-  // The hash of so many MiB of an image, whose tables have to be whole.
   std::string read_image(const std::string &name, int at, int mib) {
-    const std::string raw = ::testing::TempDir() + name + ".raw";
-    auto taken = stage().take_qcow2("/run/lab-t-" + name, raw);
-    EXPECT_TRUE(taken) << why(taken);
-    auto hash = base::run_checked(
-        {.argv = {"sh", "-c",
-                  base::format(
-                      "dd if={} bs=1M skip={} count={} 2>/dev/null | sha256sum | cut -c1-64", raw,
-                      at, mib)}},
-        base::Deadline::after(seconds(60)));
-    EXPECT_TRUE(hash) << why(hash);
-    std::filesystem::remove(raw);
-    return hash.value_or("").substr(0, 64);
+    return hash_of_qcow2("/run/lab-t-" + name, at, mib);
   }
 
   static std::string disk(const std::string &vdev, const std::string &name) {

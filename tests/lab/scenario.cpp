@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "scenario.hpp"
 
+#include "base/process.hpp"
+
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <thread>
 
@@ -139,6 +142,19 @@ void Scenario::comes_true(GuestRun &guest, const std::string &condition, int loo
   guest_does(guest, base::format("holds() {{ {}; }}; i=0; until holds || [ $i = {} ]; do sleep 1; "
                                  "i=$((i+1)); done; holds",
                                  condition, looks));
+}
+
+std::string Scenario::hash_of_qcow2(const std::string &image, int at, int mebibytes) {
+  const std::string raw = ::testing::TempDir() + "linstub-lab.raw";
+  auto taken = stage().take_qcow2(image, raw);
+  EXPECT_TRUE(taken) << why(taken);
+  const std::string hash =
+      base::format("dd if={} bs=1M skip={} count={} 2>/dev/null | sha256sum", raw, at, mebibytes);
+  auto answer = base::run_checked({.argv = {"sh", "-c", hash}}, base::Deadline::after(seconds(60)));
+  EXPECT_TRUE(answer) << why(answer);
+  std::filesystem::remove(raw);
+  constexpr size_t digits = 64;
+  return answer.value_or("").substr(0, digits);
 }
 
 void Scenario::carries_data(GuestRun &guest, const std::string &peer, int mebibytes) {

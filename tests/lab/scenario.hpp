@@ -107,6 +107,10 @@ public:
   // many back, hashes equal. To be asserted.
   void carries_data(GuestRun &guest, const std::string &peer, int mebibytes);
 
+  // The hash of so many MiB, from there on, of what is in a qcow2 image of dom0's, whose tables
+  // have to be whole.
+  std::string hash_of_qcow2(const std::string &image, int at, int mebibytes);
+
   // How many QEMUs run in dom0.
   std::string qemus() { return dom0("ps -eo comm | grep -c qemu || true"); }
 

@@ -47,18 +47,20 @@ TEST(Devices, ANicOfAModelThatIsNotServedIsRefusedWithThoseThatAre) {
 TEST(Devices, ATpmIsBesideQemuOnADiskThatNoDriveHas) {
   Settings settings;
   settings.tpm = "/var/lib/g.tpm";
-  const std::vector<std::string> arguments{"-xen-domid", "7", "-drive", "file=/d,if=none,id=d",
-                                           "-kernel",    "/k"};
+  const std::vector<std::string> arguments{"-xen-domid",           "7",       "-drive",
+                                           "file=/d,if=none,id=d", "-kernel", "/k"};
   const Plan plan = translate(arguments, settings).value();
   ASSERT_TRUE(plan.tpm);
-  EXPECT_EQ(*plan.tpm, (disk::Disk{.path = "/var/lib/g.tpm", .vdev = "xvdc"})) << "after the kernel";
+  EXPECT_EQ(*plan.tpm, (disk::Disk{.path = "/var/lib/g.tpm", .vdev = "xvdc"}))
+      << "after the kernel";
   EXPECT_THAT(disks_of(plan), Contains(*plan.tpm));
   EXPECT_NE(free_disk_name(plan, {}), "xvdc");
   EXPECT_THAT(render(plan.qemu),
               testing::IsSupersetOf({"linstub:tpm,id=tpm,path=/dev/xvdc",
                                      "emulator,id=tpm,chardev=tpm", "tpm-crb,tpmdev=tpm,ppi=off"}));
   settings.system = System::ramdisk;
-  EXPECT_THAT(translate(arguments, settings).error().message(), HasSubstr("take system=ramdisk out"));
+  EXPECT_THAT(translate(arguments, settings).error().message(),
+              HasSubstr("take system=ramdisk out"));
 }
 
 TEST(Devices, ATpmOfQemusWordsIsRefusedWithTheSettingForIt) {

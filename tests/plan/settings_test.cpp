@@ -52,11 +52,11 @@ TEST(Settings, NameTheKnownKeysWhenOneIsUnknown) {
 
 TEST(Settings, RefuseBadValuesWithAReason) {
   Settings settings;
-  for (const char *bad : {"memory=8", "memory=-1", "memory=lots", "memory=99999999",
-                          "log-level=loud", "image=relative", "largest-disk=0", "largest-disk=big",
-                          "memory", "nothing", "display", "display=vnc", "type=hvm", "type",
-                          "portable-state", "portable-state=maybe", "portable-state=1", "tpm",
-                          "tpm=2.0"}) {
+  for (const char *bad :
+       {"memory=8", "memory=-1", "memory=lots", "memory=99999999", "log-level=loud",
+        "image=relative", "largest-disk=0", "largest-disk=big", "memory", "nothing", "display",
+        "display=vnc", "type=hvm", "type", "portable-state", "portable-state=maybe",
+        "portable-state=1", "tpm", "tpm=2.0"}) {
     EXPECT_FALSE(set_all(settings, bad)) << bad;
   }
   EXPECT_THAT(set_all(settings, "memory=8").error().message(), HasSubstr("at least 28 MiB"));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// swtpm itself, under its list of system calls, asked as QEMU asks it (its tpm_ioctl.h), and a guest.
-#include "stub/tpm.hpp"
-
+// swtpm itself, under its list of system calls, asked as QEMU asks it (its tpm_ioctl.h), and a
+// guest.
 #include "base/fd.hpp"
 #include "disk/tpm_state.hpp"
+#include "stub/tpm.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/socket.h>
