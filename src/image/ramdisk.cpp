@@ -85,18 +85,24 @@ private:
     case ContentLine::Kind::tree:
       return place_tree(line, source);
     case ContentLine::Kind::program: {
-      // A copy that is not the installed one may carry symbols.
-      const fs::path stripped = sources_.scratch / fs::path(line.path).filename();
-      TRY(base::run_checked(
-          {.argv = {"strip", "--strip-all", "--remove-section=.comment", "-o", stripped, source}},
-          base::Deadline::after(strip_limit)));
       const Part part = line.disk_only ? Part::disk : Part::common;
-      placed_.push_back({line.path, stripped, line.origin, program_permissions, part});
-      programs_[part].push_back({fs::path(line.path).filename(), stripped});
+      const fs::path program = line.origin == Origin::root ? source : TRY(stripped(line, source));
+      placed_.push_back({line.path, program, line.origin, program_permissions, part});
+      programs_[part].push_back({fs::path(line.path).filename(), program});
       break;
     }
     }
     return {};
+  }
+
+  // What is built here may carry symbols; what is installed does not.
+  [[nodiscard]] base::Result<fs::path> stripped(const ContentLine &line,
+                                                const fs::path &source) const {
+    fs::path copy = sources_.scratch / fs::path(line.path).filename();
+    TRY(base::run_checked(
+        {.argv = {"strip", "--strip-all", "--remove-section=.comment", "-o", copy, source}},
+        base::Deadline::after(strip_limit)));
+    return copy;
   }
 
   base::Result<> place_tree(const ContentLine &line, const fs::path &source) {

@@ -47,8 +47,8 @@ public:
     std::filesystem::create_directories(directory_);
     auto done = base::run_checked(
         {.argv = {"sh", "-ec",
-                  base::format("apt-get download -qq {}; dpkg-deb --fsys-tarfile *.deb | "
-                               "tar -x --wildcards {}; rm *.deb",
+                  base::format("apt-get update -qq; apt-get download -qq {}; "
+                               "dpkg-deb --fsys-tarfile *.deb | tar -x --wildcards {}; rm *.deb",
                                package, files)},
          .directory = directory_},
         base::Deadline::after(fetch_limit));

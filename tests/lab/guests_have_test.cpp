@@ -58,8 +58,13 @@ TEST_F(GuestsHave, AVirtualCpuThatIsPluggedIn) {
 
 TEST_F(GuestsHave, AllOfThemTheirDeviceModelsReplacedAtOnce) {
   ONLY_WHEN_THOROUGH();
-  GuestRun first = start(quick("t-have", {}));
-  GuestRun second = start(quick("t-have-2", {}));
+  auto without_disk = [](const std::string &name) {
+    GuestConfig config = quick(name, {"vif = [ ]"});
+    config.disk.clear();
+    return config;
+  };
+  GuestRun first = start(without_disk("t-have"));
+  GuestRun second = start(without_disk("t-have-2"));
   const std::string before = dom0("xl domid t-have-dm; xl domid t-have-2-dm");
   const std::string said = succeeds("linstub upgrade --all --parallel 2", 2 * upgrade_limit);
   EXPECT_THAT(said, HasSubstr("2 guests were upgraded"));

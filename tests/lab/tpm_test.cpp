@@ -30,8 +30,10 @@ const std::string create_primary =
 
 std::string printf_of(const std::string &bytes) {
   std::string text = "printf '";
-  for (const char byte : bytes)
-    text += base::format("\\{:03o}", static_cast<unsigned char>(byte));
+  for (const char byte : bytes) {
+    const auto bits = static_cast<unsigned char>(byte);
+    text += base::format("\\{}{}{}", bits >> 6, bits >> 3 & 7, bits & 7);
+  }
   return text + "'";
 }
 
@@ -97,7 +99,7 @@ TEST_F(Tpm, KeepsItsSecretsAndWhatWasMeasured) {
   ASSERT_FALSE(refused) << "two guests with one TPM";
   EXPECT_THAT(why(refused), HasSubstr(state_file));
   dom0("xl destroy t-tpm");
-  EXPECT_EQ(dom0(base::format("stat -c %a-%s {0}; rm {0}", state_file)), "600-1048576");
+  EXPECT_EQ(dom0(base::format("stat -c %a-%s {}; rm {}", state_file, state_file)), "600-1048576");
 }
 
 } // namespace
