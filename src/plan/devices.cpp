@@ -23,7 +23,8 @@ constexpr std::string_view no_usb_host =
 constexpr std::string_view no_such_sound =
     "QEMU in the stub domain has no such sound card: use soundhw=\"hda\", \"ac97\" or \"es1370\"";
 constexpr std::string_view use_the_setting =
-    "a TPM is asked for with device_model_args_hvm = [ \"-linstub\", \"tpm=/PATH/OF/ITS/STATE\" ]";
+    "a TPM is a setting of its own: use device_model_args_hvm = [ \"-linstub\", "
+    "\"tpm=/PATH/OF/ITS/STATE\" ]";
 constexpr std::array<Refused, 15> refused_devices{{
     {"qxl-vga", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},
     {"qxl", "qxl needs SPICE, which is not served: use vga=\"stdvga\""},

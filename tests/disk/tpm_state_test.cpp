@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -17,7 +18,7 @@ protected:
   ~TpmState() override { std::filesystem::remove(path); }
   std::string error() const { return prepare_tpm_state(path).error().message(); }
 
-  const std::string path = testing::TempDir() + "linstub-tpm-state";
+  const std::string path = base::format("{}linstub-tpm-{}", testing::TempDir(), ::getpid());
 };
 
 TEST_F(TpmState, IsMadeForRootAloneAndTakenAgain) {

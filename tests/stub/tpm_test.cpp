@@ -110,14 +110,12 @@ private:
 
 class TpmTest : public testing::Test {
 protected:
-  TpmTest() {
-    EXPECT_TRUE(base::replace_file(state, std::string(size_t{1} << 20, '\0')));
-  }
+  TpmTest() { EXPECT_TRUE(base::replace_file(state, std::string(size_t{1} << 20, '\0'))); }
   ~TpmTest() override { std::filesystem::remove(state); }
 
   const std::string done = "\0\0\0\0"s;
   const std::string no_flags = "\0\0\0\0"s;
-  const std::string state = testing::TempDir() + "linstub-swtpm";
+  const std::string state = base::format("{}linstub-swtpm-{}", testing::TempDir(), ::getpid());
 };
 
 TEST_F(TpmTest, AnswersAGuestAndHasItsSecretsAgainAtItsNextStart) {
