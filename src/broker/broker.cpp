@@ -3,6 +3,7 @@
 
 #include "base/log.hpp"
 #include "disk/disk_plug.hpp"
+#include "disk/tpm_state.hpp"
 #include "plan/cpu_hotplug.hpp"
 #include "plan/drives.hpp"
 #include "plan/stub_plan.hpp"
@@ -86,7 +87,7 @@ Result<> Broker::prepare(manifest::Image image) {
   if (context_.plan.incoming >= 0)
     TRY(state_.take(base::Fd(context_.plan.incoming))
             .transform_error(base::doing("restore the device model")));
-  TRY(tell_firmware());
+  TRY(prepare_tpm());
   TRY(backends_.find());
   return watch_xenstore();
 }
@@ -142,6 +143,8 @@ void Broker::create_when_free(Deadline deadline) {
 }
 
 Result<> Broker::start_creation() {
+  if (context_.plan.tpm && state_.next().empty())
+    TRY(disk::power_off_tpm(context_.plan.tpm->path));
   plan::Description description = TRY(describe(upgrades_->image(), plan::Role::first));
   context_.status.memory = description.memory;
   note_image();

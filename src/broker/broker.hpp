@@ -131,7 +131,7 @@ private:
   void forget_stub();
   base::Result<pci::PciDevices *> pci();
   base::Result<> announce_running();
-  base::Result<> tell_firmware();
+  base::Result<> prepare_tpm();
   void hold(base::Deadline deadline, const Done &held);
   void await_shutdown(base::Deadline deadline,
                       const std::function<void(base::Result<bool> crashed)> &reset);

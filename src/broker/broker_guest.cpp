@@ -52,11 +52,15 @@ Result<> Broker::announce_running() {
                                  "running");
 }
 
-// hvmloader makes the guest's tables from it (Xen's tools/firmware/hvmloader/util.c): where it
-// finds nothing it looks for a TPM 1.2 itself.
-Result<> Broker::tell_firmware() {
+// hvmloader makes the guest's tables from the node (Xen's tools/firmware/hvmloader/util.c): where
+// it finds nothing it looks for a TPM 1.2 itself. A QEMU whose TPM has not come with its state
+// would wait for it for ever, once it is asked to save.
+Result<> Broker::prepare_tpm() {
   if (!context_.plan.tpm)
     return {};
+  if (!state_.next().empty() && !TRY(state_.mentions("tpm-emulator")))
+    return base::fail("the guest was saved without a TPM, and cannot get one while it runs: take "
+                      "tpm out of its configuration until it has shut down");
   return context_.xenstore.write(base::format("{}/platform/tpm_version", xen::domain_path(guest_)),
                                  "2");
 }

@@ -23,6 +23,11 @@ public:
   // Takes the state of a guest that is restored from a descriptor that libxl has opened.
   base::Result<> take(const base::Fd &saved);
 
+  // Whether that has a device of QEMU's in it, by its section's name. Only after take().
+  [[nodiscard]] base::Result<bool> mentions(std::string_view device) const {
+    return next_->mentions(device);
+  }
+
   // The file with which a stub domain has to start; empty: none, it is for a new guest.
   [[nodiscard]] std::string next() const { return next_ ? next_->path() : std::string(); }
 

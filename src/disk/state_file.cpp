@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <string>
 #include <vector>
 
 // Of linux/memfd.h, which says it since 6.3.
@@ -81,6 +84,26 @@ Result<> StateFile::write_from(const base::Fd &source) {
                       "is not whole");
   record.digest = digest.digest();
   return write_at(fd_, wire::encode(record), 0);
+}
+
+Result<bool> StateFile::mentions(std::string_view word) const {
+  std::array<std::byte, wire::state_record_size> record{};
+  if (TRY(read_at(fd_, record, 0)) != record.size())
+    return base::fail("a state disk has no record");
+  const uint64_t end = wire::state_offset + TRY(wire::decode_state_record(record)).length;
+  std::vector<std::byte> buffer(chunk);
+  std::string seen;
+  for (uint64_t at = wire::state_offset; at < end;) {
+    const size_t got = TRY(read_at(fd_, buffer, at));
+    if (got == 0)
+      break;
+    seen.append(reinterpret_cast<const char *>(buffer.data()), got);
+    if (seen.contains(word))
+      return true;
+    seen.erase(0, seen.size() - std::min(seen.size(), word.size())); // it may go on
+    at += got;
+  }
+  return false;
 }
 
 Result<StateFile> StateFile::fill(xen::DomId guest, const base::Fd &source) {

@@ -43,6 +43,9 @@ public:
 
   [[nodiscard]] const base::Fd &fd() const { return fd_; }
 
+  // Whether QEMU's bytes have that word in them: the name of a section, say ("tpm-emulator").
+  [[nodiscard]] base::Result<bool> mentions(std::string_view word) const;
+
 private:
   StateFile(std::string path, base::Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
   base::Result<> write_from(const base::Fd &source);

@@ -97,10 +97,11 @@ translate(std::span<const std::string> arguments, Mode mode, const Handover &han
   return result;
 }
 
-base::Result<std::optional<std::string>> tpm_disk_of(std::span<const std::string> arguments) {
+base::Result<std::optional<std::string>> tpm_disk_of(std::span<const std::string> arguments,
+                                                     Mode mode) {
   std::string previous;
   for (const std::string &argument : arguments) {
-    if (previous == "-chardev") {
+    if (previous == "-chardev" && mode == Mode::linstub) {
       if (auto disk = TRY(tpm_disk(argument)))
         return disk;
     }

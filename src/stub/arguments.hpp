@@ -45,9 +45,10 @@ base::Result<std::vector<std::string>>
 translate(std::span<const std::string> arguments, Mode mode, const Handover &handover,
           const std::function<bool(const std::string &)> &files_here);
 
-// The disk that a TPM has its state on; none if the guest has no TPM. An error: what stands there
-// is no disk.
-base::Result<std::optional<std::string>> tpm_disk_of(std::span<const std::string> arguments);
+// The disk that a TPM has its state on; none if the guest has no TPM, as in libxl's mode. An error:
+// what stands there is no disk.
+base::Result<std::optional<std::string>> tpm_disk_of(std::span<const std::string> arguments,
+                                                     Mode mode);
 
 // The numbers of the PV consoles that the domain needs besides the first ("1", "2", ...), in
 // libxl's mode: libxl always makes a restore console, but nobody serves it unless there is a state.

@@ -169,7 +169,7 @@ base::Result<> Init::watch_world() {
     TRY(watch(kernel_messages_.get(), &Init::on_kernel_message));
   }
   std::set<std::string> kept;
-  if (auto disk = TRY(tpm_disk_of(settings_.arguments)))
+  if (auto disk = TRY(tpm_disk_of(settings_.arguments, settings_.mode)))
     kept.insert(*std::move(disk));
   frontends_.emplace(
       Frontends::World{

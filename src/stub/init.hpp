@@ -61,7 +61,6 @@ private:
   void tell_dom0(const char *node, std::optional<std::string> &told, std::string now);
   base::Result<> start_qemu();
   base::Result<base::Fd> open_for_qemu(const std::string &path);
-  void note(std::string_view program, std::string_view line);
   base::Result<base::Fd> start_tpm(const std::string &disk);
   base::Result<base::Fd> state_pipe(StateComes when);
   base::Result<> feed_state(base::Fd pipe);
@@ -103,7 +102,7 @@ private:
   std::unique_ptr<GuestCalls> calls_; // QEMU's
   std::unique_ptr<Tpm> tpm_;          // QEMU's too
   std::unique_ptr<Qemu> qemu_;
-  LogRing last_words_; // of QEMU's and the TPM's
+  LogRing last_words_; // of QEMU's
   std::vector<std::string> sockets_;
   std::unique_ptr<Channel> channel_; // linstub-dm's
   std::unique_ptr<Bridge> bridge_;   // libxl's

@@ -58,12 +58,13 @@ void Init::decline_shutdown() {
   base::log_failure(xenstore_->write(wire::shutdown_node, ""), base::LogLevel::warning);
 }
 
-// Orphans of QEMU's come to PID 1, and are reaped here. QEMU itself has a watch of its own.
+// Orphans of QEMU's come to PID 1, and are reaped here. QEMU itself and its TPM have watches of
+// their own.
 void Init::on_child_signal() {
   for (;;) {
     siginfo_t ended{};
     if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0 ||
-        (qemu_ && ended.si_pid == qemu_->pid()))
+        (qemu_ && ended.si_pid == qemu_->pid()) || (tpm_ && ended.si_pid == tpm_->pid()))
       return;
     ::waitpid(ended.si_pid, nullptr, WNOHANG);
   }

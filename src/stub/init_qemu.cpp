@@ -45,26 +45,23 @@ base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd
                    [](const std::string &path) { return ::access(path.c_str(), R_OK) == 0; });
 }
 
-// A line of a program's.
-void Init::note(std::string_view program, std::string_view line) {
-  base::log_info("{}: {}", program, line);
-  if (!is_harmless(line))
-    last_words_.add(line);
-  log_grew();
-}
-
 // A guest can do without its TPM, as without any device that breaks.
 base::Result<base::Fd> Init::start_tpm(const std::string &disk) {
-  tpm_ = TRY(Tpm::start(
-      *loop_, disk,
-      {.said = [this](std::string_view line) { note("swtpm", line); },
-       .ended =
-           [this](base::ExitStatus status) {
-             base::log_error("the guest's TPM has ended, and is there again when its device model "
-                             "is replaced: swtpm {}",
-                             status.text());
-             log_grew();
-           }}));
+  tpm_ =
+      TRY(Tpm::start(*loop_, disk,
+                     {.said =
+                          [this](std::string_view line) {
+                            base::log_info("{}", line); // it says "swtpm: " itself
+                            log_grew();
+                          },
+                      .ended =
+                          [this](base::ExitStatus status) {
+                            base::log_error("the guest's TPM has ended, and the guest cannot be "
+                                            "saved, migrated or given another device model until "
+                                            "it reboots: swtpm {}",
+                                            status.text());
+                            log_grew();
+                          }}));
   return tpm_->take_end_of_qemu();
 }
 
@@ -115,7 +112,13 @@ base::Result<> Init::start_qemu() {
   for (const base::Fd &fd : keep)
     numbers.push_back(fd.get());
   qemu_ = TRY(Qemu::start(*loop_, arguments, numbers, variables,
-                          {.said = [this](std::string_view line) { note("qemu", line); },
+                          {.said =
+                               [this](std::string_view line) {
+                                 base::log_info("qemu: {}", line);
+                                 if (!is_harmless(line))
+                                   last_words_.add(line);
+                                 log_grew();
+                               },
                            .ended = [this](base::ExitStatus status) { on_qemu_end(status); }},
                           [this](const std::string &path) { return open_for_qemu(path); }));
   base::log_info("QEMU is started, as process {}", qemu_->pid());

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Program: a process that linstub-init has started and that does not end before the domain does,
-// with what it says turned into lines.
+// Program: a process that linstub-init has started, with what it says turned into lines.
 #pragma once
 
 #include "base/event_loop.hpp"

@@ -13,6 +13,9 @@
 namespace linstub::stub {
 namespace {
 
+// Before msync() (src/preload/tpm.cpp).
+constexpr const char *preload_library = "/usr/lib/liblinstub-tpm.so";
+
 // The last is of its address space: what a guest could have it allocate is not the domain's end.
 constexpr std::array<sys::Limit, 4> limits{{
     {RLIMIT_CORE, 0},
@@ -42,7 +45,6 @@ constexpr std::array calls{
     sys::AllowedCall{SYS_ioctl},
     sys::AllowedCall{SYS_fcntl},
     sys::AllowedCall{SYS_access},
-    sys::AllowedCall{SYS_pipe2},
     sys::AllowedCall{SYS_pipe},
     // Memory.
     sys::AllowedCall{SYS_mmap},
@@ -58,32 +60,25 @@ constexpr std::array calls{
     sys::AllowedCall{SYS_restart_syscall},
     sys::AllowedCall{SYS_getpid},
     sys::AllowedCall{SYS_gettid},
-    sys::AllowedCall{SYS_getuid},
-    sys::AllowedCall{SYS_geteuid},
-    sys::AllowedCall{SYS_getgid},
-    sys::AllowedCall{SYS_getegid},
     sys::AllowedCall{SYS_tgkill},
     sys::AllowedCall{SYS_set_tid_address},
     sys::AllowedCall{SYS_set_robust_list},
     sys::AllowedCall{SYS_rseq},
     sys::AllowedCall{SYS_prlimit64},
     sys::AllowedCall{SYS_arch_prctl},
-    sys::AllowedCall{SYS_sysinfo},
-    sys::AllowedCall{SYS_uname},
     sys::AllowedCall{SYS_execve},
     sys::AllowedCall{SYS_exit},
     sys::AllowedCall{SYS_exit_group},
 };
 static_assert(calls.size() <= sys::most_allowed_calls);
 
-// Between fork and exec.
+} // namespace
+
 int confine_tpm() {
   const int error =
       sys::confine({.uid = tpm_uid, .gid = tpm_uid, .oom_score = "0", .limits = limits});
   return error != 0 ? error : sys::allow_only(tpm_calls());
 }
-
-} // namespace
 
 std::span<const sys::AllowedCall> tpm_calls() { return calls; }
 
@@ -111,10 +106,12 @@ base::Result<std::unique_ptr<Tpm>> Tpm::start(base::EventLoop &loop, const std::
     return base::fail_errno(errno, "make a socket pair");
   base::Fd end_of_qemu(sockets[0]);
   const base::Fd end_of_tpm(sockets[1]);
-  base::Command command{.argv = tpm_command(node, end_of_tpm.get()),
-                        .environment = std::vector<std::string>{"PATH=/usr/bin"},
-                        .keep = {end_of_tpm.get()},
-                        .before_exec = confine_tpm};
+  base::Command command{
+      .argv = tpm_command(node, end_of_tpm.get()),
+      .environment =
+          std::vector<std::string>{"PATH=/usr/bin", base::format("LD_PRELOAD={}", preload_library)},
+      .keep = {end_of_tpm.get()},
+      .before_exec = confine_tpm};
   auto program = TRY(Program::start(loop, std::move(command), std::move(callbacks)));
   return std::unique_ptr<Tpm>(new Tpm(std::move(program), std::move(end_of_qemu)));
 }

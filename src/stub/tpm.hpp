@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Tpm: the guest's TPM 2.0. swtpm emulates it, in a process of its own beside QEMU, which carries
-// what the guest and it say to each other. Its state is on a disk that QEMU cannot open: what is
-// sealed in it is not for who has taken QEMU over, nor for any other domain.
+// what the guest and it say to each other. QEMU is told all that the TPM holds when it asks, since
+// that is how a TPM is saved; so what keeps its secrets is the domain. The two processes keep each
+// other's mistakes apart.
 //
-// The disk is in swtpm's "linear" form (its swtpm_nvstore_linear.h): all zeros before its first
-// use.
+// Its state is on a disk of its own, in swtpm's "linear" form (disk/tpm_state.hpp).
 #pragma once
 
 #include "base/fd.hpp"
@@ -24,6 +24,9 @@ constexpr const char *tpm_program = "/usr/bin/swtpm";
 // Its user and group: neither root's nor QEMU's.
 constexpr uid_t tpm_uid = 101;
 
+// Between fork and exec, for root: what swtpm is left with. Returns an errno value, 0 for success.
+int confine_tpm();
+
 // The system calls that it may make.
 std::span<const sys::AllowedCall> tpm_calls();
 
@@ -38,6 +41,8 @@ public:
 
   // The socket that QEMU controls it by. Once.
   base::Fd take_end_of_qemu() { return std::move(end_of_qemu_); }
+
+  [[nodiscard]] pid_t pid() const { return program_->pid(); }
 
 private:
   Tpm(std::unique_ptr<Program> program, base::Fd end_of_qemu)

@@ -124,20 +124,22 @@ base::Result<bool> Control::is_suspended(DomId domid) {
 base::Result<bool> Control::crash(DomId domid) {
   if (!TRY(runs(domid)))
     return false;
-  auto shut_down = [&]() -> base::Result<> {
-    if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_crash) < 0 && errno != ESRCH)
+  auto shut_down = [&]() -> base::Result<bool> {
+    if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_crash) >= 0)
+      return true;
+    if (errno != ESRCH)
       return base::fail_errno(errno, "crash domain {}", domid);
-    return {};
+    return false;
   };
-  TRY(shut_down());
+  if (!TRY(shut_down()))
+    return false;
   // A crash waits for nobody. But it does not count while a shutdown for another reason is under
   // way, which may wait for the device model for ever (common/domain.c, domain_shutdown()): that
   // one is taken back.
-  if (TRY(runs(domid))) {
-    TRY(resume(domid));
-    TRY(shut_down());
-  }
-  return true;
+  if (!TRY(runs(domid)))
+    return true;
+  TRY(resume(domid));
+  return shut_down();
 }
 
 base::Result<> Control::reboot(DomId domid) {

@@ -64,6 +64,16 @@ TEST(StateFile, TakesASavedStateWithTheHeaderAndWithout) {
   }
 }
 
+TEST(StateFile, KnowsWhatQemuMentionsInIt) {
+  const std::string piece(size_t{256} << 10, 'a'); // as much as is looked at in one go
+  auto file = StateFile::fill(guest, memory(piece.substr(5) + "tpm-emulator" + piece + "end"));
+  ASSERT_TRUE(file) << file.error().message();
+  EXPECT_TRUE(file->mentions("tpm-emulator").value()) << "on both sides of a piece's end";
+  EXPECT_TRUE(file->mentions("end").value());
+  EXPECT_FALSE(file->mentions("tpm-emulators").value());
+  EXPECT_FALSE(StateFile::make(guest).value().mentions("tpm-emulator")) << "it has no state";
+}
+
 TEST(StateFile, RefusesASavedStateOfAnotherVersion) {
   std::string other = header();
   other[8] = 7;

@@ -50,9 +50,9 @@ std::string register_after(int measurements) {
 
 class Tpm : public Scenario {
 protected:
-  GuestConfig guest(const std::string &name) {
-    return pv_guest(
-        name, {base::format("device_model_args_hvm = [ \"-linstub\", \"tpm={}\" ]", state_file)});
+  GuestConfig guest(const std::string &name, const std::string &state = state_file) {
+    return pv_guest(name,
+                    {base::format("device_model_args_hvm = [ \"-linstub\", \"tpm={}\" ]", state)});
   }
   // The public half of a key.
   static std::string key(GuestRun &guest) {

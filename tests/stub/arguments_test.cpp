@@ -37,10 +37,13 @@ TEST(Arguments, ATpmBecomesASocket) {
                             "emulator,id=tpm,chardev=tpm"};
   EXPECT_THAT(translated(arguments).value(), ElementsAre("-chardev", "socket,id=tpm,fd=40",
                                                          "-tpmdev", "emulator,id=tpm,chardev=tpm"));
-  EXPECT_EQ(tpm_disk_of(arguments).value(), "xvdc");
+  EXPECT_EQ(tpm_disk_of(arguments, Mode::linstub).value(), "xvdc");
   EXPECT_EQ(translated(arguments, Mode::libxl).value().at(1), arguments[1]);
-  EXPECT_EQ(tpm_disk_of(Arguments{"-chardev", "socket,id=a,path=/dev/xvdc"}).value(), std::nullopt);
-  EXPECT_EQ(tpm_disk_of(Arguments{"-append", "linstub:tpm,path=/dev/xvdc"}).value(), std::nullopt);
+  EXPECT_EQ(tpm_disk_of(arguments, Mode::libxl).value(), std::nullopt);
+  EXPECT_EQ(tpm_disk_of(Arguments{"-chardev", "socket,id=a,path=/dev/xvdc"}, Mode::linstub).value(),
+            std::nullopt);
+  EXPECT_EQ(tpm_disk_of(Arguments{"-append", "linstub:tpm,path=/dev/xvdc"}, Mode::linstub).value(),
+            std::nullopt);
 }
 
 TEST(Arguments, ATpmOnWhatIsNoDiskIsRefused) {
@@ -48,7 +51,7 @@ TEST(Arguments, ATpmOnWhatIsNoDiskIsRefused) {
                            ",path=xvda", ",path=/dev/xvda1"}) {
     const Arguments arguments{"-chardev", std::string("linstub:tpm,id=tpm") + path};
     EXPECT_FALSE(translated(arguments)) << path;
-    EXPECT_FALSE(tpm_disk_of(arguments)) << path;
+    EXPECT_FALSE(tpm_disk_of(arguments, Mode::linstub)) << path;
   }
 }
 
