@@ -45,7 +45,7 @@ constexpr std::array calls{
     sys::AllowedCall{SYS_ioctl},
     sys::AllowedCall{SYS_fcntl},
     sys::AllowedCall{SYS_access},
-    sys::AllowedCall{SYS_pipe},
+    sys::AllowedCall{SYS_pipe2},
     // Memory.
     sys::AllowedCall{SYS_mmap},
     sys::AllowedCall{SYS_munmap},

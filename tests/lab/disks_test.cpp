@@ -35,6 +35,33 @@ TEST_F(Disks, AnErrorInDom0ReachesTheGuestOnThatDiskAlone) {
        "umount /run/lab-t-full; rm -rf /run/lab-t-full /run/lab-t-bad.img");
 }
 
+// As an emulated disk (of IDE's there are none: QEMU refuses it) and by a PV driver.
+TEST_F(Disks, ThatAreReadOnlyStayAsTheyAre) {
+  ONLY_WHEN_THOROUGH();
+  dom0("yes read | head -c 16M >/run/lab-t-ro.img");
+  auto put = stage().put_qcow2("/run/lab-t-ro.qcow2", 16);
+  ASSERT_TRUE(put) << why(put);
+  const std::string hash = "sha256sum /run/lab-t-ro.img /run/lab-t-ro.qcow2";
+  const std::string before = dom0(hash);
+  GuestRun guest =
+      start(pv_guest("t-only",
+                     {"disk = [ \"format=raw,vdev=sda,access=ro,target=/run/lab-t-ro.img\", "
+                      "\"format=qcow2,vdev=xvdb,access=ro,target=/run/lab-t-ro.qcow2\" ]"},
+                     "xen_emul_unplug=never"));
+  for (const char *device : {"/dev/sda", "/dev/xvdb"}) {
+    comes_true(guest, base::format("[ -b {} ]", device));
+    guest_does(guest, base::format("dd if={} of=/dev/null bs=64k count=16", device));
+    guest_does(guest, base::format("! dd if=/dev/zero of={} bs=64k count=1 conv=fsync", device));
+    // Not only because its kernel knows.
+    guest_does(guest, base::format("blockdev --setrw {}; ! dd if=/dev/zero of={} bs=64k count=1 "
+                                   "conv=fsync",
+                                   device, device));
+  }
+  dom0("xl destroy t-only");
+  EXPECT_EQ(dom0(hash), before);
+  dom0("rm /run/lab-t-ro.*");
+}
+
 // An emulated disk has sectors of 512 bytes, whatever the device in dom0 has: what is beside one
 // that is written alone stays.
 TEST_F(Disks, OfADeviceWithSectorsOf4096Bytes) {

@@ -53,6 +53,25 @@ TEST_F(GuestsHave, AVirtualCpuThatIsPluggedIn) {
     EXPECT_EQ(dom0("xl qemu-monitor-command t-have 'info hotpluggable-cpus' | grep -c qom_path"),
               "2");
   }
+  save_and_restore("t-have");
+  ASSERT_TRUE(guest.follow());
+  guest_does(guest, "[ $(nproc) = 2 ]");
+  dom0("xl destroy t-have");
+}
+
+TEST_F(GuestsHave, ThirtyTwoVirtualCpus) {
+  ONLY_WHEN_THOROUGH();
+  GuestConfig config = pv_guest("t-have", {"vcpus = 32", "maxvcpus = 32"});
+  config.extra.emplace_back("memory = 256");
+  GuestRun guest = start(config);
+  for (int round = 0; round < 2; round++) {
+    guest_does(guest, "[ $(nproc) = 32 ]");
+    // Each of them asks the device model for something, by its own place in what they share.
+    guest_does(guest, "for i in $(seq 0 31); do taskset -p $(printf %x $((1 << i))) $$ >/dev/null "
+                      "&& ioport 16 16 >/dev/null || exit 1; done");
+    if (round == 0)
+      succeeds("linstub upgrade t-have", upgrade_limit);
+  }
   dom0("xl destroy t-have");
 }
 
@@ -66,11 +85,19 @@ TEST_F(GuestsHave, AllOfThemTheirDeviceModelsReplacedAtOnce) {
   GuestRun first = start(without_disk("t-have"));
   GuestRun second = start(without_disk("t-have-2"));
   const std::string before = dom0("xl domid t-have-dm; xl domid t-have-2-dm");
+  // The first display that is free.
+  auto port = [this](const std::string &name) {
+    return dom0(base::format("xenstore-read /local/domain/$(xl domid {})/console/vnc-port", name));
+  };
+  EXPECT_EQ(port("t-have"), "5900");
+  EXPECT_EQ(port("t-have-2"), "5901");
   const std::string said = succeeds("linstub upgrade --all --parallel 2", 2 * upgrade_limit);
   EXPECT_THAT(said, HasSubstr("2 guests were upgraded"));
   EXPECT_LT(said.find("t-have-2: "), said.find("[2/2] ")) << "one after the other: " << said;
   EXPECT_LT(said.find("t-have: "), said.find("[2/2] ")) << "one after the other: " << said;
   EXPECT_NE(dom0("xl domid t-have-dm; xl domid t-have-2-dm"), before);
+  EXPECT_EQ(port("t-have"), "5900");
+  EXPECT_EQ(port("t-have-2"), "5901");
   EXPECT_TRUE(first.ask("hello", ask_limit));
   EXPECT_TRUE(second.ask("hello", ask_limit));
   dom0("xl destroy t-have; xl destroy t-have-2");

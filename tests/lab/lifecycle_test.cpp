@@ -53,6 +53,12 @@ TEST_F(LifeCycle, ShowsItsScreenOverVncAndItsStubDomainsSizeInStatus) {
   EXPECT_GT(picture->lit, 0.0) << "the screen is black";
   EXPECT_LE(picture->colours, 16U) << "not a screen of text";
 
+  // The viewer that xl starts is whichever is there.
+  dom0("printf '#!/bin/sh\\necho \"$@\" >/run/lab-t-viewed\\n' >/usr/local/bin/vncviewer && "
+       "chmod +x /usr/local/bin/vncviewer && xl vncviewer t-life");
+  EXPECT_EQ(dom0("rm /usr/local/bin/vncviewer; cat /run/lab-t-viewed; rm /run/lab-t-viewed"),
+            "127.0.0.1:" + dom0("xenstore-read /local/domain/$(xl domid t-life)/console/vnc-port"));
+
   EXPECT_THAT(dom0("linstub status"), HasSubstr("t-life"));
   EXPECT_THAT(dom0("linstub status --json"), StartsWith("["));
   // What it says of its memory is less than it has got, and more than QEMU alone.

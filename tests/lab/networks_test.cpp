@@ -112,6 +112,48 @@ TEST_P(Networks, EachNicIsOnItsOwnBridge) {
   dom0("xl destroy t-nets");
 }
 
+// Those that Debian's kernel has a driver for, and the tiny one has not.
+TEST_P(Networks, OfRareModelsCarryFrames) {
+  ONLY_WHEN_THOROUGH();
+  static constexpr std::array rare{
+      Network{"t-web", "10.77.11", "pcnet", "pcnet32"},
+      Network{"t-data", "10.77.12", "ne2k_pci", "ne2k-pci"},
+      Network{"t-spare", "10.77.13", "virtio-net", "virtio_net"},
+  };
+  std::string vifs;
+  for (const Network &network : rare) {
+    adds_bridge(network);
+    vifs += base::format("{}\"bridge={},model={}\"", vifs.empty() ? "" : ", ", network.bridge,
+                         network.model);
+  }
+  GuestRun guest = start(pv_guest("t-nets", {base::format("vif = [ {} ]", vifs)},
+                                  "xen_emul_unplug=never", GetParam()));
+  ASSERT_FALSE(HasFailure());
+  for (const Network &network : rare) {
+    SCOPED_TRACE(network.model);
+    ASSERT_NO_FATAL_FAILURE(
+        brings_up(guest, network.driver, base::format("{}.2", network.address)));
+    answers(base::format("-s 1400 {}.2", network.address));
+  }
+  dom0("xl destroy t-nets");
+}
+
+// boot="n": the card's own firmware asks for an address. On which network it is told what to boot
+// is the host's affair.
+TEST_P(Networks, AreBootedFrom) {
+  ONLY_WHEN_THOROUGH();
+  dom0(
+      "(setsid timeout 240 tcpdump -c 1 -n -i xenbr0 'ether src 00:16:3e:6c:00:01 and udp dst port "
+      "67' >/run/lab-t-dhcp 2>&1 </dev/null &)");
+  auto guest = GuestRun::create(
+      host(), {.name = "t-nets", .device_model = GetParam(), .disk = "", .extra = {"boot = \"n\""}},
+      ask_limit);
+  ASSERT_TRUE(guest) << why(guest);
+  EXPECT_TRUE(holds_within("grep -q BOOTP/DHCP /run/lab-t-dhcp", ask_limit))
+      << screen("t-nets") << dom0("cat /run/lab-t-dhcp");
+  dom0("xl destroy t-nets; rm /run/lab-t-dhcp");
+}
+
 // What a frame may be beside one of 1514 bytes from one to another: with a VLAN's tag, to many, a
 // part of a packet to many, larger. TCP's segments and checksums are right whoever makes them.
 TEST_P(Networks, CarryTaggedLargeAndMulticastFrames) {

@@ -97,7 +97,7 @@ TEST_F(Tpm, KeepsItsSecretsAndWhatWasMeasured) {
   auto second = guest("t-tpm-2");
   auto refused = GuestRun::create(host(), second, refusal_limit);
   ASSERT_FALSE(refused) << "two guests with one TPM";
-  EXPECT_THAT(why(refused), HasSubstr(state_file));
+  EXPECT_THAT(why(refused), HasSubstr(base::format("{}: guest t-tpm (process", state_file)));
   dom0("xl destroy t-tpm");
   EXPECT_EQ(dom0(base::format("stat -c %a-%s {}; rm {}", state_file, state_file)), "600-1048576");
 }

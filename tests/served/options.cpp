@@ -21,7 +21,7 @@ constexpr std::array boot{
     Row{"boot=\"n\"", arguments,
         "-boot order=n -device rtl8139,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 "
         "-netdev type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0,script=no,downscript=no",
-        "`AsUnderQemuInDom0/ScsiUsb2AndWhatIsTheDefault`", ""},
+        "`Networks.AreBootedFrom`", ""},
     Row{"bios=\"seabios\"", arguments, "",
         "`LifeCycle.BootsFromItsDiskTalksOnSerialUsesDiskAndNetwork`", ""},
     Row{"bios=\"ovmf\"", arguments, "", "`Uefi.BootsToItsShellSeesItsDiskAndKeepsItsVariables`",
@@ -100,7 +100,7 @@ constexpr std::array disks{
     Row{"disk: vdev=sda, access=ro", arguments,
         "-device lsi53c895a -drive file=/a.img,id=scsi0-hd0,format=raw,if=none,readonly=on,"
         "cache=writeback -device scsi-hd,drive=scsi0-hd0,scsi-id=0",
-        "`tests/plan/drives_test.cpp`", ""},
+        "`Disks.ThatAreReadOnlyStayAsTheyAre`", ""},
     Row{"disk: vdev=hda, access=ro", toolstack,
         "qemu-xen doesn't support read-only IDE disk drivers", "", ""},
     Row{"hdtype=\"ahci\"", arguments,
@@ -155,7 +155,7 @@ constexpr std::array networks{
     Row{"vif: model=pcnet, ne2k_pci, virtio-net", arguments,
         "-device pcnet,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 "
         "-netdev type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0,script=no,downscript=no",
-        "`AsUnderQemuInDom0/OtherNics`", ""},
+        "`Networks.OfRareModelsCarryFrames`", ""},
     Row{"vif: model=vmxnet3 and others", arguments,
         "-device vmxnet3,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 "
         "-netdev type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0,script=no,downscript=no",
