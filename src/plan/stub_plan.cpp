@@ -33,6 +33,16 @@ uint32_t memory_of_devices(const Plan &plan) {
          memory_of_nic * beyond(plan.nics.size(), usual_nics) + memory_of_pv_disk * plan.pv_served;
 }
 
+// QEMU's VNC server has a copy of the screen, and what a viewer has not taken yet: as much again,
+// when nothing is packed. A stub domain of the usual size has room for both while the screen has 6
+// MiB; one whose guest has more video memory than the usual is there for larger ones.
+constexpr uint32_t usual_video_memory = 16;
+uint32_t memory_of_screen(const Plan &plan) {
+  if (!plan.vnc)
+    return 0;
+  return 2 * (std::max(plan.video_memory, usual_video_memory) - usual_video_memory);
+}
+
 // swtpm, with the part of its libraries that is its own.
 constexpr uint32_t memory_of_tpm = 6;
 
@@ -56,6 +66,7 @@ uint32_t mebibytes(uint64_t bytes) {
 uint32_t memory_needed(const Plan &plan, const manifest::Image &image,
                        const std::vector<disk::CopiedFile> &files) {
   uint32_t memory = plan.settings.memory + memory_of_devices(plan);
+  memory += memory_of_screen(plan);
   if (plan.tpm)
     memory += memory_of_tpm;
   for (const disk::CopiedFile &file : files)

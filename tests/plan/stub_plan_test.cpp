@@ -158,6 +158,19 @@ TEST_F(StubPlan, HasRoomForManyDisksAndNics) {
   EXPECT_EQ(describe(plan(nics), image_, {}, {}).memory, usual + 18);
 }
 
+TEST_F(StubPlan, HasRoomForALargeScreenAndForATpm) {
+  auto memory = [this](const std::string &line, const Settings &settings = {}) {
+    return describe(plan(line, settings), image_, {}, {}).memory;
+  };
+  const uint32_t usual = memory("");
+  EXPECT_EQ(memory("-vnc 127.0.0.1:0 -device VGA,vgamem_mb=16"), usual);
+  EXPECT_EQ(memory("-vnc 127.0.0.1:0 -device VGA,vgamem_mb=32"), usual + 32);
+  EXPECT_EQ(memory("-vnc none -device VGA,vgamem_mb=32"), usual) << "nobody looks";
+  Settings with_tpm;
+  with_tpm.tpm = "/var/lib/linstub/g.tpm";
+  EXPECT_EQ(memory("", with_tpm), usual + 6);
+}
+
 TEST_F(StubPlan, HasTheDisksOfPvDriversAndRoomForServingThem) {
   Plan guest = plan("-drive file=/a.img,if=ide,format=raw");
   guest.pv_disks = {{.path = "/b.img", .vdev = "xvdb", .format = disk::DiskFormat::qcow2}};
