@@ -57,7 +57,8 @@ TEST_F(LifeCycle, ShowsItsScreenOverVncAndItsStubDomainsSizeInStatus) {
   dom0("printf '#!/bin/sh\\necho \"$@\" >/run/lab-t-viewed\\n' >/usr/local/bin/vncviewer && "
        "chmod +x /usr/local/bin/vncviewer && xl vncviewer t-life");
   EXPECT_EQ(dom0("rm /usr/local/bin/vncviewer; cat /run/lab-t-viewed; rm /run/lab-t-viewed"),
-            "127.0.0.1:" + dom0("xenstore-read /local/domain/$(xl domid t-life)/console/vnc-port"));
+            "127.0.0.1:" + dom0("echo $(($(xenstore-read /local/domain/$(xl domid t-life)/console/"
+                                "vnc-port) - 5900))"));
 
   EXPECT_THAT(dom0("linstub status"), HasSubstr("t-life"));
   EXPECT_THAT(dom0("linstub status --json"), StartsWith("["));
