@@ -104,8 +104,8 @@ constexpr const char *files_directory = "/run/files";
 // QEMU's tap of NIC <n>, -netdev type=tap,id=net<n>,…: linstub-init joins one to the frontend
 // device/vif/<n> and hands it to QEMU as a descriptor in place of ifname=.
 
-// -chardev linstub:tpm,id=<id>,path=/dev/xvdX: linstub-init starts a TPM whose state is on that disk,
-// and puts in place of it the socket that QEMU controls it by.
+// -chardev linstub:tpm,id=<id>,path=/dev/xvdX: linstub-init starts a TPM whose state is on that
+// disk, and puts in place of it the socket that QEMU controls it by.
 constexpr const char *tpm_argument = "linstub:tpm";
 
 } // namespace linstub::wire
