@@ -2,6 +2,7 @@
 #include "broker/message_socket.hpp"
 
 #include "sys/parcel.hpp"
+#include "sys/unix_socket.hpp"
 
 #include <array>
 
@@ -15,11 +16,9 @@ using Parcel = sys::Parcel<most_files + 1>;
 } // namespace
 
 Result<std::pair<MessageSocket, MessageSocket>> MessageSocket::make_pair() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return base::fail_errno(errno, "make a socket pair");
-  return std::pair(MessageSocket(base::Fd(ends[0]), Sender::broker),
-                   MessageSocket(base::Fd(ends[1]), Sender::device_model));
+  auto [broker, device_model] = TRY(sys::make_socket_pair(SOCK_SEQPACKET));
+  return std::pair(MessageSocket(std::move(broker), Sender::broker),
+                   MessageSocket(std::move(device_model), Sender::device_model));
 }
 
 Result<> MessageSocket::send(const Message &message) const {

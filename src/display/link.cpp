@@ -2,6 +2,7 @@
 #include "display/link.hpp"
 
 #include "sys/parcel.hpp"
+#include "sys/unix_socket.hpp"
 
 #include <algorithm>
 #include <array>
@@ -54,10 +55,7 @@ Result<std::optional<Received>> receive(const base::Fd &link, size_t files) {
 } // namespace
 
 Result<std::pair<base::Fd, base::Fd>> make_link() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
-    return base::fail_errno(errno, "make a socket pair");
-  return std::pair(base::Fd(ends[0]), base::Fd(ends[1]));
+  return sys::make_socket_pair(SOCK_SEQPACKET | SOCK_NONBLOCK);
 }
 
 Result<> send_stream(const base::Fd &link, const base::Fd &stream) {

@@ -58,13 +58,11 @@ Server::~Server() {
 // The device model process joins it to QEMU when there is one that serves: until then nothing
 // comes.
 Result<> Server::connect() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
-    return base::fail_errno(errno, "make a socket pair");
+  auto [ours, theirs] = TRY(sys::make_socket_pair(SOCK_STREAM | SOCK_NONBLOCK));
   auto source = std::make_unique<Source>(*this, config_.most_bytes);
-  source->socket = base::Fd(ends[0]);
-  const base::Fd theirs(ends[1]);
-  source->watch = TRY(loop_.watch(ends[0], EPOLLIN, [this](uint32_t events) { ready(events); }));
+  source->socket = std::move(ours);
+  source->watch =
+      TRY(loop_.watch(source->socket.get(), EPOLLIN, [this](uint32_t events) { ready(events); }));
   TRY(send_stream(config_.link, theirs));
   source_ = std::move(source);
   return {};

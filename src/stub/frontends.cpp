@@ -39,6 +39,13 @@ std::string only_entry(const std::string &path) {
 
 } // namespace
 
+Frontends::Frontends(World world, uid_t owner, std::set<std::string> consoles,
+                     std::set<std::string> kept)
+    : world_(std::move(world)), owner_(owner), consoles_(std::move(consoles)),
+      kept_(std::move(kept)) {
+  kept_.insert({wire::state_disk, wire::system_disk});
+}
+
 base::Result<std::string> Frontends::name_of(const std::string &device,
                                              const std::string &sysfs_class) const {
   std::string name = only_entry(base::format("{}/{}/{}", world_.sysfs, device, sysfs_class));
@@ -67,7 +74,7 @@ base::Result<std::string> Frontends::hand_over(const std::string &name) const {
 }
 
 base::Result<std::string> Frontends::hand_over_disk(const std::string &name) {
-  if (name == wire::state_disk || name == wire::system_disk || kept_.contains(name)) {
+  if (kept_.contains(name)) {
     std::string node = base::format("{}/{}", world_.dev, name);
     return ::access(node.c_str(), F_OK) == 0 ? std::string()
                                              : base::format("{} is not there", node);

@@ -26,9 +26,7 @@ public:
 
   // Disks, and the consoles that are named, are handed to `owner` as they appear; the state disk,
   // the system's and `kept` ("xvdc") are not. Other consoles are left alone.
-  Frontends(World world, uid_t owner, std::set<std::string> consoles, std::set<std::string> kept)
-      : world_(std::move(world)), owner_(owner), consoles_(std::move(consoles)),
-        kept_(std::move(kept)) {}
+  Frontends(World world, uid_t owner, std::set<std::string> consoles, std::set<std::string> kept);
 
   // Looks at all frontends; gives nodes that have appeared to the owner: also those of disks that
   // dom0 plugs later, and again under a name that another disk has had. Returns what is still
@@ -54,7 +52,7 @@ private:
   World world_;
   uid_t owner_;
   std::set<std::string> consoles_; // their numbers
-  std::set<std::string> kept_;     // disks
+  std::set<std::string> kept_;     // disks that are not handed over
   std::vector<std::string> disks_;
 };
 

@@ -2,6 +2,7 @@
 #include "stub/guest_calls.hpp"
 
 #include "base/log.hpp"
+#include "sys/unix_socket.hpp"
 #include "wire/guest_call.hpp"
 #include "wire/paths.hpp"
 
@@ -14,12 +15,10 @@ namespace linstub::stub {
 
 base::Result<std::unique_ptr<GuestCalls>> GuestCalls::open(base::EventLoop &loop,
                                                            xen::Xenstore &xenstore) {
-  std::array<int, 2> sockets{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0)
-    return base::fail_errno(errno, "make a socket pair");
+  auto [ours, theirs] = TRY(sys::make_socket_pair(SOCK_SEQPACKET));
   std::unique_ptr<GuestCalls> calls(new GuestCalls(loop, xenstore));
-  calls->ours_ = base::Fd(sockets[0]);
-  calls->theirs_ = base::Fd(sockets[1]);
+  calls->ours_ = std::move(ours);
+  calls->theirs_ = std::move(theirs);
   TRY(xenstore.watch(wire::answer_node, token));
   calls->watch_ = TRY(
       loop.watch(calls->ours_.get(), EPOLLIN, [self = calls.get()](uint32_t) { self->on_call(); }));

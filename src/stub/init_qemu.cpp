@@ -6,7 +6,6 @@
 #include "stub/nics.hpp"
 #include "stub/panic.hpp"
 #include "sys/terminal.hpp"
-#include "wire/state_record.hpp"
 #include "xen/privcmd.hpp"
 
 #include <unistd.h>
@@ -77,7 +76,7 @@ base::Result<base::Fd> Init::state_pipe(StateComes when) {
 
 base::Result<> Init::feed_state(base::Fd pipe) {
   feed_ = TRY(
-      StateFeed::start(*loop_, base::format("/dev/{}", wire::state_disk), std::move(pipe),
+      StateFeed::start(*loop_, state_disk_path(), std::move(pipe),
                        base::Deadline::after(copy_timeout), [this](const base::Result<> &end) {
                          if (!end)
                            tell(Event::failure, "restore QEMU's state: " + end.error().message());

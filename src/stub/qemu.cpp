@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "stub/qemu_calls.hpp"
 #include "sys/confine.hpp"
+#include "sys/unix_socket.hpp"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -62,11 +63,7 @@ Qemu::start(base::EventLoop &loop, const std::vector<std::string> &arguments,
   environment.insert(environment.end(), variables.begin(), variables.end());
   command.environment = std::move(environment);
   command.keep = keep;
-  std::array<int, 2> sockets{};
-  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sockets.data()) != 0)
-    return base::fail_errno(errno, "make a socket pair");
-  base::Fd ours(sockets[0]);
-  base::Fd theirs(sockets[1]);
+  const auto [ours, theirs] = TRY(sys::make_socket_pair(SOCK_DGRAM));
   command.before_exec = [socket = theirs.get()] {
     int error = confine_qemu();
     if (error == 0)
@@ -89,13 +86,13 @@ bool is_harmless(std::string_view line) {
 
 base::Result<> Qemu::serve_opens(base::EventLoop &loop, const base::Fd &socket,
                                  sys::OpenRequests::Decide open) {
-  open_ = std::move(open);
   opens_ = TRY(sys::OpenRequests::receive(socket));
-  opens_watch_ = TRY(loop.watch(opens_->fd(), EPOLLIN, [this](uint32_t events) {
-    if ((events & EPOLLIN) == 0) // it has ended
-      return opens_watch_.reset();
-    base::log_failure(opens_->serve(open_).transform_error(base::doing("QEMU opens a file")));
-  }));
+  opens_watch_ =
+      TRY(loop.watch(opens_->fd(), EPOLLIN, [this, open = std::move(open)](uint32_t events) {
+        if ((events & EPOLLIN) == 0) // it has ended
+          return opens_watch_.reset();
+        base::log_failure(opens_->serve(open).transform_error(base::doing("QEMU opens a file")));
+      }));
   return {};
 }
 

@@ -46,7 +46,6 @@ private:
                              sys::OpenRequests::Decide open);
 
   std::unique_ptr<Program> program_;
-  sys::OpenRequests::Decide open_;
   std::optional<sys::OpenRequests> opens_;
   base::EventLoop::Handle opens_watch_;
 };

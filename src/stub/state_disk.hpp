@@ -8,6 +8,9 @@
 
 namespace linstub::stub {
 
+// Where the disk is.
+inline std::string state_disk_path() { return base::format("/dev/{}", wire::state_disk); }
+
 class StateWriter {
 public:
   static base::Result<StateWriter> open(const std::string &path);

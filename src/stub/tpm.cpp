@@ -2,6 +2,7 @@
 #include "stub/tpm.hpp"
 
 #include "sys/confine.hpp"
+#include "sys/unix_socket.hpp"
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -101,11 +102,7 @@ base::Result<std::unique_ptr<Tpm>> Tpm::start(base::EventLoop &loop, const std::
   const std::string node = "/dev/" + disk;
   if (::chown(node.c_str(), tpm_uid, tpm_uid) != 0)
     return base::fail_errno(errno, "give {} to the TPM", node);
-  std::array<int, 2> sockets{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0)
-    return base::fail_errno(errno, "make a socket pair");
-  base::Fd end_of_qemu(sockets[0]);
-  const base::Fd end_of_tpm(sockets[1]);
+  auto [end_of_qemu, end_of_tpm] = TRY(sys::make_socket_pair(SOCK_STREAM));
   base::Command command{
       .argv = tpm_command(node, end_of_tpm.get()),
       .environment =

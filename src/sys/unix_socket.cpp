@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
+
 namespace linstub::sys {
 namespace {
 
@@ -45,6 +47,13 @@ base::Result<base::Fd> listen_unix(const std::string &path) {
       ::listen(fd.get(), backlog) != 0)
     return base::fail_errno(errno, "listen on {}", path);
   return fd;
+}
+
+base::Result<std::pair<base::Fd, base::Fd>> make_socket_pair(int type) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return base::fail_errno(errno, "make a socket pair");
+  return std::pair(base::Fd(ends[0]), base::Fd(ends[1]));
 }
 
 std::optional<std::pair<uint64_t, uint64_t>> node_at(const std::string &path) {

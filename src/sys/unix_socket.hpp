@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Unix stream sockets, and the accepting end of any stream socket. Nothing here blocks.
+// Unix sockets, and the accepting end of any stream socket. Nothing here blocks.
 #pragma once
 
 #include "base/fd.hpp"
@@ -19,6 +19,10 @@ base::Result<base::Fd> connect_unix(const std::string &path);
 // A socket that listens, to which only its owner can connect, from its first moment on. What was at
 // the path before is removed.
 base::Result<base::Fd> listen_unix(const std::string &path);
+
+// Two that are connected to each other, close-on-exec. `type` is SOCK_STREAM and the like, with
+// SOCK_NONBLOCK for what does not block.
+base::Result<std::pair<base::Fd, base::Fd>> make_socket_pair(int type);
 
 // What is at that path, by device and number; nothing if nothing is.
 std::optional<std::pair<uint64_t, uint64_t>> node_at(const std::string &path);

@@ -238,18 +238,22 @@ void try_events(Hypercalls &hypercalls, const Victims &victims, Tries &tries) {
   }
 }
 
-} // namespace
-
-void try_every_hypercall(Adversary &adversary) {
-  Hypercalls hypercalls;
+Tries try_all(Hypercalls &hypercalls, const Victims &victims) {
   Tries tries;
-  const Victims victims = victims_of(adversary.settings);
   try_domctl(hypercalls, victims, tries);
   try_whole_host(hypercalls, tries);
   try_device_model(hypercalls, victims, tries);
   try_memory(hypercalls, victims, tries);
   try_pages(victims, tries);
   try_events(hypercalls, victims, tries);
+  return tries;
+}
+
+} // namespace
+
+void try_every_hypercall(Adversary &adversary) {
+  Hypercalls hypercalls;
+  const Tries tries = try_all(hypercalls, victims_of(adversary.settings));
   // What anybody may ask: that it can make hypercalls at all.
   const bool answered = hypercalls.call(__HYPERVISOR_xen_version, uint64_t{XENVER_version}) > 0;
   adversary.say(base::format("{}; Xen's version: {}", tries.text(), answered ? "told" : "refused"));
@@ -271,12 +275,9 @@ std::string try_for_itself(Hypercalls &hypercalls) {
   return base::format("its own: {} of 3 done", done);
 }
 
-void say_as_qemu(Adversary &adversary, Hypercalls &hypercalls) {
-  const Victims victims = victims_of(adversary.settings);
-  Tries tries;
-  try_device_model(hypercalls, victims, tries);
-  try_memory(hypercalls, victims, tries);
-  const long of_guest = hypercalls.device_model_operation(victims.guest, XEN_DMOP_nr_vcpus);
+void say_as_qemu(Adversary &adversary, Hypercalls &hypercalls, const Tries &tries) {
+  const long of_guest =
+      hypercalls.device_model_operation(adversary.settings.target, XEN_DMOP_nr_vcpus);
   adversary.say(base::format("{}; of its guest: {}; {}", tries.text(),
                              of_guest == 0 ? "allowed" : "refused", try_for_itself(hypercalls)));
 }
@@ -286,13 +287,15 @@ void say_as_qemu(Adversary &adversary, Hypercalls &hypercalls) {
 // As QEMU, in a stub domain whose kernel restricts it. It is its guest's device model.
 void try_as_qemu(Adversary &adversary) {
   Hypercalls hypercalls;
-  say_as_qemu(adversary, hypercalls);
+  say_as_qemu(adversary, hypercalls, try_all(hypercalls, victims_of(adversary.settings)));
 }
 
 // As QEMU in one that was a spare: by what its linstub-init has restricted.
 void try_as_qemu_of_a_spare(Adversary &adversary) {
   Hypercalls hypercalls(adversary.settings.target);
-  say_as_qemu(adversary, hypercalls);
+  Tries tries;
+  try_device_model(hypercalls, victims_of(adversary.settings), tries);
+  say_as_qemu(adversary, hypercalls, tries);
 }
 
 // On every channel that the domain has: the vchan's, the console's, xenstore's, the disks'.

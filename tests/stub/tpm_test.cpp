@@ -3,6 +3,8 @@
 // guest.
 #include "base/fd.hpp"
 #include "stub/tpm.hpp"
+#include "sys/parcel.hpp"
+#include "sys/unix_socket.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/socket.h>
@@ -41,14 +43,10 @@ const std::string create_primary =
 class Swtpm {
 public:
   explicit Swtpm(const std::string &state) {
-    std::array<int, 2> control{};
-    std::array<int, 2> data{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control.data()), 0);
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, data.data()), 0);
-    control_ = base::Fd(control[0]);
-    data_ = base::Fd(data[0]);
-    const base::Fd its_control(control[1]);
-    const base::Fd its_data(data[1]);
+    auto [control, its_control] = sys::make_socket_pair(SOCK_STREAM).value();
+    auto [data, its_data] = sys::make_socket_pair(SOCK_STREAM).value();
+    control_ = std::move(control);
+    data_ = std::move(data);
     auto started = base::start({.argv = tpm_command(state, its_control.get()),
                                 .environment = std::vector<std::string>{"PATH=/usr/bin"},
                                 .keep = {its_control.get()},
@@ -110,19 +108,8 @@ private:
 
   void hand_over(int fd) {
     std::string word = "\0\0\0"s + set_data_socket;
-    iovec bytes{.iov_base = word.data(), .iov_len = word.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-    msghdr message{};
-    message.msg_iov = &bytes;
-    message.msg_iovlen = 1;
-    message.msg_control = space.data();
-    message.msg_controllen = space.size();
-    cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::copy_n(reinterpret_cast<const unsigned char *>(&fd), sizeof fd, CMSG_DATA(header));
-    EXPECT_EQ(::sendmsg(control_.get(), &message, 0), static_cast<ssize_t>(word.size()));
+    sys::Parcel<1> parcel(std::as_writable_bytes(std::span(word)));
+    EXPECT_EQ(parcel.send(control_.get(), std::span(&fd, 1), 0), static_cast<ssize_t>(word.size()));
     std::array<char, 4> answer{};
     EXPECT_EQ(::read(control_.get(), answer.data(), answer.size()), 4);
     EXPECT_THAT(answer, testing::Each(0));
