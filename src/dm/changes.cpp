@@ -3,6 +3,7 @@
 
 #include "base/log.hpp"
 #include "plan/cpu_hotplug.hpp"
+#include "qmp/human_policy.hpp"
 #include "wire/options.hpp"
 
 #include <charconv>
@@ -57,6 +58,8 @@ void Changes::done(const qmp::Command &command, qmp::Leaves leaves) {
   case qmp::Leaves::expiry:
     expiry_ = absolute(command);
     return;
+  case qmp::Leaves::link:
+    return set_link(command);
   case qmp::Leaves::dirty_pages:
     dirty_pages_ = qmp::bool_member(command.arguments, "enable").value_or(true);
     return;
@@ -73,6 +76,18 @@ void Changes::plugged(const std::string &arguments) {
   base::log_info("device {} was plugged in: without it the guest's device model cannot be replaced",
                  id);
   devices_.insert(std::move(id));
+}
+
+void Changes::set_link(qmp::Command command) {
+  if (command.name == "human-monitor-command") {
+    auto said =
+        qmp::link_command(qmp::string_member(command.arguments, "command-line").value_or(""));
+    if (!said) // the policy lets none pass
+      return;
+    command = *std::move(said);
+  }
+  std::string name = qmp::string_member(command.arguments, "name").value_or("");
+  links_.insert_or_assign(std::move(name), std::move(command));
 }
 
 void Changes::deleted(const std::string &id) {
@@ -97,6 +112,8 @@ std::vector<qmp::Command> Changes::to_repeat() const {
     if (one)
       commands.push_back(*one);
   }
+  for (const auto &[name, command] : links_)
+    commands.push_back(command);
   return commands;
 }
 

@@ -6,6 +6,7 @@
 #include "broker/host.hpp"
 #include "qmp/policy.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -32,13 +33,15 @@ public:
 
 private:
   void plugged(const std::string &arguments);
+  void set_link(qmp::Command command);
 
   broker::Host &host_;
   std::set<std::string> devices_; // that the next QEMU would not have
   std::set<std::string> cpus_;    // that it will
   std::optional<qmp::Command> password_;
   std::optional<qmp::Command> expiry_;
-  bool dirty_pages_ = false; // somebody copies the guest's memory
+  std::map<std::string, qmp::Command> links_; // by name
+  bool dirty_pages_ = false;                  // somebody copies the guest's memory
 };
 
 } // namespace linstub::dm

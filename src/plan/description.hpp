@@ -32,6 +32,7 @@ struct Description {
   std::string command_line;
   xen::DomainType type = xen::DomainType::pv;
   uint32_t memory = 0; // MiB
+  uint32_t screen = 0; // wire::screen_node
   xen::DomainLimits limits;
   std::string log_level;
   std::vector<std::string> arguments; // QEMU's, without argv[0]

@@ -3,6 +3,7 @@
 
 #include "plan/drives.hpp"
 #include "wire/kernel_options.hpp"
+#include "wire/memory.hpp"
 #include "wire/state_record.hpp"
 
 #include <algorithm>
@@ -33,14 +34,9 @@ uint32_t memory_of_devices(const Plan &plan) {
          memory_of_nic * beyond(plan.nics.size(), usual_nics) + memory_of_pv_disk * plan.pv_served;
 }
 
-// QEMU's VNC server has a copy of the screen, and what a viewer has not taken yet: as much again,
-// when nothing is packed. A stub domain of the usual size has room for both while the screen has 6
-// MiB; one whose guest has more video memory than the usual is there for larger ones.
-constexpr uint32_t usual_video_memory = 16;
-uint32_t memory_of_screen(const Plan &plan) {
-  if (!plan.vnc)
-    return 0;
-  return 2 * (std::max(plan.video_memory, usual_video_memory) - usual_video_memory);
+// MiB of the largest screen that somebody can look at.
+uint32_t screen_of(const Plan &plan) {
+  return plan.vnc ? std::min(plan.video_memory, wire::largest_screen) : 0;
 }
 
 // swtpm, with the part of its libraries that is its own.
@@ -66,7 +62,6 @@ uint32_t mebibytes(uint64_t bytes) {
 uint32_t memory_needed(const Plan &plan, const manifest::Image &image,
                        const std::vector<disk::CopiedFile> &files) {
   uint32_t memory = plan.settings.memory + memory_of_devices(plan);
-  memory += memory_of_screen(plan);
   if (plan.tpm)
     memory += memory_of_tpm;
   for (const disk::CopiedFile &file : files)
@@ -163,6 +158,7 @@ Description describe(const Plan &plan, const manifest::Image &image,
   description.name = plan.name + "-dm";
   description.may_be_spare = plan.settings.spares > 0;
   description.memory = memory_needed(plan, image, files);
+  description.screen = screen_of(plan);
   description.arguments = qemu_arguments(plan, origin);
   description.nics = plan.nics;
   description.role = origin.role;

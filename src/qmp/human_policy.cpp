@@ -93,6 +93,24 @@ std::span<const std::string_view> human_commands() { return commands; }
 std::span<const std::string_view> human_subjects() { return subjects; }
 std::span<const Rule> human_refusals() { return known_refusals(); }
 
+std::optional<Command> link_command(std::string_view line) {
+  if (take_word(line) != "set_link")
+    return std::nullopt;
+  const std::string_view name = take_word(line);
+  const std::string_view state = take_word(line);
+  auto is_plain = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  if (name.empty() || !std::ranges::all_of(name, is_plain) || (state != "on" && state != "off") ||
+      line.find_first_not_of(' ') != std::string_view::npos)
+    return std::nullopt;
+  return Command{.name = "set_link",
+                 .arguments = base::format(R"({{"name":{},"up":{}}})", quoted(name),
+                                           state == "on" ? "true" : "false"),
+                 .id = {}};
+}
+
 const Rule &human_rule_for(std::string_view line) {
   static const Rule forward{.command = "human-monitor-command",
                             .action = Action::forward,
@@ -106,10 +124,22 @@ const Rule &human_rule_for(std::string_view line) {
   if (line.size() > longest_human_command || !plain)
     return strange;
   // As QMP's cont.
+  static const Rule set_link{.command = "set_link",
+                             .action = Action::refuse,
+                             .why = "it is \"set_link\", the name of a NIC as \"info network\" has "
+                                    "it, and \"on\" or \"off\""};
   static const Rule go_on{.command = "human-monitor-command", .action = Action::answer};
+  const std::string_view whole = line;
   const std::string_view command = take_word(line);
   if (command == "cont" || command == "c")
     return go_on;
+  if (command == set_link.command) {
+    static const Rule link{.command = "human-monitor-command",
+                           .action = Action::forward,
+                           .leaves = Leaves::link,
+                           .result = {Kind::string, {}}};
+    return link_command(whole) ? link : set_link;
+  }
   if (!std::ranges::contains(commands, command))
     return refusal(command);
   if (command != "info")

@@ -77,6 +77,7 @@ const std::vector<Rule> &table() {
       {.command = "change-vnc-password", .action = Action::forward, .leaves = Leaves::password},
       {.command = "set_password", .action = Action::forward, .leaves = Leaves::password},
       {.command = "expire_password", .action = Action::forward, .leaves = Leaves::expiry},
+      {.command = "set_link", .action = Action::forward, .leaves = Leaves::link},
       {.command = "send-key", .action = Action::forward, .leaves = Leaves::nothing},
       {.command = "input-send-event", .action = Action::forward, .leaves = Leaves::nothing},
       {.command = "xen-set-global-dirty-log",

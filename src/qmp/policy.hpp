@@ -28,6 +28,7 @@ enum class Leaves : uint8_t {
   device,      // one more
   password,    // of VNC
   expiry,      // of that password
+  link,        // of a NIC: up or down
   dirty_pages, // QEMU notes which of the guest's pages it has written to, or does not any more
 };
 

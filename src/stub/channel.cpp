@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 
 #include <array>
+#include <utility>
 
 namespace linstub::stub {
 namespace {
@@ -65,6 +66,21 @@ void Channel::pump() {
   std::erase_if(sockets_, [](const auto &entry) { return entry.second->finished(); });
   for (auto &[id, socket] : sockets_)
     socket->update();
+  forget_viewers_that_left();
+}
+
+void Channel::forget_viewers_that_left() {
+  const size_t left = std::erase_if(viewers_, [this](wire::StreamId stream) {
+    return !waiting_.contains(stream) && !sockets_.contains(stream);
+  });
+  if (left != 0)
+    callbacks_.viewers(viewers_.size());
+}
+
+void Channel::admit_viewers() {
+  for (const wire::StreamId stream : std::exchange(waiting_, {}))
+    connect(stream, wire::Service::vnc, 0);
+  pump();
 }
 
 void Channel::look_for_talk() {
@@ -91,6 +107,15 @@ void Channel::on_open(wire::StreamId stream, wire::Service service, uint8_t inde
     mux_.close(stream);
     return callbacks_.restore();
   }
+  if (service == wire::Service::vnc) {
+    viewers_.insert(stream);
+    waiting_.insert(stream);
+    return callbacks_.viewers(viewers_.size());
+  }
+  connect(stream, service, index);
+}
+
+void Channel::connect(wire::StreamId stream, wire::Service service, uint8_t index) {
   auto socket = callbacks_.connect(service, index);
   if (!socket) {
     base::log_warning("open a stream for dom0: {}", socket.error().message());
@@ -121,6 +146,7 @@ void Channel::on_credit(wire::StreamId stream) {
 
 void Channel::on_close(wire::StreamId stream, std::string_view) {
   sockets_.erase(stream);
+  waiting_.erase(stream);
   logs_.erase(stream);
   if (save_ && stream == save_stream_)
     save_.reset();
@@ -176,6 +202,8 @@ void Channel::end(std::string_view why) {
   ended_ = true;
   watch_.reset();
   sockets_.clear();
+  waiting_.clear();
+  viewers_.clear();
   logs_.clear();
   save_.reset();
   callbacks_.gone(why);

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 
 namespace linstub::stub {
 
@@ -25,6 +26,9 @@ public:
     std::function<void(std::string_view why)> gone;
     // Connects to the socket of a service.
     std::function<base::Result<base::Fd>(wire::Service service, uint8_t index)> connect;
+    // So many look at the screen now, with those that wait for admit_viewers(): called for each
+    // change.
+    std::function<void(size_t viewers)> viewers = [](size_t) {};
     // QEMU has answered a command on its monitor: it has begun to serve. Its greeting would be no
     // sign, for that comes from a thread of its own.
     std::function<void()> qemu_talks = [] {};
@@ -43,6 +47,10 @@ public:
   // New lines stand in the log.
   void log_grew();
 
+  // Connects the viewers that wait to QEMU.
+  void admit_viewers();
+  [[nodiscard]] bool viewers_wait() const { return !waiting_.empty(); }
+
 private:
   Channel(base::EventLoop &loop, std::unique_ptr<xen::Transport> transport, const LogRing &log,
           Callbacks callbacks);
@@ -59,6 +67,8 @@ private:
   void write_output();
   void look_for_talk();
   void send_log(wire::StreamId stream, uint64_t &position);
+  void connect(wire::StreamId stream, wire::Service service, uint8_t index);
+  void forget_viewers_that_left();
   void start_save(wire::StreamId stream);
   void save_ended(wire::StreamId stream, const base::Result<> &result);
   void end(std::string_view why);
@@ -71,6 +81,8 @@ private:
   base::EventLoop::Handle watch_;
   std::map<wire::StreamId, std::unique_ptr<SocketStream>> sockets_;
   std::map<wire::StreamId, uint64_t> logs_; // how far each has read
+  std::set<wire::StreamId> viewers_;        // of the screen
+  std::set<wire::StreamId> waiting_;        // of them, those that are not connected yet
   wire::StreamId monitor_ = 0;              // the first stream to QEMU's monitor, until it talks
   std::unique_ptr<StateSave> save_;         // one at a time
   wire::StreamId save_stream_ = 0;

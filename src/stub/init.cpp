@@ -31,6 +31,9 @@ constexpr size_t log_size = size_t{32} << 10;
 constexpr xen::Vchan::Sizes channel_rings{.to_us = size_t{8} << 10, .to_peer = size_t{64} << 10};
 constexpr xen::Vchan::Sizes monitor_rings{.to_us = size_t{1} << 10, .to_peer = size_t{2} << 10};
 
+// What the kernel's balloon driver obeys (Xen's docs/misc/xenstore-paths.pandoc).
+constexpr const char *memory_target_node = "memory/target";
+
 constexpr auto system_disk_timeout = seconds(20);
 constexpr auto socket_interval = Milliseconds(20);
 constexpr unsigned int farewell_milliseconds = 2000;
@@ -129,6 +132,8 @@ base::Result<> Init::prepare_kernel() {
       Tuning{"/proc/sys/vm/percpu_pagelist_high_fraction", "500\n"},
       // Against fragmentation, the kernel would set aside some 4 MiB for a while.
       Tuning{"/proc/sys/vm/watermark_boost_factor", "0\n"},
+      // What the balloon driver adds is used (init_viewers.cpp).
+      Tuning{"/sys/devices/system/memory/auto_online_blocks", "online\n"},
   };
   for (const Tuning &tuning : tunings) {
     if (auto file = base::open_file(tuning.file, O_WRONLY))
@@ -171,6 +176,10 @@ base::Result<> Init::watch_world() {
   std::set<std::string> kept;
   if (auto disk = TRY(tpm_disk_of(settings_.arguments, settings_.mode)))
     kept.insert(*std::move(disk));
+  if (settings_.screen > 0) {
+    viewer_memory_.emplace(settings_.screen);
+    TRY(xenstore_->watch(memory_target_node, "memory"));
+  }
   frontends_.emplace(
       Frontends::World{
           .list = [this](const std::string &node) { return xenstore_->list(node); },
@@ -310,6 +319,11 @@ base::Result<> Init::serve_channel() {
                            },
                        .connect = [this](wire::Service service,
                                          uint8_t index) { return connect_service(service, index); },
+                       .viewers =
+                           [this](size_t viewers) {
+                             viewers_ = viewers;
+                             see_to_viewers();
+                           },
                        .qemu_talks = [this] { tell(Event::qemu_talks); },
                        .retire = [this] { qemu_->kill(); },
                        .restore = [this] { restore(); },

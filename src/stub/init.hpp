@@ -18,6 +18,7 @@
 #include "stub/settings.hpp"
 #include "stub/state_streams.hpp"
 #include "stub/tpm.hpp"
+#include "stub/viewer_memory.hpp"
 #include "sys/open_files.hpp"
 #include "xen/xenstore.hpp"
 
@@ -58,6 +59,9 @@ private:
   void report_devices();
   base::Result<> watch_backends();
   void report_memory();
+  void see_to_viewers();
+  void look_at_viewers_in(base::Milliseconds time);
+  base::Result<Balloon> look_at_balloon();
   void tell_dom0(const char *node, std::optional<std::string> &told, std::string now);
   base::Result<> start_qemu();
   base::Result<base::Fd> open_for_qemu(const std::string &path);
@@ -97,10 +101,13 @@ private:
   std::optional<std::string> pci_told_; // what dom0 has been told of it
   std::optional<std::string> disks_told_;
   MemoryUse memory_;
-  base::Fd awaited_;                  // the pipe of a state that is not there yet
-  std::unique_ptr<StateFeed> feed_;   // while QEMU restores
-  std::unique_ptr<GuestCalls> calls_; // QEMU's
-  std::unique_ptr<Tpm> tpm_;          // QEMU's too
+  std::optional<ViewerMemory> viewer_memory_;
+  size_t viewers_ = 0;
+  std::optional<base::Deadline> admission_; // of the viewers that wait
+  base::Fd awaited_;                        // the pipe of a state that is not there yet
+  std::unique_ptr<StateFeed> feed_;         // while QEMU restores
+  std::unique_ptr<GuestCalls> calls_;       // QEMU's
+  std::unique_ptr<Tpm> tpm_;                // QEMU's too
   std::unique_ptr<Qemu> qemu_;
   LogRing last_words_; // of QEMU's
   std::vector<std::string> sockets_;
@@ -114,6 +121,7 @@ private:
   base::EventLoop::Handle sockets_timer_;
   base::EventLoop::Handle log_timer_;
   base::EventLoop::Handle memory_timer_;
+  base::EventLoop::Handle viewers_timer_;
 };
 
 } // namespace linstub::stub

@@ -101,6 +101,8 @@ base::Result<> Init::start_qemu() {
   if (base::log_enabled(base::LogLevel::debug))
     base::log_debug("{} {}", qemu_program, base::join(arguments, " "));
   std::vector<std::string> variables{"LINSTUB_SPIN=" + spin_};
+  if (awaited_)
+    variables.emplace_back("LINSTUB_AWAITS_STATE=1"); // preload/awaited.cpp
   if (settings_.mode == Mode::linstub && !any_hypercall_) {
     calls_ = TRY(GuestCalls::open(*loop_, *xenstore_));
     keep.push_back(calls_->take_end_of_qemu());

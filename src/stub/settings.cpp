@@ -3,6 +3,7 @@
 
 #include "stub/arguments.hpp"
 #include "wire/frame.hpp"
+#include "wire/memory.hpp"
 #include "wire/paths.hpp"
 #include "xen/vbd.hpp"
 
@@ -102,6 +103,10 @@ base::Result<Settings> read_settings(xen::Xenstore &xenstore) {
     if (!base::parse_log_level(*level, settings.log_level))
       return base::fail("{} is \"{}\", which is no log level", wire::log_level_node,
                         base::printable(*level, 16));
+  if (auto screen = TRY(xenstore.read_if_there(wire::screen_node, 8)))
+    settings.screen =
+        static_cast<uint32_t>(TRY(xen::parse_number(*screen, wire::largest_screen)
+                                      .transform_error(base::doing("read {}", wire::screen_node))));
   for (const std::string &name : TRY(children(xenstore, wire::files_node, most_files)))
     settings.files.push_back(
         TRY(read_file_node(xenstore, base::format("{}/{}", wire::files_node, name))));

@@ -20,6 +20,7 @@ struct Settings {
   xen::DomId self{};
   xen::DomId target{};
   base::LogLevel log_level = base::LogLevel::info;
+  uint32_t screen = 0; // MiB of the largest screen that viewers can see
   std::vector<wire::CopiedFile> files;
   std::vector<std::string> arguments; // QEMU's, without argv[0]
 };

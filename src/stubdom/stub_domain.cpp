@@ -17,6 +17,7 @@
 #include "stubdom/tap_script.hpp"
 #include "wire/frame.hpp"
 #include "wire/kernel_options.hpp"
+#include "wire/memory.hpp"
 #include "wire/paths.hpp"
 #include "wire/state_record.hpp"
 #include "xen/departure.hpp"
@@ -279,6 +280,10 @@ Result<> StubDomains::wait_for_name(const std::string &name) {
 
 Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &description) {
   xen::DomId guest = description.guest;
+  const auto made = TRY(control_.info(domid)); // a spare one may have more
+  TRY(allow_memory_for_viewers(
+      domid, std::max(uint64_t{description.memory} << 10, made ? made->memory >> 10 : 0),
+      description.screen));
   TRY(control_.set_target(domid, guest));
   TRY(xenstore_.set_target(domid, guest));
   std::string home = xen::domain_path(domid);
@@ -291,6 +296,8 @@ Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &descrip
     TRY(write("target", base::format("{}", guest)));
     TRY(write(wire::version_node, std::to_string(wire::protocol_version)));
     TRY(write(wire::log_level_node, description.log_level));
+    if (description.screen > 0)
+      TRY(write(wire::screen_node, std::to_string(description.screen)));
     for (size_t i = 0; i < description.files.size(); i++) {
       const wire::CopiedFile &file = description.files[i];
       TRY(write(base::format("{}/{}/device", wire::files_node, i), file.device));
@@ -303,6 +310,14 @@ Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &descrip
     // QEMU says "running" below this.
     return xenstore_.make_directory(base::format("{}/device-model/{}", home, guest), domid, guest);
   });
+}
+
+// It takes what is above `memory`, in KiB, while somebody looks at its guest's screen, which has so
+// many MiB (src/stub/viewer_memory.hpp).
+Result<> StubDomains::allow_memory_for_viewers(xen::DomId domid, uint64_t memory, uint32_t screen) {
+  constexpr uint64_t slack = 1024; // as libxl allows it above what a domain is made with
+  return control_.set_most_memory(
+      domid, memory + slack + (uint64_t{wire::most_memory_for_viewers(screen)} << 10));
 }
 
 Result<> StubDomains::attach(xen::DomId domid, const plan::Description &description,
@@ -329,7 +344,14 @@ Result<> StubDomains::detach_disk(xen::DomId stub, const std::string &vdev) {
 
 Result<> StubDomains::finish_restore(xen::DomId stub, uint32_t memory) {
   TRY(detach_disk(stub, wire::state_disk));
-  return toolstack_.shrink(stub, memory);
+  TRY(toolstack_.shrink(stub, memory));
+  const auto screen = TRY(
+      xenstore_.read_if_there(base::format("{}/{}", xen::domain_path(stub), wire::screen_node), 8));
+  if (!screen)
+    return {};
+  return allow_memory_for_viewers(
+      stub, uint64_t{memory} << 10,
+      static_cast<uint32_t>(TRY(xen::parse_number(*screen, wire::largest_screen))));
 }
 
 Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {

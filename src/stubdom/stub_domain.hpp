@@ -76,6 +76,7 @@ private:
   base::Result<> remove(xen::DomId domid);
   base::Result<> wait_for_name(const std::string &name);
   base::Result<> prepare(xen::DomId domid, const plan::Description &description);
+  base::Result<> allow_memory_for_viewers(xen::DomId domid, uint64_t memory, uint32_t screen);
   base::Result<> attach(xen::DomId domid, const plan::Description &description,
                         const std::string &hotplug);
 

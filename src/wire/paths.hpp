@@ -14,6 +14,8 @@
 //                                                  (stubdom/ownership.hpp). The stub domain cannot
 //                                                  write it, as none that is said to be dom0's
 //   linstub/log-level                  dom0        error, warning, info or debug
+//   linstub/screen                     dom0        MiB of the largest screen that viewers can see;
+//                                                  none if there are no viewers (memory.hpp)
 //   linstub/files/<n>/device           dom0        vdev name (xvdX) of a disk that holds a file
 //   linstub/files/<n>/size             dom0        its size in bytes, decimal
 //   linstub/files/<n>/path             dom0        where linstub-init copies it to, in /run/files
@@ -59,6 +61,7 @@ namespace linstub::wire {
 constexpr const char *version_node = "linstub/version";
 constexpr const char *owner_node = "linstub/guest";
 constexpr const char *log_level_node = "linstub/log-level";
+constexpr const char *screen_node = "linstub/screen";
 constexpr const char *files_node = "linstub/files";
 constexpr const char *state_node = "data/linstub/state";
 constexpr const char *error_node = "data/linstub/error";

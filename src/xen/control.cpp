@@ -195,6 +195,12 @@ base::Result<> Control::set_target(DomId domid, DomId target) {
   return {};
 }
 
+base::Result<> Control::set_most_memory(DomId domid, uint64_t kib) {
+  if (xc_domain_setmaxmem(handle_.get(), number(domid), kib) != 0)
+    return base::fail_errno(errno, "let domain {} have {} KiB of memory", domid, kib);
+  return {};
+}
+
 base::Result<> Control::populate(DomId domid, uint64_t first, uint64_t count) {
   constexpr uint64_t batch = 1024;
   std::array<xen_pfn_t, batch> frames{};

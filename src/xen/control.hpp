@@ -83,6 +83,9 @@ public:
   // Lets `domid` do to `target` what a device model has to do.
   base::Result<> set_target(DomId domid, DomId target);
 
+  // Xen gives the domain no more memory than that from then on. Takes none away.
+  base::Result<> set_most_memory(DomId domid, uint64_t kib);
+
   // Puts memory into an HVM domain: that many pages, from that frame on. Xen gives it no more than
   // its most, and a page at a time: after an error some may be there.
   base::Result<> populate(DomId domid, uint64_t first, uint64_t count);

@@ -73,20 +73,21 @@ void flood_console(Adversary &adversary) {
   }
 }
 
-// More than it was given: by the kernel's balloon, and past it. Then everything that there is,
-// again and again.
+// More than it was given: by the kernel's balloon, in steps that it has tables for, and past it.
+// Then everything that there is, again and again.
 void take_memory(Adversary &adversary) {
-  const char *balloon = "/sys/devices/system/xen_memory/xen_memory0/target_kb";
-  if (auto target = base::open_file(balloon, O_WRONLY)) [[maybe_unused]]
-    auto written = base::write_all(*target, "4194304\n");
+  auto write = [](const char *file, std::string_view text) {
+    if (auto opened = base::open_file(file, O_WRONLY)) [[maybe_unused]]
+      auto written = base::write_all(*opened, text);
+  };
+  write("/sys/devices/system/memory/auto_online_blocks", "online\n");
   Hypercalls hypercalls;
   const long got = hypercalls.increase_reservation(64);
   adversary.say(base::format("memory: {} pages more of 64", got < 0 ? 0 : got));
-  for (int step = 0;; step++) {
-    if (auto target = base::open_file(balloon, O_WRONLY)) // shrinks and grows
-        [[maybe_unused]]
-      auto written = base::write_all(*target, step % 2 == 0 ? "24576\n" : "4194304\n");
-    adversary.serve(Milliseconds(200));
+  constexpr std::array kib{"24576\n", "81920\n", "131072\n", "196608\n", "262144\n", "4194304\n"};
+  for (size_t step = 0;; step++) {
+    write("/sys/devices/system/xen_memory/xen_memory0/target_kb", kib.at(step % kib.size()));
+    adversary.serve(Milliseconds(step < kib.size() ? 3000 : 200));
   }
 }
 

@@ -64,6 +64,15 @@ TEST_F(ChangesTest, TheNextQemuIsToldThePasswordThatWasSetLast) {
   EXPECT_THAT(repeated(), ElementsAre(R"(set_password {"password":"two","protocol":"vnc"})"));
 }
 
+TEST_F(ChangesTest, TheNextQemuIsToldWhichLinksAreDown) {
+  done("set_link", Leaves::link, R"({"name":"nic0","up":false})");
+  done("set_link", Leaves::link, R"({"name":"nic1","up":false})");
+  done("human-monitor-command", Leaves::link, R"({"command-line":" set_link  nic1 on "})");
+  EXPECT_EQ(obstacle(), "");
+  EXPECT_THAT(repeated(), ElementsAre(R"(set_link {"name":"nic0","up":false})",
+                                      R"(set_link {"name":"nic1","up":true})"));
+}
+
 TEST_F(ChangesTest, ATimeFromNowOnIsATimeOfDayToTheNextQemu) {
   const auto soon = static_cast<long long>(::time(nullptr)) + 60;
   done("expire_password", Leaves::expiry, R"({"protocol":"vnc","time":"+60"})");

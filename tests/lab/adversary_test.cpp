@@ -134,6 +134,24 @@ TEST_F(Hostile, LeavesOtherGuestsTheirShare) {
   EXPECT_TRUE(good.ask("hello", seconds(60)));
 }
 
+// What its viewers would need it may have, and has whenever it likes; Xen gives it no more.
+TEST_F(Hostile, TakesTheMemoryOfViewersAndNoMore) {
+  ONLY_WHEN_THOROUGH();
+  constexpr int of_viewers = 7 * 16; // MiB: with three of a screen of 16 (wire/memory.hpp)
+  constexpr int slack = 2;
+  ASSERT_NO_FATAL_FAILURE(create("memory", {"vnc = 1"}));
+  const std::string memory = "xl list t-bad-dm | awk 'NR == 2 { print $3 }'";
+  const int before = std::stoi(dom0(memory));
+  bad.go();
+  const int most = std::stoi(dom0(
+      base::format("for i in $(seq 40); do {}; sleep 0.5; done | sort -n | tail -n 1", memory)));
+  std::printf("it had %d MiB, and took %d\n", before, most);
+  EXPECT_LE(most, before + of_viewers + slack);
+  EXPECT_GE(most, before + of_viewers / 2) << "it takes less than it could";
+  EXPECT_THAT(dom0("linstub status"), HasSubstr("serving"));
+  bad.destroy_in_time();
+}
+
 class HostileTrick : public Hostile, public ::testing::WithParamInterface<Trick> {};
 
 TEST_P(HostileTrick, GetsNothing) {

@@ -103,6 +103,20 @@ TEST_F(GuestsHave, AllOfThemTheirDeviceModelsReplacedAtOnce) {
   dom0("xl destroy t-have; xl destroy t-have-2");
 }
 
+// Of two QEMUs Xen asks the one that it numbers higher: so the one that waits for its state is that
+// in one upgrade or in the next.
+TEST_F(GuestsHave, RequestsWhileTheirDeviceModelIsReplaced) {
+  GuestRun guest = start(quick("t-have", {"vif = [ ]"}));
+  auto begun =
+      guest.ask("sh (while usleep 50000; do measure port 10; done) >/dev/null 2>&1 &", ask_limit);
+  ASSERT_TRUE(begun) << why(begun);
+  for (int round = 0; round < 2; round++) {
+    succeeds("linstub upgrade t-have", upgrade_limit);
+    ASSERT_TRUE(guest.ask("hello", ask_limit));
+  }
+  dom0("xl destroy t-have");
+}
+
 TEST_F(GuestsHave, AHumanMonitorThatConcernsTheGuestAlone) {
   ONLY_WHEN_THOROUGH();
   GuestRun guest = start(quick("t-have", {}));

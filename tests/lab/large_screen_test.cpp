@@ -15,6 +15,10 @@ using ::testing::HasSubstr;
 constexpr auto ask_limit = seconds(120);
 constexpr auto look_limit = seconds(200);
 
+constexpr const char *memory_of_stub_domain = "xl list t-large-dm | awk 'NR == 2 { print $3 }'";
+constexpr int tables_of_new_memory = 6; // MiB
+constexpr auto given_back = seconds(100);
+
 constexpr int width = 2560;
 constexpr int height = 1600;
 constexpr size_t bank_size = size_t{64} << 10; // of what is seen at 0xa0000 at a time
@@ -28,12 +32,15 @@ constexpr const char *set_mode =
 
 class LargeScreen : public Scenario, public ::testing::WithParamInterface<const char *> {
 protected:
-  std::unique_ptr<Viewer> connect() {
-    auto viewer = Viewer::connect(host(), "t-large", base::Deadline::after(look_limit), "",
-                                  "zrle hextile raw");
+  std::unique_ptr<Viewer> connect(const char *encodings) {
+    auto viewer =
+        Viewer::connect(host(), "t-large", base::Deadline::after(look_limit), "", encodings);
     EXPECT_TRUE(viewer) << why(viewer);
     return viewer ? std::move(*viewer) : nullptr;
   }
+
+  // Of the stub domain, in MiB.
+  int memory() { return std::stoi(dom0(memory_of_stub_domain)); }
 
   // The last 16,384 pixels of the screen; `byte` in octal, for tr(1).
   void fills_the_end(GuestRun &guest, const char *byte) {
@@ -50,14 +57,14 @@ TEST_P(LargeScreen, IsShownBesideViewersThatDoNotRead) {
   // Debian's kernel: the tiny one lets no program at ports of 16 bits.
   GuestRun guest = start(pv_guest(
       "t-large",
-      {"videoram = 32",
-       base::format("device_model_args_hvm = [ \"-linstub\", \"display={}\" ]", GetParam())}));
+      {base::format("device_model_args_hvm = [ \"-linstub\", \"display={}\" ]", GetParam())}));
+  const int before = memory();
   // Before there is a viewer: QEMU ends the connection of one for whom the screen grows so much at
   // once (as in dom0; it takes what is queued for one that has stopped reading).
   ASSERT_NO_FATAL_FAILURE(guest_does(guest, set_mode));
-  const auto viewer = connect();
-  // They have asked for the screen, and take nothing of it.
-  const std::array stalled{connect(), connect()};
+  auto viewer = connect("zrle hextile raw");
+  // They have asked for the screen as it is, and take nothing of it.
+  std::array stalled{connect("raw"), connect("raw")};
   ASSERT_FALSE(HasFailure());
   auto shown = viewer->wait_for_picture(base::Deadline::after(look_limit));
   ASSERT_TRUE(shown) << why(shown);
@@ -82,6 +89,14 @@ TEST_P(LargeScreen, IsShownBesideViewersThatDoNotRead) {
     EXPECT_TRUE(is_seen()) << viewer->width() << "x" << viewer->height();
   }
   EXPECT_THAT(dom0("linstub status"), HasSubstr("serving"));
+  std::printf("stub domain: %d MiB, with viewers %d MiB\n", before, memory());
+  viewer.reset();
+  stalled = {};
+  EXPECT_TRUE(holds_within(
+      base::format("[ $({}) -le {} ]", memory_of_stub_domain, before + tables_of_new_memory),
+      given_back))
+      << memory();
+  std::printf("and after them %d MiB\n", memory());
   dom0("xl destroy t-large");
 }
 

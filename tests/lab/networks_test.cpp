@@ -138,6 +138,40 @@ TEST_P(Networks, OfRareModelsCarryFrames) {
   dom0("xl destroy t-nets");
 }
 
+// The guest sees it, and it stays so until somebody has it up again.
+TEST_P(Networks, ALinkThatIsTakenDownIsDownInTheGuest) {
+  ONLY_WHEN_THOROUGH();
+  const Network &network = networks.at(1);
+  adds_bridge(network);
+  GuestRun guest =
+      start({.name = "t-nets",
+             .device_model = GetParam(),
+             .direct_boot = true,
+             .extra = {base::format("vif = [ \"bridge={},model=e1000\" ]", network.bridge)}});
+  ASSERT_FALSE(HasFailure());
+  ASSERT_NO_FATAL_FAILURE(brings_up(guest, network.driver, base::format("{}.2", network.address)));
+  const std::string ping = base::format("ping -q -c 1 -W 5 {}.2", network.address);
+  const std::string nic =
+      dom0("xl qemu-monitor-command t-nets 'info network' | grep -o '^[^:]*: index=0,type=nic' | "
+           "cut -d: -f1");
+  auto set = [&](const char *state) {
+    succeeds(base::format("xl qemu-monitor-command t-nets 'set_link {} {}'", nic, state),
+             ask_limit);
+  };
+  set("off");
+  comes_true(guest, "[ $(cat /sys/class/net/eth0/carrier) = 0 ]");
+  fails(ping, ask_limit);
+  if (GetParam() == DeviceModel::linstub) {
+    succeeds("linstub upgrade t-nets", ask_limit);
+    comes_true(guest, "[ $(cat /sys/class/net/eth0/carrier) = 0 ]", 5);
+    fails(ping, ask_limit);
+  }
+  set("on");
+  comes_true(guest, "[ $(cat /sys/class/net/eth0/carrier) = 1 ]");
+  answers(base::format("{}.2", network.address));
+  dom0("xl destroy t-nets");
+}
+
 // boot="n": the card's own firmware asks for an address. On which network it is told what to boot
 // is the host's affair.
 TEST_P(Networks, AreBootedFrom) {

@@ -141,6 +141,24 @@ protected:
     return answer.size() > prefix ? std::strtoull(answer.c_str() + prefix, nullptr, 10) : 0;
   }
 
+  void has_a_disk_for_a_while() {
+    auto put = stage().put_qcow2("/run/lab-t-more.qcow2", 32);
+    ASSERT_TRUE(put) << why(put);
+    succeeds("xl block-attach t-system "
+             "format=qcow2,vdev=xvdb,access=rw,target=/run/lab-t-more.qcow2",
+             ask_limit);
+    EXPECT_EQ(ask("sh for i in $(seq 60); do [ -b /dev/xvdb ] && break; sleep 0.5; done; "
+                  "head -c 4M /dev/urandom >/run/data && "
+                  "dd if=/run/data of=/dev/xvdb bs=64k conv=fsync && "
+                  "dd if=/dev/xvdb bs=64k count=64 iflag=direct | cmp - /run/data"),
+              "+ sh 0");
+    succeeds("xl block-detach t-system xvdb", ask_limit);
+    EXPECT_EQ(ask("sh for i in $(seq 60); do [ -b /dev/xvdb ] || break; sleep 0.5; done; "
+                  "[ ! -b /dev/xvdb ]"),
+              "+ sh 0");
+    dom0("rm /run/lab-t-more.qcow2");
+  }
+
   // With the guest's domid before.
   void reboots(const char *how, const std::function<void()> &begin) {
     SCOPED_TRACE(how);
@@ -204,6 +222,18 @@ TEST_P(System, StaysAtWorkThroughAllThatIsDoneToIt) {
   tell("migration", begin);
   ASSERT_TRUE(guest_->follow());
   expect_all_well("after a migration", cpus);
+
+  // One whose PV drivers the stub domain serves is migrated to this host.
+  begin = std::chrono::steady_clock::now();
+  const std::string domid = dom0("xl domid t-system");
+  succeeds("linstub upgrade --migrate t-system", state_limit);
+  tell("upgrade", begin);
+  if (dom0("xl domid t-system") != domid) {
+    ASSERT_TRUE(guest_->follow());
+  }
+  expect_all_well("after an upgrade", cpus);
+  ASSERT_NO_FATAL_FAILURE(has_a_disk_for_a_while());
+  expect_all_well("after a disk that came and went", cpus);
 
   if (cpus == 1) {
     succeeds("xl vcpu-set --ignore-host t-system 2", ask_limit);

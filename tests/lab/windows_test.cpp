@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a Windows asks of its host (docs/windows.md), done by programs of a Linux: a test can have
 // no Windows. Each under Linstub and with QEMU in dom0.
-#include "lab/viewer.hpp"
 #include "scenario.hpp"
 
 namespace linstub::lab {
@@ -11,7 +10,6 @@ using std::chrono::seconds;
 using ::testing::StartsWith;
 
 constexpr auto ask_limit = seconds(180);
-constexpr auto look_limit = seconds(60);
 constexpr auto upgrade_limit = seconds(200);
 
 class LikeWindows : public Scenario, public ::testing::WithParamInterface<DeviceModel> {
@@ -79,48 +77,6 @@ TEST_P(LikeWindows, ItsDriversHaveTheEmulatedDevicesTakenAway) {
     EXPECT_EQ("+ put" + says(it, "sum xvda 2").substr(5), written);
   }
   EXPECT_THAT(says(it, "net"), StartsWith("+ net vif "));
-  dom0("xl destroy t-windows");
-}
-
-// usbdevice="tablet": the guest's pointer is where the viewer's is.
-TEST_P(LikeWindows, ItsPointerIsWhereAViewersIs) {
-  ONLY_WHEN_THOROUGH();
-  // Without the driver of the PV pointer, to which QEMU would prefer to say it.
-  GuestRun it =
-      start(guest({"usb = 1", "usbdevice = [ \"tablet\" ]"}, "initcall_blacklist=xenkbd_init"));
-  comes_true(it, "grep -q Tablet /sys/class/input/event*/device/name");
-  guest_does(it, "cd /sys/class/input; for e in event*; do grep -q Tablet $e/device/name && "
-                 "cat /dev/input/$e >/tmp/events & done 2>/dev/null");
-  auto viewer = Viewer::connect(host(), "t-windows", base::Deadline::after(look_limit));
-  ASSERT_TRUE(viewer) << why(viewer);
-  auto shown = (*viewer)->wait_for_picture(base::Deadline::after(look_limit));
-  ASSERT_TRUE(shown) << why(shown);
-  constexpr int range = 0x7fff; // of a tablet of QEMU's
-  constexpr int left = 1;       // button
-  const int width = (*viewer)->width();
-  const int height = (*viewer)->height();
-  // An event is 24 bytes: when, its type, its code, its value. Type 3 is a place: across, down;
-  // type 1 a button: 0x110 is the left one.
-  auto hears = [&](int type, int code, int value) {
-    const std::string event = base::format("{:02x}00{:02x}{:02x}{:02x}{:02x}0000", type,
-                                           code & 0xff, code >> 8, value & 0xff, value >> 8);
-    comes_true(
-        it, base::format("hexdump -v -e '24/1 \"%02x\" \"\\n\"' /tmp/events | grep -q {}$", event),
-        20);
-  };
-  struct Place {
-    int x, y;
-  };
-  for (const Place &place : {Place{width / 3, height / 4}, Place{width - 1, height - 1}}) {
-    for (int buttons : {0, left, 0}) {
-      auto moved = (*viewer)->point(place.x, place.y, buttons);
-      ASSERT_TRUE(moved) << why(moved);
-    }
-    hears(3, 0, place.x * range / width);
-    hears(3, 1, place.y * range / height);
-  }
-  hears(1, 0x110, 1);
-  hears(1, 0x110, 0);
   dom0("xl destroy t-windows");
 }
 

@@ -158,17 +158,24 @@ TEST_F(StubPlan, HasRoomForManyDisksAndNics) {
   EXPECT_EQ(describe(plan(nics), image_, {}, {}).memory, usual + 18);
 }
 
-TEST_F(StubPlan, HasRoomForALargeScreenAndForATpm) {
-  auto memory = [this](const std::string &line, const Settings &settings = {}) {
-    return describe(plan(line, settings), image_, {}, {}).memory;
+TEST_F(StubPlan, KnowsTheLargestScreenThatSomebodyCanLookAt) {
+  auto describe_for = [this](const std::string &line) {
+    return describe(plan(line), image_, {}, {});
   };
-  const uint32_t usual = memory("");
-  EXPECT_EQ(memory("-vnc 127.0.0.1:0 -device VGA,vgamem_mb=16"), usual);
-  EXPECT_EQ(memory("-vnc 127.0.0.1:0 -device VGA,vgamem_mb=32"), usual + 32);
-  EXPECT_EQ(memory("-vnc none -device VGA,vgamem_mb=32"), usual) << "nobody looks";
+  EXPECT_EQ(describe_for("").screen, 0U);
+  const Description usual = describe_for("-vnc 127.0.0.1:0 -device VGA,vgamem_mb=16");
+  EXPECT_EQ(usual.screen, 16U);
+  const Description large = describe_for("-vnc 127.0.0.1:0 -device VGA,vgamem_mb=512");
+  EXPECT_EQ(large.screen, 43U) << "that QEMU shows";
+  EXPECT_EQ(large.memory, usual.memory) << "is taken when there is a viewer";
+  EXPECT_EQ(describe_for("-vnc none -device VGA,vgamem_mb=32").screen, 0U) << "nobody looks";
+}
+
+TEST_F(StubPlan, HasRoomForATpm) {
+  const uint32_t usual = describe(plan(""), image_, {}, {}).memory;
   Settings with_tpm;
   with_tpm.tpm = "/var/lib/linstub/g.tpm";
-  EXPECT_EQ(memory("", with_tpm), usual + 6);
+  EXPECT_EQ(describe(plan("", with_tpm), image_, {}, {}).memory, usual + 6);
 }
 
 TEST_F(StubPlan, HasTheDisksOfPvDriversAndRoomForServingThem) {

@@ -34,6 +34,23 @@ TEST(HumanPolicy, RefusesAllElseWithASentence) {
   EXPECT_THAT(human_rule_for("change ide1-cd0 /x").why, HasSubstr("xl cd-insert"));
 }
 
+TEST(HumanPolicy, ALinkIsSetByWordsThatAreUnderstood) {
+  for (const char *line : {"set_link nic0 off", "  set_link  e1000.0 on "}) {
+    const Rule &rule = human_rule_for(line);
+    EXPECT_EQ(rule.action, Action::forward) << line;
+    EXPECT_EQ(rule.leaves, Leaves::link) << line;
+  }
+  for (const char *line : {"set_link", "set_link nic0", "set_link nic0 of", "set_link \"nic0\" on",
+                           "set_link nic0 on off", "set_link /x on"}) {
+    EXPECT_EQ(action(line), Action::refuse) << line;
+    EXPECT_THAT(human_rule_for(line).why, HasSubstr("info network")) << line;
+  }
+  const auto command = link_command("set_link nic0 off");
+  ASSERT_TRUE(command);
+  EXPECT_EQ(command->name, "set_link");
+  EXPECT_EQ(command->arguments, R"({"name":"nic0","up":false})");
+}
+
 // QEMU takes more than the blank for the end of a word.
 TEST(HumanPolicy, TakesNoLineThatQemuCouldReadInAnotherWay) {
   EXPECT_EQ(action("info\tstatus"), Action::refuse);

@@ -125,7 +125,8 @@ std::string wrapped(std::string_view text) {
 
 std::string human_monitor() {
   std::string text =
-      wrapped(base::format("QEMU gets {}, and `cont`, which is done as QMP's. `info` is for {}.",
+      wrapped(base::format("QEMU gets {}, `set_link` of a name and `on` or `off`, which an upgrade "
+                           "keeps, and `cont`, which is done as QMP's. `info` is for {}.",
                            list(qmp::human_commands()), list(qmp::human_subjects())));
   text += "\n| command | refused with |\n|---|---|\n";
   for (const qmp::Rule &rule : qmp::human_refusals())

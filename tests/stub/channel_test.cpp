@@ -71,7 +71,13 @@ protected:
                             ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair);
                             qemu = base::Fd(pair[0]);
                             return base::Fd(pair[1]);
-                          }});
+                          },
+                          .viewers =
+                              [this](size_t count) {
+                                viewers = count;
+                                if (admit)
+                                  channel->admit_viewers();
+                              }});
   }
 
   void serve(int rounds = 20) {
@@ -104,6 +110,8 @@ protected:
   Dom0 dom0{wire};
   base::Fd qemu;
   int connected = 0;
+  size_t viewers = 0;
+  bool admit = true;
   std::string gone;
   std::unique_ptr<Channel> channel;
 };
@@ -157,6 +165,30 @@ TEST_F(ChannelTest, QemuClosingClosesTheStreamOnly) {
   serve();
   EXPECT_TRUE(dom0.closed);
   EXPECT_EQ(gone, "");
+}
+
+TEST_F(ChannelTest, AViewerWaitsUntilItIsAdmitted) {
+  admit = false;
+  StreamId first = open(Service::vnc);
+  open(Service::vnc);
+  EXPECT_EQ(viewers, 2U);
+  EXPECT_FALSE(dom0.accepted);
+  EXPECT_FALSE(qemu);
+  dom0.mux.close(first);
+  serve();
+  EXPECT_EQ(viewers, 1U) << "one that waits can leave";
+  EXPECT_TRUE(channel->viewers_wait());
+  channel->admit_viewers();
+  serve();
+  EXPECT_TRUE(dom0.accepted);
+  EXPECT_FALSE(channel->viewers_wait());
+  qemu_says("RFB 003.008\n");
+  serve();
+  EXPECT_EQ(dom0.data, "RFB 003.008\n");
+  EXPECT_EQ(viewers, 1U);
+  qemu.reset();
+  serve();
+  EXPECT_EQ(viewers, 0U) << "QEMU has ended it";
 }
 
 TEST_F(ChannelTest, Dom0ClosingReachesQemu) {
