@@ -2,7 +2,6 @@
 #include "broker/state_disk.hpp"
 
 #include "disk/disk_plug.hpp"
-#include "wire/state_record.hpp"
 
 #include <fcntl.h>
 
@@ -34,7 +33,7 @@ Result<base::Fd> StateDisk::plug(xen::DomId stub) {
   const std::string path = (shared_ ? *next_ : *own_).path();
   // Another description of it: who reads it cannot write to it.
   base::Fd reader = TRY(base::open_file(path, O_RDONLY));
-  TRY(disk::plug_disk(xenstore_, stub, {.path = path, .vdev = wire::state_disk}, LINSTUB_HOTPLUG));
+  TRY(disk::plug_disk(xenstore_, stub, {.path = path, .vdev = name()}, LINSTUB_HOTPLUG));
   plugged_ = true;
   return reader;
 }
@@ -60,9 +59,11 @@ void StateDisk::unplug(xen::DomId stub, Stubdom::Done done) {
   unplugged_.push_back(std::move(done));
   if (unplugged_.size() > 1)
     return;
-  stubdom_.detach(stub, wire::state_disk, [this](const Result<> &gone) {
-    if (gone)
+  stubdom_.detach(stub, name(), [this](const Result<> &gone) {
+    if (gone) {
       leaving_ = false;
+      next_name();
+    }
     for (const Stubdom::Done &tell : std::exchange(unplugged_, {}))
       tell(gone);
   });
@@ -74,6 +75,8 @@ void StateDisk::finish_restore(xen::DomId stub, uint32_t memory, Stubdom::Done d
   next_.reset();
   shared_ = false;
   kept_ = false;
+  turn_ = 0; // of the stub domain that started with it
+  next_name();
   stubdom_.finish_restore(stub, memory, std::move(done));
 }
 

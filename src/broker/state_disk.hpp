@@ -6,6 +6,7 @@
 #include "base/fd.hpp"
 #include "broker/stubdom.hpp"
 #include "disk/state_file.hpp"
+#include "wire/state_record.hpp"
 #include "xen/xenstore.hpp"
 
 #include <optional>
@@ -60,9 +61,13 @@ public:
   }
 
 private:
+  [[nodiscard]] const char *name() const { return wire::state_disks.at(turn_); }
+  void next_name() { turn_ = (turn_ + 1) % wire::state_disks.size(); }
+
   xen::Xenstore &xenstore_;
   Stubdom &stubdom_;
   xen::DomId guest_;
+  size_t turn_ = 0; // of the names
   bool plugged_ = false;
   bool leaving_ = false;                 // it was to be unplugged, and is not proved to be
   std::optional<disk::StateFile> own_;   // what is plugged, if it is not next_

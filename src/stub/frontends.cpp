@@ -43,7 +43,8 @@ Frontends::Frontends(World world, uid_t owner, std::set<std::string> consoles,
                      std::set<std::string> kept)
     : world_(std::move(world)), owner_(owner), consoles_(std::move(consoles)),
       kept_(std::move(kept)) {
-  kept_.insert({wire::state_disk, wire::system_disk});
+  kept_.insert(wire::system_disk);
+  kept_.insert(wire::state_disks.begin(), wire::state_disks.end());
 }
 
 base::Result<std::string> Frontends::name_of(const std::string &device,

@@ -309,25 +309,25 @@ base::Result<> Init::serve_channel() {
   }
   report_devices();
   auto vchan = TRY(xen::Vchan::serve(xen::dom0, wire::channel_node, channel_rings));
-  channel_ = TRY(
-      Channel::create(*loop_, std::make_unique<xen::VchanTransport>(std::move(vchan)), log_,
-                      {.connected = [this] { tell(Event::client_connected); },
-                       .gone =
-                           [this](std::string_view why) {
-                             base::log_warning("channel: {}", why);
-                             tell(Event::client_gone);
-                           },
-                       .connect = [this](wire::Service service,
-                                         uint8_t index) { return connect_service(service, index); },
-                       .viewers =
-                           [this](size_t viewers) {
-                             viewers_ = viewers;
-                             see_to_viewers();
-                           },
-                       .qemu_talks = [this] { tell(Event::qemu_talks); },
-                       .retire = [this] { qemu_->kill(); },
-                       .restore = [this] { restore(); },
-                       .save = {.disk = state_disk_path(), .pipe = wire::save_pipe}}));
+  channel_ = TRY(Channel::create(
+      *loop_, std::make_unique<xen::VchanTransport>(std::move(vchan)), log_,
+      {.connected = [this] { tell(Event::client_connected); },
+       .gone =
+           [this](std::string_view why) {
+             base::log_warning("channel: {}", why);
+             tell(Event::client_gone);
+           },
+       .connect = [this](wire::Service service,
+                         uint8_t index) { return connect_service(service, index); },
+       .viewers =
+           [this](size_t viewers) {
+             viewers_ = viewers;
+             see_to_viewers();
+           },
+       .qemu_talks = [this] { tell(Event::qemu_talks); },
+       .retire = [this] { qemu_->kill(); },
+       .restore = [this] { restore(); },
+       .save = {.disk = [this] { return plugged_state_disk(); }, .pipe = wire::save_pipe}}));
   return {};
 }
 

@@ -66,6 +66,7 @@ private:
   base::Result<> start_qemu();
   base::Result<base::Fd> open_for_qemu(const std::string &path);
   base::Result<base::Fd> start_tpm(const std::string &disk);
+  std::string plugged_state_disk();
   base::Result<base::Fd> state_pipe(StateComes when);
   base::Result<> feed_state(base::Fd pipe);
   void restore();

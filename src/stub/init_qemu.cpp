@@ -7,6 +7,7 @@
 #include "stub/panic.hpp"
 #include "sys/terminal.hpp"
 #include "xen/privcmd.hpp"
+#include "xen/vbd.hpp"
 
 #include <unistd.h>
 
@@ -72,6 +73,19 @@ base::Result<base::Fd> Init::state_pipe(StateComes when) {
   else
     TRY(feed_state(std::move(pipe.write)));
   return std::move(pipe.read);
+}
+
+// By its node: what /dev has may be on its way out.
+std::string Init::plugged_state_disk() {
+  for (const char *name : wire::state_disks) {
+    const auto state = xen::vbd_number(name).and_then([this](uint32_t number) {
+      return xenstore_->read_if_there(base::format("device/vbd/{}/state", number), 16);
+    });
+    base::log_failure(state, base::LogLevel::warning);
+    if (state && *state)
+      return base::format("/dev/{}", name);
+  }
+  return {};
 }
 
 base::Result<> Init::feed_state(base::Fd pipe) {

@@ -8,7 +8,7 @@
 
 namespace linstub::stub {
 
-// Where the disk is.
+// Where the one is that a stub domain starts with.
 inline std::string state_disk_path() { return base::format("/dev/{}", wire::state_disk); }
 
 class StateWriter {

@@ -36,7 +36,10 @@ StateSave::~StateSave() {
 }
 
 void StateSave::open_disk(Deadline deadline) {
-  auto writer = StateWriter::open(places_.disk);
+  const std::string disk = places_.disk();
+  auto writer = disk.empty()
+                    ? std::unexpected(base::Error("dom0 has plugged no state disk", ENOENT))
+                    : StateWriter::open(disk);
   // The node comes a moment before the disk can be used.
   bool not_yet = !writer && (writer.error().code() == ENOENT || writer.error().code() == ENXIO);
   if (not_yet && !deadline.passed()) {

@@ -21,7 +21,9 @@ public:
         ended; // the state is committed, or why it is not
   };
   struct Places {
-    std::string disk; // a block device, which may be about to appear
+    // The block device of the disk that dom0 has plugged; empty if none is there yet. The device
+    // may be about to appear.
+    std::function<std::string()> disk;
     std::string pipe; // made here, writable for everybody
   };
 

@@ -40,8 +40,13 @@ constexpr uint64_t state_offset = 4096;
 constexpr uint64_t state_disk_size = uint64_t{64} << 20;
 constexpr uint64_t longest_state = state_disk_size - state_offset;
 
-// The disk in the stub domain: a name that no disk of a guest has.
-constexpr const char *state_disk = "xvdaa";
+// The disk in the stub domain: names that no disk of a guest has. A stub domain starts with the
+// first one. Each one that is plugged later has another name than the one before: Linux does not
+// see that a frontend has gone if one of the same number is there before it looks, and never uses
+// the new one (drivers/xen/xenbus/xenbus_probe.c, xenbus_dev_changed()). At any time there is one
+// at most.
+constexpr std::array state_disks{"xvdaa", "xvdzx", "xvdzy"};
+constexpr const char *state_disk = state_disks[0];
 
 // QEMU's argument of -incoming, in whose place linstub-init puts a descriptor.
 constexpr const char *incoming_argument = "linstub:state";

@@ -144,6 +144,20 @@ TEST_F(StateMoverTest, ADiskThatDoesNotGoIsNotWaitedForForever) {
   EXPECT_THAT(program.calls(), ElementsAre("detach 6 xvdaa", "detach 6 xvdaa"));
 }
 
+// A kernel that was slow would not see that the former one has gone.
+TEST_F(StateMoverTest, EachDiskHasAnotherNameThanTheOneBefore) {
+  for (int i = 0; i < 4; i++) {
+    plug();
+    bool gone = false;
+    mover.detach([&] { gone = true; });
+    until([&] { return gone; });
+    for (const char *name : wire::state_disks)
+      unplug(name);
+  }
+  EXPECT_THAT(program.calls(),
+              ElementsAre("detach 6 xvdaa", "detach 6 xvdzx", "detach 6 xvdzy", "detach 6 xvdaa"));
+}
+
 TEST_F(StateMoverTest, AfterARestoreTheDiskAndTheMemoryGo) {
   mover.finish_restore();
   note_idle("one");

@@ -155,9 +155,18 @@ protected:
   // What libxl does when the disk goes.
   void unplug(const std::string &vdev) { store.remove(toolstack_node(vdev)); }
 
+  // The state disk that is plugged, or that would be next.
+  std::string state_disk() {
+    for (const char *name : wire::state_disks) {
+      if (is_plugged(name))
+        return name;
+    }
+    return wire::state_disk;
+  }
+
   // linstub-init writes QEMU's state to the disk that is plugged.
   void write_state(std::string_view state) {
-    auto disk = base::open_file(file_behind(wire::state_disk), O_RDWR);
+    auto disk = base::open_file(file_behind(state_disk()), O_RDWR);
     ASSERT_TRUE(disk) << disk.error().message();
     auto record = wire::encode(
         wire::StateRecord{.length = state.size(), .digest = base::Sha256().add(state).digest()});
@@ -169,7 +178,7 @@ protected:
   // linstub-init has QEMU's state on the disk; and the disk goes, as soon as it is told to.
   void save_in_stub_domain(std::string_view state) {
     write_state(state);
-    unplug(wire::state_disk);
+    unplug(state_disk());
     stub.commit();
   }
   void await_save_stream() {

@@ -131,7 +131,7 @@ protected:
   }
   void make_next(const std::string &directory = {}) {
     until([this] { return !saver.busy(); });
-    unplug(wire::state_disk);
+    unplug(state_disk());
     stub.asked.clear();
     next_wire.state = xen::Vchan::State::waiting;
     next_wire.to_us.clear();

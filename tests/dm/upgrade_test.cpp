@@ -188,7 +188,7 @@ TEST_F(UpgradeTest, ANextOneThatFailsWithTheStateIsFollowedByTheOneThatThereWas)
   EXPECT_EQ(status.stub_domain, xen::DomId{6});
   until([this] { return program.calls().size() == 2; });
   EXPECT_THAT(program.calls(), testing::UnorderedElementsAre("settle 6", "detach 6 xvdaa"));
-  unplug(wire::state_disk);
+  unplug(state_disk());
   auto again = begin();
   save();
 }

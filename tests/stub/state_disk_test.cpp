@@ -152,7 +152,7 @@ pid_t write_to(const std::string &pipe, const std::string &text) {
 TEST_F(StateStreams, SaveAndFeedALargeStateWithConstantMemory) {
   const std::string text = pattern(wire::longest_state); // 64 MiB, nearly; a stub domain has 32
   std::optional<base::Result<>> saved;
-  auto save = StateSave::start(*loop_, {.disk = path_, .pipe = pipe_},
+  auto save = StateSave::start(*loop_, {.disk = [this] { return path_; }, .pipe = pipe_},
                                {.ready = [&] { write_to(pipe_, text); },
                                 .ended =
                                     [&](const base::Result<> &end) {
@@ -189,7 +189,7 @@ TEST_F(StateStreams, SaveAndFeedALargeStateWithConstantMemory) {
 
 TEST_F(StateStreams, ASaveWhoseDiskDoesNotComeFailsInTime) {
   std::string why;
-  auto save = StateSave::start(*loop_, {.disk = "no-such-disk", .pipe = pipe_},
+  auto save = StateSave::start(*loop_, {.disk = [] { return "no-such-disk"; }, .pipe = pipe_},
                                {.ready = [] { FAIL() << "it is not ready"; },
                                 .ended =
                                     [&](const base::Result<> &end) {
@@ -201,7 +201,7 @@ TEST_F(StateStreams, ASaveWhoseDiskDoesNotComeFailsInTime) {
 }
 
 TEST_F(StateStreams, ASaveThatIsGivenUpLeavesNoPipe) {
-  auto save = StateSave::start(*loop_, {.disk = path_, .pipe = pipe_},
+  auto save = StateSave::start(*loop_, {.disk = [this] { return path_; }, .pipe = pipe_},
                                {.ready = [&] { loop_->stop(); }, .ended = [](auto &) {}});
   ASSERT_TRUE(loop_->run_until(soon()));
   ASSERT_EQ(::access(pipe_.c_str(), F_OK), 0);
