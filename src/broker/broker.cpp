@@ -359,7 +359,7 @@ void Broker::finish_restore(Done finished) {
   if (lacks_stub(finished))
     return;
   if (!state_.next().empty())
-    context_.status.memory -= plan::memory_to_restore(context_.plan);
+    context_.status.memory -= plan::video_memory_of(context_.plan);
   state_.finish_restore(*stub_, context_.status.memory, task(std::move(finished)));
 }
 

@@ -87,7 +87,9 @@ void Changes::set_link(qmp::Command command) {
     command = *std::move(said);
   }
   std::string name = qmp::string_member(command.arguments, "name").value_or("");
-  links_.insert_or_assign(std::move(name), std::move(command));
+  // A NIC has two names, its own and that of what it is joined to: the last word counts.
+  std::erase_if(links_, [&](const auto &link) { return link.first == name; });
+  links_.emplace_back(std::move(name), std::move(command));
 }
 
 void Changes::deleted(const std::string &id) {

@@ -6,10 +6,10 @@
 #include "broker/host.hpp"
 #include "qmp/policy.hpp"
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace linstub::dm {
@@ -40,8 +40,8 @@ private:
   std::set<std::string> cpus_;    // that it will
   std::optional<qmp::Command> password_;
   std::optional<qmp::Command> expiry_;
-  std::map<std::string, qmp::Command> links_; // by name
-  bool dirty_pages_ = false;                  // somebody copies the guest's memory
+  std::vector<std::pair<std::string, qmp::Command>> links_; // by name, the one set last at the end
+  bool dirty_pages_ = false;                                // somebody copies the guest's memory
 };
 
 } // namespace linstub::dm

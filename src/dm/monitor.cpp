@@ -194,7 +194,10 @@ void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const 
   auto done = [this, &socket, command, &rule, after = std::move(after), client = socket.session(),
                answer = answer_to(socket, command)](const qmp::Reply &reply) {
     auto session = client.lock();
-    if (!reply.failed())
+    // The human monitor says in words that it has not done it.
+    const bool has_done = !reply.failed() && (rule.leaves != qmp::Leaves::link ||
+                                              qmp::string_value(reply.result).value_or("").empty());
+    if (has_done)
       owner_.changed(command, rule.leaves);
     if (after)
       after(!reply.failed(), session != nullptr);

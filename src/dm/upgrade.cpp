@@ -2,6 +2,7 @@
 #include "dm/upgrade.hpp"
 
 #include "base/log.hpp"
+#include "dm/announcement.hpp"
 
 #include <utility>
 
@@ -98,7 +99,16 @@ void Upgrade::hold_and_save() {
     // What the guest has left with QEMU without waiting for it (buffered requests) is in QEMU's
     // event queue; the first answer says that QEMU has been through that once, so that "stop" finds
     // it done.
-    ask_in_turn({"query-status", "stop"}, [this] { save(); });
+    // Which NICs the guest has left it is asked while it still runs.
+    auto asked =
+        context_.monitors.ask("human-monitor-command", R"({"command-line":"info network"})",
+                              [this](const qmp::Reply &reply) {
+                                nics_ = nics_in(qmp::string_value(reply.result).value_or(""));
+                                if (context_.life.phase == Phase::saving)
+                                  ask_in_turn({"query-status", "stop"}, [this] { save(); });
+                              });
+    if (!asked)
+      owner_.happened(Event::save_failed, asked.error().message());
   });
 }
 
@@ -146,8 +156,22 @@ Result<> Upgrade::feed_next() {
   next_deadline(feed_timeout, "did not run with the state");
   if (context_.link.next_channel() == nullptr)
     return base::fail("there is no channel to the next stub domain");
-  TRY(context_.link.next_channel()->open(wire::Service::restore, 0, 1, nobody));
-  return {};
+  return context_.monitors.ask_next("migrate-set-parameters", R"({"announce-rounds":0})",
+                                    [this](const qmp::Reply &reply) {
+                                      if (context_.life.phase != Phase::handing)
+                                        return;
+                                      if (reply.failed())
+                                        return owner_.happened(Event::next_failed, reply.error);
+                                      give_state();
+                                    });
+}
+
+void Upgrade::give_state() {
+  if (context_.link.next_channel() == nullptr)
+    return;
+  auto given = context_.link.next_channel()->open(wire::Service::restore, 0, 1, nobody);
+  if (!given)
+    owner_.happened(Event::next_failed, given.error().message());
 }
 
 void Upgrade::next_runs() {
@@ -181,7 +205,21 @@ Result<> Upgrade::take_over() {
   base::log_failure(tell_to_end(context_.link.channel()), base::LogLevel::warning);
   TRY(owner_.change_over(*context_.link.next_channel()));
   context_.link.take_over();
+  announce();
   return {};
+}
+
+// To who is on the guest's networks: it is behind other ports of their bridges now.
+void Upgrade::announce() {
+  if (nics_.empty())
+    return;
+  base::log_failure(context_.monitors.ask("announce-self", announcement(nics_),
+                                          [](const qmp::Reply &reply) {
+                                            if (reply.failed())
+                                              base::log_warning("QEMU announces no NIC: {}",
+                                                                reply.error);
+                                          }),
+                    base::LogLevel::warning);
 }
 
 void Upgrade::drop_next() {

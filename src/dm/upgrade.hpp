@@ -95,6 +95,8 @@ private:
   void next_deadline(base::Milliseconds time, std::string_view what);
   void ask_in_turn(std::vector<std::string> commands, const std::function<void()> &then);
   void save();
+  void give_state();
+  void announce();
   void saved(base::Result<uint64_t> length);
   static base::Result<> tell_to_end(Channel *channel);
   void tell(std::string progress);
@@ -104,6 +106,7 @@ private:
   Owner owner_;
   base::EventLoop::Handle deadline_;   // of the next stub domain, QEMU's answer, or its end
   base::EventLoop::Handle resumption_; // of QEMU's going on after an upgrade that failed
+  std::vector<std::string> nics_;      // that the former QEMU has
   bool crashed_ = false;               // the guest, since it could not shut down
 };
 

@@ -31,8 +31,9 @@ struct Description {
   std::string ramdisk;       // path
   std::string command_line;
   xen::DomainType type = xen::DomainType::pv;
-  uint32_t memory = 0; // MiB
-  uint32_t screen = 0; // wire::screen_node
+  uint32_t memory = 0;  // MiB
+  uint32_t restore = 0; // MiB of it that are for a state, and go back
+  uint32_t screen = 0;  // MiB of the largest screen that viewers can see; 0: there are none
   xen::DomainLimits limits;
   std::string log_level;
   std::vector<std::string> arguments; // QEMU's, without argv[0]

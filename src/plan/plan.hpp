@@ -99,4 +99,10 @@ struct Plan {
   Settings settings;
 };
 
+// MiB: libxl says it of each card that it adds, and a card of which nothing is said has the usual.
+inline uint32_t video_memory_of(const Plan &plan) {
+  constexpr uint32_t usual = 16;
+  return plan.video_memory == 0 ? usual : plan.video_memory;
+}
+
 } // namespace linstub::plan

@@ -36,7 +36,7 @@ uint32_t memory_of_devices(const Plan &plan) {
 
 // MiB of the largest screen that somebody can look at.
 uint32_t screen_of(const Plan &plan) {
-  return plan.vnc ? std::min(plan.video_memory, wire::largest_screen) : 0;
+  return plan.vnc ? std::min(video_memory_of(plan), wire::largest_screen) : 0;
 }
 
 // swtpm, with the part of its libraries that is its own.
@@ -133,11 +133,6 @@ base::Result<> check_type(const Settings &settings, std::string_view xen) {
   return {};
 }
 
-uint32_t memory_to_restore(const Plan &plan) {
-  constexpr uint32_t usual = 16;
-  return plan.video_memory == 0 ? usual : plan.video_memory;
-}
-
 std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin) {
   std::vector<std::string> arguments = render(plan.qemu);
   // For a guest that runs already QEMU goes on as soon as it has its state, and asks nobody.
@@ -173,7 +168,10 @@ Description describe(const Plan &plan, const manifest::Image &image,
     description.disks.push_back(std::move(disk));
   }
   if (!origin.state.empty()) {
-    description.memory += memory_to_restore(plan);
+    // Until QEMU has learned where the guest's video memory is, it keeps a stand-in of that size
+    // (hw/xen/xen-mapcache.c).
+    description.restore = video_memory_of(plan);
+    description.memory += description.restore;
     description.disks.push_back(
         {.path = origin.state, .vdev = wire::state_disk, .mode = disk::DiskMode::read_only});
   }

@@ -13,10 +13,6 @@ namespace linstub::plan {
 // says what to do.
 base::Result<> check_type(const Settings &settings, std::string_view xen);
 
-// MiB more while QEMU restores: until it has learned where the guest's video memory is, it keeps a
-// stand-in of that size (hw/xen/xen-mapcache.c). It can be taken away afterwards.
-uint32_t memory_to_restore(const Plan &plan);
-
 // Where the stub domain's QEMU has its state from.
 struct Origin {
   std::string state;       // the file of the state disk; empty: a new guest

@@ -10,7 +10,8 @@
 //
 // Between the two QEMU reads from the shared page what Xen writes there when the server is enabled,
 // the numbers of the event channels. So it is enabled, while it has named no address yet, and
-// disabled at once.
+// disabled at once. What Xen tells all servers in this moment is answered when the channel of the
+// virtual CPU is there (ioreq.cpp, answer_early()).
 #include "preload/next.hpp"
 #include "preload/xen_functions.hpp"
 

@@ -26,6 +26,7 @@ static_assert(sizeof(ioreq_t) == sizeof(IoreqPages::Request) &&
               offsetof(ioreq_t, vp_eport) == offsetof(IoreqPages::Request, port) &&
               offsetof(ioreq_t, type) == offsetof(IoreqPages::Request, state) + 1);
 static_assert(STATE_IOREQ_READY == IoreqPages::ready &&
+              STATE_IORESP_READY == IoreqPages::response &&
               IOREQ_TYPE_INVALIDATE == IoreqPages::invalidate);
 static_assert(offsetof(buffered_iopage_t, read_pointer) == 0 &&
               offsetof(buffered_iopage_t, write_pointer) == sizeof(uint32_t));
@@ -124,6 +125,19 @@ void port_bound(xenevtchn_handle *channels, uint32_t remote, int local) {
   server.waiter->add(remote, static_cast<uint32_t>(local));
 }
 
+// Xen tells all servers that memory has gone, and a QEMU that waits for its state (awaited.cpp) was
+// one of them for a moment: it has mapped none. The virtual CPU waits for the answer.
+void answer_early(xenevtchn_handle *channels, uint32_t remote, int local) {
+  static const auto notify = next<decltype(::xenevtchn_notify)>("xenevtchn_notify");
+  for (size_t vcpu = 0; server.pages && vcpu < IoreqPages::most_vcpus; vcpu++) {
+    if (server.pages->remote_port(vcpu) != remote || !server.pages->is_ready(vcpu) ||
+        !server.pages->says_memory_went(vcpu))
+      continue;
+    server.pages->answer(vcpu);
+    notify(channels, static_cast<evtchn_port_t>(local));
+  }
+}
+
 bool is_server(const xenevtchn_handle *channels) {
   return server.waiter && server.channels == channels;
 }
@@ -175,8 +189,10 @@ LINSTUB_EXPORT xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_ha
   static const auto real =
       next<decltype(::xenevtchn_bind_interdomain)>("xenevtchn_bind_interdomain");
   const auto local = real(channels, domid, remote);
-  if (local > 0)
+  if (local > 0) {
+    linstub::preload::answer_early(channels, remote, local);
     linstub::preload::port_bound(channels, remote, local);
+  }
   return local;
 }
 

@@ -32,6 +32,7 @@ public:
   static constexpr size_t most_vcpus = page_size / sizeof(Request);
   static constexpr uint8_t state_bits = 0xf;
   static constexpr uint8_t ready = 1;      // STATE_IOREQ_READY
+  static constexpr uint8_t response = 3;   // STATE_IORESP_READY
   static constexpr uint8_t invalidate = 8; // IOREQ_TYPE_INVALIDATE
 
   IoreqPages() = default;
@@ -52,6 +53,12 @@ public:
   // stays what it is until it is answered.
   [[nodiscard]] bool says_memory_went(size_t vcpu) const {
     return requests_[vcpu].type == invalidate;
+  }
+
+  // Answers a request of which there is nothing to do.
+  void answer(size_t vcpu) const {
+    auto &state = const_cast<Request *>(requests_)[vcpu].state; // NOLINT(*-const-cast)
+    __atomic_store_n(&state, response, __ATOMIC_RELEASE);
   }
 
   // Whether there are writes in the ring that nobody has read: its two counters stand first.

@@ -198,6 +198,12 @@ base::Result<Command> parse_command(std::string_view text) {
   return command;
 }
 
+std::optional<std::string> string_value(std::string_view json) {
+  constexpr bool exceptions = false;
+  const Json value = Json::parse(json, nullptr, exceptions);
+  return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
+}
+
 std::optional<std::string> string_member(std::string_view object, std::string_view name) {
   auto value = member_of(object, name);
   if (!value || !value->is_string())

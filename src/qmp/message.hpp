@@ -57,6 +57,9 @@ struct Command {
 // A command, or an error whose message suits QMP's "desc".
 base::Result<Command> parse_command(std::string_view text);
 
+// What a JSON text that is a string says.
+std::optional<std::string> string_value(std::string_view json);
+
 // The string value of a member of a JSON object, if it is there and a string.
 std::optional<std::string> string_member(std::string_view object, std::string_view name);
 

@@ -31,9 +31,6 @@ constexpr size_t log_size = size_t{32} << 10;
 constexpr xen::Vchan::Sizes channel_rings{.to_us = size_t{8} << 10, .to_peer = size_t{64} << 10};
 constexpr xen::Vchan::Sizes monitor_rings{.to_us = size_t{1} << 10, .to_peer = size_t{2} << 10};
 
-// What the kernel's balloon driver obeys (Xen's docs/misc/xenstore-paths.pandoc).
-constexpr const char *memory_target_node = "memory/target";
-
 constexpr auto system_disk_timeout = seconds(20);
 constexpr auto socket_interval = Milliseconds(20);
 constexpr unsigned int farewell_milliseconds = 2000;
@@ -176,10 +173,8 @@ base::Result<> Init::watch_world() {
   std::set<std::string> kept;
   if (auto disk = TRY(tpm_disk_of(settings_.arguments, settings_.mode)))
     kept.insert(*std::move(disk));
-  if (settings_.screen > 0) {
-    viewer_memory_.emplace(settings_.screen);
-    TRY(xenstore_->watch(memory_target_node, "memory"));
-  }
+  if (settings_.mode == Mode::linstub)
+    lent_.emplace(settings_.screen, settings_.restore_memory);
   frontends_.emplace(
       Frontends::World{
           .list = [this](const std::string &node) { return xenstore_->list(node); },

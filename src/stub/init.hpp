@@ -10,6 +10,7 @@
 #include "stub/channel.hpp"
 #include "stub/frontends.hpp"
 #include "stub/guest_calls.hpp"
+#include "stub/lent_memory.hpp"
 #include "stub/lifecycle.hpp"
 #include "stub/log_ring.hpp"
 #include "stub/memory_use.hpp"
@@ -18,7 +19,6 @@
 #include "stub/settings.hpp"
 #include "stub/state_streams.hpp"
 #include "stub/tpm.hpp"
-#include "stub/viewer_memory.hpp"
 #include "sys/open_files.hpp"
 #include "xen/xenstore.hpp"
 
@@ -102,7 +102,7 @@ private:
   std::optional<std::string> pci_told_; // what dom0 has been told of it
   std::optional<std::string> disks_told_;
   MemoryUse memory_;
-  std::optional<ViewerMemory> viewer_memory_;
+  std::optional<LentMemory> lent_;
   size_t viewers_ = 0;
   std::optional<base::Deadline> admission_; // of the viewers that wait
   base::Fd awaited_;                        // the pipe of a state that is not there yet

@@ -15,15 +15,12 @@ namespace {
 
 constexpr auto log_interval = base::Milliseconds(20); // lines of that time go to dom0 together
 
-// The kernel obeys another target of its memory by then: ours comes after it.
-constexpr auto after_dom0s_word = base::Milliseconds(500);
-
 constexpr auto memory_interval = base::Milliseconds(30'000);
 
 } // namespace
 
 void Init::report_memory() {
-  see_to_viewers(); // what they have left goes back to Xen
+  see_to_viewers(); // what is not needed any more goes back to Xen
   memory_timer_ = loop_->at(base::Deadline::after(memory_interval), [this] { report_memory(); });
   const auto now = base::read_file("/proc/meminfo", 8192).and_then(parse_meminfo);
   if (!now)
@@ -44,8 +41,6 @@ void Init::on_xenstore_event() {
   for (const xen::Xenstore::Event &event : *events) {
     if (event.token == "shutdown")
       decline_shutdown();
-    if (event.token == "memory" && viewers_ > 0)
-      look_at_viewers_in(after_dom0s_word);
     if (event.token == GuestCalls::token && calls_)
       calls_->look();
   }

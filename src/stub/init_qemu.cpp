@@ -89,12 +89,15 @@ std::string Init::plugged_state_disk() {
 }
 
 base::Result<> Init::feed_state(base::Fd pipe) {
-  feed_ = TRY(
-      StateFeed::start(*loop_, state_disk_path(), std::move(pipe),
-                       base::Deadline::after(copy_timeout), [this](const base::Result<> &end) {
-                         if (!end)
-                           tell(Event::failure, "restore QEMU's state: " + end.error().message());
-                       }));
+  feed_ =
+      TRY(StateFeed::start(*loop_, state_disk_path(), std::move(pipe),
+                           base::Deadline::after(copy_timeout), [this](const base::Result<> &end) {
+                             if (!end)
+                               return tell(Event::failure,
+                                           "restore QEMU's state: " + end.error().message());
+                             if (lent_)
+                               lent_->restored();
+                           }));
   return {};
 }
 

@@ -30,7 +30,7 @@ base::Result<Balloon> Init::look_at_balloon() {
   Balloon balloon{.target = TRY(read_number(target_file)),
                   .current = TRY(read_number(current_file)),
                   .available = memory.available};
-  if (const auto target = viewer_memory_->take(viewers_, balloon)) {
+  if (const auto target = lent_->take(viewers_, balloon)) {
     const base::Fd file = TRY(base::open_file(target_file, O_WRONLY));
     TRY(base::write_all(file, std::to_string(*target))
             .transform_error(base::doing("write to {}", target_file)));
@@ -45,13 +45,13 @@ void Init::see_to_viewers() {
   if (!channel_)
     return;
   bool has_room = true;
-  if (viewer_memory_) {
+  if (lent_) {
     const auto balloon = look_at_balloon();
     base::log_failure(balloon, base::LogLevel::warning);
-    has_room = balloon && viewer_memory_->has_room(*balloon);
+    has_room = balloon && lent_->has_room(*balloon);
   }
   if (!channel_->viewers_wait())
-    return;
+    return admission_.reset();
   if (!admission_)
     admission_ = base::Deadline::after(longest_wait);
   if (!has_room && !admission_->passed())

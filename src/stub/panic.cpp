@@ -19,7 +19,12 @@ namespace {
 
 constexpr unsigned int most_seconds = 3; // for a report
 
+// A domain that Xen has held for longer than that finds it over when it runs again, whatever it
+// was about: so it has as much again, once.
+constexpr unsigned int second_chance = 10; // seconds
+
 volatile sig_atomic_t panicking = 0;
+volatile sig_atomic_t warned = 0;
 const char *volatile watched = nullptr;
 alignas(16) std::array<char, 16384> signal_stack;
 
@@ -68,7 +73,12 @@ void write_node(int fd, std::string_view node, std::string_view value) {
   [[maybe_unused]] ssize_t got = ::read(fd, answer.data(), answer.size());
 }
 
-[[noreturn]] void on_fatal_signal(int signal, siginfo_t *info, void *) {
+void on_fatal_signal(int signal, siginfo_t *info, void *) {
+  if (signal == SIGALRM && panicking == 0 && watched != nullptr && warned == 0) {
+    warned = 1;
+    ::alarm(second_chance);
+    return;
+  }
   Text text;
   if (signal == SIGALRM) {
     text.add(watched != nullptr ? watched : "the report of an error");
@@ -130,7 +140,7 @@ void catch_everything() {
   ::sigaltstack(&stack, nullptr);
   for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS})
     handle(signal, SA_ONSTACK);
-  handle(SIGALRM, 0);
+  handle(SIGALRM, SA_RESTART);
   ::signal(SIGPIPE, SIG_IGN);
   std::set_new_handler([] { panic("linstub-init has no memory left"); });
   std::set_terminate([] { panic("linstub-init met an error that it did not expect"); });
@@ -139,6 +149,7 @@ void catch_everything() {
 Watchdog::Watchdog(const char *what, unsigned int seconds)
     : outer_what_(watched), outer_seconds_(::alarm(seconds)) {
   watched = what;
+  warned = 0;
 }
 
 Watchdog::~Watchdog() {

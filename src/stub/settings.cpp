@@ -34,6 +34,15 @@ base::Result<xen::DomId> read_domid(xen::Xenstore &xenstore, const std::string &
   return xen::parse_domid(text).transform_error(base::doing("read xenstore node {}", node));
 }
 
+// 0 if there is no such node.
+base::Result<uint32_t> read_mebibytes(xen::Xenstore &xenstore, const char *node, uint32_t most) {
+  const auto text = TRY(xenstore.read_if_there(node, 8));
+  if (!text)
+    return 0;
+  return static_cast<uint32_t>(
+      TRY(xen::parse_number(*text, most).transform_error(base::doing("read {}", node))));
+}
+
 base::Result<wire::CopiedFile> read_file_node(xen::Xenstore &xenstore, const std::string &node) {
   wire::CopiedFile file{.device = TRY(xenstore.read(node + "/device", 16)),
                         .size = TRY(xenstore.read_number(node + "/size", largest_file)),
@@ -103,10 +112,9 @@ base::Result<Settings> read_settings(xen::Xenstore &xenstore) {
     if (!base::parse_log_level(*level, settings.log_level))
       return base::fail("{} is \"{}\", which is no log level", wire::log_level_node,
                         base::printable(*level, 16));
-  if (auto screen = TRY(xenstore.read_if_there(wire::screen_node, 8)))
-    settings.screen =
-        static_cast<uint32_t>(TRY(xen::parse_number(*screen, wire::largest_screen)
-                                      .transform_error(base::doing("read {}", wire::screen_node))));
+  settings.screen = TRY(read_mebibytes(xenstore, wire::screen_node, wire::largest_screen));
+  settings.restore_memory =
+      TRY(read_mebibytes(xenstore, wire::restore_node, wire::most_restore_memory));
   for (const std::string &name : TRY(children(xenstore, wire::files_node, most_files)))
     settings.files.push_back(
         TRY(read_file_node(xenstore, base::format("{}/{}", wire::files_node, name))));

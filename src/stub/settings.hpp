@@ -20,7 +20,8 @@ struct Settings {
   xen::DomId self{};
   xen::DomId target{};
   base::LogLevel log_level = base::LogLevel::info;
-  uint32_t screen = 0; // MiB of the largest screen that viewers can see
+  uint32_t screen = 0;         // MiB of the largest screen that viewers can see
+  uint32_t restore_memory = 0; // MiB more than usual, for a state
   std::vector<wire::CopiedFile> files;
   std::vector<std::string> arguments; // QEMU's, without argv[0]
 };

@@ -144,7 +144,8 @@ Result<xen::DomId> StubDomains::create_new(const plan::Description &description,
       TRY(pci::PciBackend(xenstore_, domid).open());
     TRY(attach(domid, description, hotplug));
     TRY(toolstack_.unlist(domid));
-    return toolstack_.unpause(domid);
+    TRY(toolstack_.unpause(domid));
+    return allow_memory(domid, description.memory, description.screen);
   };
   return or_remove(domid, finish());
 }
@@ -157,6 +158,9 @@ Result<> StubDomains::adopt(xen::DomId spare, const plan::Description &descripti
   plan::Description rest = description;
   std::erase_if(rest.disks, [](const disk::Disk &one) { return one.vdev == wire::system_disk; });
   TRY(attach(spare, rest, hotplug));
+  const auto made = TRY(control_.info(spare));
+  const uint32_t had = made ? static_cast<uint32_t>(made->memory >> 20) : 0; // it may be more
+  TRY(allow_memory(spare, std::max(description.memory, had), description.screen));
   return prepare(spare, description);
 }
 
@@ -280,10 +284,6 @@ Result<> StubDomains::wait_for_name(const std::string &name) {
 
 Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &description) {
   xen::DomId guest = description.guest;
-  const auto made = TRY(control_.info(domid)); // a spare one may have more
-  TRY(allow_memory_for_viewers(
-      domid, std::max(uint64_t{description.memory} << 10, made ? made->memory >> 10 : 0),
-      description.screen));
   TRY(control_.set_target(domid, guest));
   TRY(xenstore_.set_target(domid, guest));
   std::string home = xen::domain_path(domid);
@@ -296,8 +296,8 @@ Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &descrip
     TRY(write("target", base::format("{}", guest)));
     TRY(write(wire::version_node, std::to_string(wire::protocol_version)));
     TRY(write(wire::log_level_node, description.log_level));
-    if (description.screen > 0)
-      TRY(write(wire::screen_node, std::to_string(description.screen)));
+    TRY(write(wire::screen_node, std::to_string(description.screen)));
+    TRY(write(wire::restore_node, std::to_string(description.restore)));
     for (size_t i = 0; i < description.files.size(); i++) {
       const wire::CopiedFile &file = description.files[i];
       TRY(write(base::format("{}/{}/device", wire::files_node, i), file.device));
@@ -312,12 +312,12 @@ Result<> StubDomains::prepare(xen::DomId domid, const plan::Description &descrip
   });
 }
 
-// It takes what is above `memory`, in KiB, while somebody looks at its guest's screen, which has so
-// many MiB (src/stub/viewer_memory.hpp).
-Result<> StubDomains::allow_memory_for_viewers(xen::DomId domid, uint64_t memory, uint32_t screen) {
-  constexpr uint64_t slack = 1024; // as libxl allows it above what a domain is made with
-  return control_.set_most_memory(
-      domid, memory + slack + (uint64_t{wire::most_memory_for_viewers(screen)} << 10));
+// What it may take for viewers, above `memory`, in MiB (src/stub/lent_memory.hpp). Not before it
+// runs: of a domain that never ran all that it may have counts as what it is about to take.
+Result<> StubDomains::allow_memory(xen::DomId domid, uint32_t memory, uint32_t screen) {
+  constexpr uint64_t slack = 1024; // KiB, as libxl allows it above what a domain is made with
+  const uint64_t most = uint64_t{memory} + wire::most_memory_for_viewers(screen);
+  return control_.set_most_memory(domid, (most << 10) + slack);
 }
 
 Result<> StubDomains::attach(xen::DomId domid, const plan::Description &description,
@@ -342,16 +342,12 @@ Result<> StubDomains::detach_disk(xen::DomId stub, const std::string &vdev) {
   return toolstack_.remove_disk(stub, vdev);
 }
 
+// What it has had for the state it gives back by itself; it gets it no more.
 Result<> StubDomains::finish_restore(xen::DomId stub, uint32_t memory) {
   TRY(detach_disk(stub, wire::state_disk));
-  TRY(toolstack_.shrink(stub, memory));
-  const auto screen = TRY(
-      xenstore_.read_if_there(base::format("{}/{}", xen::domain_path(stub), wire::screen_node), 8));
-  if (!screen)
-    return {};
-  return allow_memory_for_viewers(
-      stub, uint64_t{memory} << 10,
-      static_cast<uint32_t>(TRY(xen::parse_number(*screen, wire::largest_screen))));
+  const auto screen = TRY(xenstore_.read_number(
+      base::format("{}/{}", xen::domain_path(stub), wire::screen_node), wire::largest_screen));
+  return allow_memory(stub, memory, static_cast<uint32_t>(screen));
 }
 
 Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {

@@ -29,7 +29,8 @@ public:
 
   base::Result<> detach_disk(xen::DomId stub, const std::string &vdev);
 
-  // QEMU has its state: the state disk goes, and what memory is above `memory` MiB.
+  // QEMU has its state: the state disk goes, and Xen gives it no more than `memory` MiB from then
+  // on but for viewers.
   base::Result<> finish_restore(xen::DomId stub, uint32_t memory);
 
   // Gives a stub domain the name, which another domain may be about to give up.
@@ -76,7 +77,7 @@ private:
   base::Result<> remove(xen::DomId domid);
   base::Result<> wait_for_name(const std::string &name);
   base::Result<> prepare(xen::DomId domid, const plan::Description &description);
-  base::Result<> allow_memory_for_viewers(xen::DomId domid, uint64_t memory, uint32_t screen);
+  base::Result<> allow_memory(xen::DomId domid, uint32_t memory, uint32_t screen);
   base::Result<> attach(xen::DomId domid, const plan::Description &description,
                         const std::string &hotplug);
 

@@ -44,4 +44,8 @@ constexpr uint32_t most_memory_for_viewers(uint32_t screen) {
 // QEMU's VNC server shows no larger screen than 5120x2160 (its ui/vnc.h), of four bytes a pixel.
 constexpr uint32_t largest_screen = 43; // MiB
 
+// A guest has at most so much video memory (plan/arguments.cpp), and a stub domain that restores it
+// as much more memory for the time.
+constexpr uint32_t most_restore_memory = 512; // MiB
+
 } // namespace linstub::wire

@@ -16,6 +16,8 @@
 //   linstub/log-level                  dom0        error, warning, info or debug
 //   linstub/screen                     dom0        MiB of the largest screen that viewers can see;
 //                                                  none if there are no viewers (memory.hpp)
+//   linstub/restore                    dom0        MiB of its memory that are for a state, and go
+//                                                  back when QEMU has it
 //   linstub/files/<n>/device           dom0        vdev name (xvdX) of a disk that holds a file
 //   linstub/files/<n>/size             dom0        its size in bytes, decimal
 //   linstub/files/<n>/path             dom0        where linstub-init copies it to, in /run/files
@@ -62,6 +64,7 @@ constexpr const char *version_node = "linstub/version";
 constexpr const char *owner_node = "linstub/guest";
 constexpr const char *log_level_node = "linstub/log-level";
 constexpr const char *screen_node = "linstub/screen";
+constexpr const char *restore_node = "linstub/restore";
 constexpr const char *files_node = "linstub/files";
 constexpr const char *state_node = "data/linstub/state";
 constexpr const char *error_node = "data/linstub/error";

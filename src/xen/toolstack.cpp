@@ -122,36 +122,22 @@ base::Result<> Toolstack::unpause(DomId domid) {
   return {};
 }
 
-// That there is none under the first name is no error.
-base::Result<> Toolstack::move_record(DomId domid, const char *from, const char *to) {
+// That there is none is no error.
+base::Result<> Toolstack::unlist(DomId domid) {
   const uint32_t id = number(domid);
   uint8_t *bytes = nullptr;
   int length = 0;
-  int code = libxl_userdata_retrieve(context_.get(), id, from, &bytes, &length);
+  int code = libxl_userdata_retrieve(context_.get(), id, record, &bytes, &length);
   const std::unique_ptr<uint8_t, Free> data(bytes);
   if (code == 0 && length == 0)
     return {};
   if (code == 0)
-    code = libxl_userdata_store(context_.get(), id, to, data.get(), length);
+    code = libxl_userdata_store(context_.get(), id, record_aside, data.get(), length);
   if (code == 0)
-    code = libxl_userdata_unlink(context_.get(), id, from);
+    code = libxl_userdata_unlink(context_.get(), id, record);
   if (code != 0)
-    return failed(code, base::format("keep libxl's record of domain {} as {}", domid, to));
-  return {};
-}
-
-base::Result<> Toolstack::unlist(DomId domid) { return move_record(domid, record, record_aside); }
-
-base::Result<> Toolstack::shrink(DomId domid, uint32_t memory) {
-  constexpr int absolute = 0;
-  constexpr int enforce = 1;
-  // libxl wants to read it.
-  TRY(move_record(domid, record_aside, record));
-  const int code = libxl_set_memory_target(context_.get(), number(domid), int64_t{memory} << 10,
-                                           absolute, enforce);
-  TRY(unlist(domid));
-  if (code != 0)
-    return failed(code, base::format("give domain {} {} MiB", domid, memory));
+    return failed(code,
+                  base::format("keep libxl's record of domain {} as {}", domid, record_aside));
   return {};
 }
 
@@ -187,8 +173,8 @@ base::Result<Toolstack::Room> Toolstack::room() {
     return base::fail("ask for the memory of domains: libxl could not");
   uint64_t owed = 0;
   for (const libxl_dominfo &domain : std::span(domains, static_cast<size_t>(count))) {
-    // One that runs has got what there is to get.
-    if (domain.paused && domain.max_memkb > domain.current_memkb)
+    // One that has run has got what there is to get.
+    if (domain.cpu_time == 0 && domain.max_memkb > domain.current_memkb)
       owed += domain.max_memkb - domain.current_memkb;
   }
   libxl_dominfo_list_free(domains, count);

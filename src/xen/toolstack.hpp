@@ -48,10 +48,6 @@ public:
 
   base::Result<> unpause(DomId domid);
 
-  // Has the domain's balloon driver give back what is above `memory` MiB. Does not wait for it. The
-  // domain may be unlisted.
-  base::Result<> shrink(DomId domid, uint32_t memory);
-
   // Ends a domain at once and removes its devices and nodes.
   base::Result<> destroy(DomId domid);
 
@@ -80,7 +76,6 @@ public:
   base::Result<> make_room(uint32_t need);
 
 private:
-  base::Result<> move_record(DomId domid, const char *from, const char *to);
   bool may_take_dom0s_memory();
   bool take_from_dom0(uint64_t missing, uint64_t want); // MiB
   struct Close {

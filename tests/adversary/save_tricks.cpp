@@ -23,10 +23,11 @@ constexpr size_t chunk = sys::DirectDisk::chunk;
 // The state disk, as soon as it is there.
 sys::DirectDisk open_disk(Adversary &adversary) {
   for (;;) {
-    auto disk = sys::DirectDisk::open(base::format("/dev/{}", wire::state_disk),
-                                      sys::DiskAccess::read_write);
-    if (disk)
-      return std::move(*disk);
+    for (const char *name : wire::state_disks) {
+      auto disk = sys::DirectDisk::open(base::format("/dev/{}", name), sys::DiskAccess::read_write);
+      if (disk)
+        return std::move(*disk);
+    }
     adversary.serve(Milliseconds(50));
   }
 }

@@ -71,6 +71,13 @@ TEST_F(ChangesTest, TheNextQemuIsToldWhichLinksAreDown) {
   EXPECT_EQ(obstacle(), "");
   EXPECT_THAT(repeated(), ElementsAre(R"(set_link {"name":"nic0","up":false})",
                                       R"(set_link {"name":"nic1","up":true})"));
+  // Of one NIC that has two names, the last word.
+  done("set_link", Leaves::link, R"({"name":"net0","up":true})");
+  done("set_link", Leaves::link, R"({"name":"nic0","up":true})");
+  done("set_link", Leaves::link, R"({"name":"net0","up":false})");
+  EXPECT_THAT(repeated(), ElementsAre(R"(set_link {"name":"nic1","up":true})",
+                                      R"(set_link {"name":"nic0","up":true})",
+                                      R"(set_link {"name":"net0","up":false})"));
 }
 
 TEST_F(ChangesTest, ATimeFromNowOnIsATimeOfDayToTheNextQemu) {

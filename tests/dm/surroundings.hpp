@@ -155,7 +155,7 @@ protected:
   // What libxl does when the disk goes.
   void unplug(const std::string &vdev) { store.remove(toolstack_node(vdev)); }
 
-  // The state disk that is plugged, or that would be next.
+  // The state disk that is plugged; the first one if none is.
   std::string state_disk() {
     for (const char *name : wire::state_disks) {
       if (is_plugged(name))

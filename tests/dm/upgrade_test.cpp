@@ -58,6 +58,7 @@ TEST_F(UpgradeTest, IsRefusedIfAFileOfADirectBootIsNotThereAnyMore) {
 }
 
 TEST_F(UpgradeTest, PausesTheGuestStopsQemuAndSavesItsState) {
+  stub.answer("human-monitor-command", R"("nic0: index=0,type=nic,model=e1000,macaddr=x\r\n")");
   auto client = begin();
   until([this] { return stub.was_asked("xen-save-devices-state"); });
   const std::string number = base::format("{}", guest);
@@ -65,8 +66,9 @@ TEST_F(UpgradeTest, PausesTheGuestStopsQemuAndSavesItsState) {
               ElementsAre("shutdown " + number + " 2", "pause " + number, "resume " + number));
   EXPECT_THAT(store.resumed(), ElementsAre(unsigned{xen::number(guest)}));
   EXPECT_THAT(stub.asked,
-              ElementsAre("query-status {}", "stop {}", StartsWith("xen-save-devices-state ")));
-  EXPECT_THAT(stub.asked[2], HasSubstr(R"("live":true)")) << "another QEMU goes on";
+              ElementsAre(R"(human-monitor-command {"command-line":"info network"})",
+                          "query-status {}", "stop {}", StartsWith("xen-save-devices-state ")));
+  EXPECT_THAT(stub.asked[3], HasSubstr(R"("live":true)")) << "another QEMU goes on";
 
   save_in_stub_domain("state");
   await_phase(Phase::handing);
@@ -75,6 +77,7 @@ TEST_F(UpgradeTest, PausesTheGuestStopsQemuAndSavesItsState) {
   EXPECT_TRUE(saver.expects_arrival());
   EXPECT_EQ(xen.domains[xen::number(guest)].pauses, 1U);
   until([this] { return next_stub->has(wire::Service::restore); });
+  EXPECT_THAT(next_stub->asked, Contains(R"(migrate-set-parameters {"announce-rounds":0})"));
   EXPECT_FALSE(stub.has(wire::Service::retire)) << "it may be needed again";
   until([&] { return client->heard().contains("5 bytes of state are saved"); });
   EXPECT_EQ(client->last().kind, run::ControlReply::Kind::progress);
@@ -124,6 +127,30 @@ TEST_F(UpgradeTest, IsDoneAlsoIfTheFormerStubDomainDoesNotGoAtOnce) {
   EXPECT_THAT(again->last().text, HasSubstr("is still being removed"));
   program.ends(0);
   until([this] { return std::ranges::count(program.calls(), "settle 8") == 2; });
+}
+
+// One that it has had unplugged the next QEMU has again.
+TEST_F(UpgradeTest, TheNextQemuAnnouncesTheNicsThatTheGuestUses) {
+  stub.answer("human-monitor-command", R"("nic0: index=0,type=nic,model=e1000,macaddr=x\r\n")");
+  auto client = begin();
+  save();
+  next_runs();
+  next_stub->answer("query-status", R"({"status":"running","running":true})");
+  end_by_itself(stub, stub_domid);
+  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  until([this] { return next_stub->was_asked("announce-self"); });
+}
+
+TEST_F(UpgradeTest, TheNextQemuAnnouncesNoNicThatTheGuestHasHadUnplugged) {
+  stub.answer("human-monitor-command", R"("net0: index=0,type=tap,x\r\n")");
+  auto client = begin();
+  save();
+  next_runs();
+  next_stub->answer("query-status", R"({"status":"running","running":true})");
+  end_by_itself(stub, stub_domid);
+  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  settle();
+  EXPECT_FALSE(next_stub->was_asked("announce-self"));
 }
 
 // What comes from it then is the next one's.

@@ -35,6 +35,35 @@ TEST_F(Disks, AnErrorInDom0ReachesTheGuestOnThatDiskAlone) {
        "umount /run/lab-t-full; rm -rf /run/lab-t-full /run/lab-t-bad.img");
 }
 
+// Made larger while the guest is off: a raw one is as large as it is; of a qcow2 image the header
+// says it, which the guest can have written, so the administrator has to say it as well.
+TEST_F(Disks, AreLargerWhenTheyWereMadeLarger) {
+  ONLY_WHEN_THOROUGH();
+  auto put = stage().put_qcow2("/run/lab-t-grown.qcow2", 16);
+  ASSERT_TRUE(put) << why(put);
+  dom0("truncate -s 16M /run/lab-t-grown.img");
+  GuestConfig config{.name = "t-grown", .disk = "", .direct_boot = true, .options = without_nic};
+  config.extra = {"disk = [ \"format=raw,vdev=hda,access=rw,target=/run/lab-t-grown.img\", "
+                  "\"format=qcow2,vdev=hdb,access=rw,target=/run/lab-t-grown.qcow2\" ]"};
+  auto have = [&](int mebibytes) {
+    GuestRun guest = start(config);
+    for (const char *disk : {"sda", "sdb"})
+      guest_does(guest, base::format("[ $(cat /sys/block/{}/size) = {} ]", disk, mebibytes * 2048));
+    dom0("xl destroy t-grown");
+  };
+  ASSERT_NO_FATAL_FAILURE(have(16));
+  // As `qemu-img resize` does it while the first table of tables suffices.
+  dom0("truncate -s 24M /run/lab-t-grown.img && python3 -c 'import os, struct; "
+       "f = os.open(\"/run/lab-t-grown.qcow2\", os.O_RDWR); "
+       "os.pwrite(f, struct.pack(\">Q\", 24 << 20), 24)'");
+  auto refused = GuestRun::create(host(), config, ask_limit);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr("setfattr -n user.linstub.size"));
+  dom0("setfattr -n user.linstub.size -v 24M /run/lab-t-grown.qcow2");
+  ASSERT_NO_FATAL_FAILURE(have(24));
+  dom0("rm /run/lab-t-grown.*");
+}
+
 // As emulated SCSI disks: libxl refuses IDE ones. A qcow2 one by a PV driver there is not: QEMU, in
 // dom0 as well, gives no drive to it ("Block node is read-only").
 TEST_F(Disks, ThatAreReadOnlyStayAsTheyAre) {

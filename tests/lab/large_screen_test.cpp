@@ -16,6 +16,7 @@ constexpr auto ask_limit = seconds(120);
 constexpr auto look_limit = seconds(200);
 
 constexpr const char *memory_of_stub_domain = "xl list t-large-dm | awk 'NR == 2 { print $3 }'";
+constexpr int of_a_viewer = 3 * 16;     // MiB: with pixels there is one
 constexpr int tables_of_new_memory = 6; // MiB
 constexpr auto given_back = seconds(100);
 
@@ -89,6 +90,8 @@ TEST_P(LargeScreen, IsShownBesideViewersThatDoNotRead) {
     EXPECT_TRUE(is_seen()) << viewer->width() << "x" << viewer->height();
   }
   EXPECT_THAT(dom0("linstub status"), HasSubstr("serving"));
+  EXPECT_GE(memory(), before + of_a_viewer);
+  EXPECT_EQ(dom0("grep -c 'Xen gives no memory' /var/log/xen/qemu-dm-t-large.log || true"), "0");
   std::printf("stub domain: %d MiB, with viewers %d MiB\n", before, memory());
   viewer.reset();
   stalled = {};

@@ -172,6 +172,36 @@ TEST_P(Networks, ALinkThatIsTakenDownIsDownInTheGuest) {
   dom0("xl destroy t-nets");
 }
 
+// The next QEMU has again the emulated NIC that the guest has had unplugged for its PV one, of the
+// same address. The guest says nothing by itself meanwhile.
+TEST_P(Networks, APvNicIsWhereTheBridgeSendsToAfterAnUpgrade) {
+  ONLY_WHEN_THOROUGH();
+  if (GetParam() == DeviceModel::dom0)
+    GTEST_SKIP() << "QEMU in dom0 cannot be replaced";
+  const Network &network = networks.at(0);
+  adds_bridge(network);
+  GuestRun guest = start(
+      pv_guest("t-nets", {base::format("vif = [ \"bridge={},model=e1000\" ]", network.bridge)}));
+  ASSERT_FALSE(HasFailure());
+  ASSERT_NO_FATAL_FAILURE(brings_up(guest, "vif", base::format("{}.2", network.address)));
+  answers(base::format("{}.2", network.address));
+  // Behind which port the bridge has it.
+  const std::string where =
+      base::format("bridge fdb show br {} | grep -i \"$(xenstore-read /local/domain/$(xl domid "
+                   "t-nets)/device/vif/0/mac)\" | grep -v permanent | cut -d' ' -f3",
+                   network.bridge);
+  const std::string vif = "vif" + dom0("xl domid t-nets") + ".0";
+  EXPECT_EQ(dom0(where), vif);
+  for (int round = 0; round < 2; round++) {
+    succeeds("linstub upgrade t-nets", ask_limit);
+    dom0("sleep 3"); // announcements go on for a while
+    EXPECT_EQ(dom0(where), vif);
+    // Whoever knows the guest's address and does not ask for it anew.
+    answers(base::format("{}.2", network.address));
+  }
+  dom0("xl destroy t-nets");
+}
+
 // boot="n": the card's own firmware asks for an address. On which network it is told what to boot
 // is the host's affair.
 TEST_P(Networks, AreBootedFrom) {

@@ -125,6 +125,30 @@ TEST_F(PvDrivers, GiveRoomBackThatTheyDiscard) {
   }
 }
 
+TEST_F(PvDrivers, HaveAnErrorOnTheDiskAloneThatHasNoRoomInDom0) {
+  ONLY_WHEN_THOROUGH();
+  ASSERT_NO_FATAL_FAILURE(make_image("a.qcow2"));
+  dom0("mkdir /run/lab-t-full && mount -t tmpfs -o size=4m none /run/lab-t-full");
+  const std::string full = "/run/lab-t-full/b.qcow2";
+  auto put = stage().put_qcow2(full, 32);
+  ASSERT_TRUE(put) << why(put);
+  GuestRun guest = start(
+      config(disk("xvda", "a.qcow2") + ", \"format=qcow2,vdev=xvdb,access=rw,target=" + full + "\"",
+             stock));
+  const std::string first = hash(guest, "put xvdb 1 first");
+  guest_does(guest, "! dd if=/dev/zero of=/dev/xvdb bs=64k seek=64 count=128 conv=notrunc,fsync");
+  const std::string other = hash(guest, "put xvda 2 other");
+  EXPECT_EQ(hash(guest, "sum xvdb 1"), first);
+  // With room it takes again what is written to it.
+  dom0("mount -o remount,size=48m /run/lab-t-full");
+  const std::string last = hash(guest, "put xvdb 4 last");
+  ASSERT_TRUE(guest.tell("poweroff"));
+  EXPECT_TRUE(gone_within(end_limit));
+  EXPECT_EQ(read_image("a.qcow2", 0, 2), other);
+  EXPECT_EQ(hash_of_qcow2(full, 0, 4), last);
+  dom0("umount /run/lab-t-full && rmdir /run/lab-t-full");
+}
+
 // QEMU emulates four; the others are for PV drivers. The names of some are beyond xvdz, where
 // libxl's own Linux mode ends.
 TEST_F(PvDrivers, HaveMoreQcow2DisksThanQemuEmulates) {
