@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "dm/announcement.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace linstub::dm {
@@ -103,13 +104,21 @@ void Upgrade::hold_and_save() {
     auto asked =
         context_.monitors.ask("human-monitor-command", R"({"command-line":"info network"})",
                               [this](const qmp::Reply &reply) {
-                                nics_ = nics_in(qmp::string_value(reply.result).value_or(""));
+                                keep_nics(nics_in(qmp::string_value(reply.result).value_or("")));
                                 if (context_.life.phase == Phase::saving)
                                   ask_in_turn({"query-status", "stop"}, [this] { save(); });
                               });
     if (!asked)
       owner_.happened(Event::save_failed, asked.error().message());
   });
+}
+
+// What the guest has had unplugged of an earlier QEMU is not unplugged of the next one.
+void Upgrade::keep_nics(std::vector<std::string> nics) {
+  if (nics_)
+    std::erase_if(nics,
+                  [this](const std::string &nic) { return !std::ranges::contains(*nics_, nic); });
+  nics_ = std::move(nics);
 }
 
 // Each command when the one before has been answered; a refusal ends the upgrade.
@@ -211,9 +220,9 @@ Result<> Upgrade::take_over() {
 
 // To who is on the guest's networks: it is behind other ports of their bridges now.
 void Upgrade::announce() {
-  if (nics_.empty())
+  if (!nics_ || nics_->empty())
     return;
-  base::log_failure(context_.monitors.ask("announce-self", announcement(nics_),
+  base::log_failure(context_.monitors.ask("announce-self", announcement(*nics_),
                                           [](const qmp::Reply &reply) {
                                             if (reply.failed())
                                               base::log_warning("QEMU announces no NIC: {}",

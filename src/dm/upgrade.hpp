@@ -15,6 +15,7 @@
 #include "dm/stub_link.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,7 @@ private:
   void save();
   void give_state();
   void announce();
+  void keep_nics(std::vector<std::string> nics);
   void saved(base::Result<uint64_t> length);
   static base::Result<> tell_to_end(Channel *channel);
   void tell(std::string progress);
@@ -106,8 +108,8 @@ private:
   Owner owner_;
   base::EventLoop::Handle deadline_;   // of the next stub domain, QEMU's answer, or its end
   base::EventLoop::Handle resumption_; // of QEMU's going on after an upgrade that failed
-  std::vector<std::string> nics_;      // that the former QEMU has
-  bool crashed_ = false;               // the guest, since it could not shut down
+  std::optional<std::vector<std::string>> nics_; // that the guest uses, of those that QEMU has
+  bool crashed_ = false;                         // the guest, since it could not shut down
 };
 
 } // namespace linstub::dm
