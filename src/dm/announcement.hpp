@@ -17,7 +17,7 @@ namespace linstub::dm {
 // and plain, and there are few.
 std::vector<std::string> nics_in(std::string_view info);
 
-// The arguments of QMP's announce-self for them.
+// The arguments of QMP's announce-self for them, of which there is one at least.
 std::string announcement(const std::vector<std::string> &nics);
 
 } // namespace linstub::dm

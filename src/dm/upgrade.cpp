@@ -99,17 +99,16 @@ void Upgrade::hold_and_save() {
       return owner_.happened(Event::save_failed, held.error().message());
     // What the guest has left with QEMU without waiting for it (buffered requests) is in QEMU's
     // event queue; the first answer says that QEMU has been through that once, so that "stop" finds
-    // it done.
-    // Which NICs the guest has left it is asked while it still runs.
-    auto asked =
-        context_.monitors.ask("human-monitor-command", R"({"command-line":"info network"})",
-                              [this](const qmp::Reply &reply) {
-                                keep_nics(nics_in(qmp::string_value(reply.result).value_or("")));
-                                if (context_.life.phase == Phase::saving)
-                                  ask_in_turn({"query-status", "stop"}, [this] { save(); });
-                              });
-    if (!asked)
-      owner_.happened(Event::save_failed, asked.error().message());
+    // it done. Which NICs the guest has left it is asked on the way.
+    ask_in_turn({{.name = "human-monitor-command",
+                  .arguments = R"({"command-line":"info network"})",
+                  .answered =
+                      [this](const qmp::Reply &reply) {
+                        keep_nics(nics_in(qmp::string_value(reply.result).value_or("")));
+                      }},
+                 {.name = "query-status"},
+                 {.name = "stop"}},
+                [this] { save(); });
   });
 }
 
@@ -121,24 +120,26 @@ void Upgrade::keep_nics(std::vector<std::string> nics) {
   nics_ = std::move(nics);
 }
 
-// Each command when the one before has been answered; a refusal ends the upgrade.
-void Upgrade::ask_in_turn(std::vector<std::string> commands, const std::function<void()> &then) {
-  if (commands.empty())
+// Each question when the one before has been answered; a refusal ends the upgrade.
+void Upgrade::ask_in_turn(std::vector<Question> questions, const std::function<void()> &then) {
+  if (questions.empty())
     return then();
-  std::string name = commands.front();
-  commands.erase(commands.begin());
-  deadline_ = context_.loop.at(Deadline::after(save_timeout), [this, name] {
+  Question question = std::move(questions.front());
+  questions.erase(questions.begin());
+  deadline_ = context_.loop.at(Deadline::after(save_timeout), [this, name = question.name] {
     owner_.happened(Event::save_failed, base::format("QEMU has not answered to {} in time", name));
   });
-  auto sent =
-      context_.monitors.ask(name, "{}", [this, name, commands, then](const qmp::Reply &reply) {
+  auto sent = context_.monitors.ask(
+      question.name, question.arguments,
+      [this, question, questions, then](const qmp::Reply &reply) {
         deadline_.reset();
         if (context_.life.phase != Phase::saving)
           return;
         if (reply.failed())
           return owner_.happened(Event::save_failed,
-                                 base::format("QEMU refuses {}: {}", name, reply.error));
-        ask_in_turn(commands, then);
+                                 base::format("QEMU refuses {}: {}", question.name, reply.error));
+        question.answered(reply);
+        ask_in_turn(questions, then);
       });
   if (!sent)
     owner_.happened(Event::save_failed, sent.error().message());

@@ -94,7 +94,12 @@ public:
 private:
   void hold_and_save();
   void next_deadline(base::Milliseconds time, std::string_view what);
-  void ask_in_turn(std::vector<std::string> commands, const std::function<void()> &then);
+  struct Question {
+    std::string name;
+    std::string arguments = "{}";
+    std::function<void(const qmp::Reply &)> answered = [](const qmp::Reply &) {};
+  };
+  void ask_in_turn(std::vector<Question> questions, const std::function<void()> &then);
   void save();
   void give_state();
   void announce();

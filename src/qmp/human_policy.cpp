@@ -93,16 +93,19 @@ std::span<const std::string_view> human_commands() { return commands; }
 std::span<const std::string_view> human_subjects() { return subjects; }
 std::span<const Rule> human_refusals() { return known_refusals(); }
 
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.';
+  });
+}
+
 std::optional<Command> link_command(std::string_view line) {
   if (take_word(line) != "set_link")
     return std::nullopt;
   const std::string_view name = take_word(line);
   const std::string_view state = take_word(line);
-  auto is_plain = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '_' || c == '.';
-  };
-  if (name.empty() || !std::ranges::all_of(name, is_plain) || (state != "on" && state != "off") ||
+  if (!is_plain_name(name) || (state != "on" && state != "off") ||
       line.find_first_not_of(' ') != std::string_view::npos)
     return std::nullopt;
   return Command{.name = "set_link",

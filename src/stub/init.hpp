@@ -60,7 +60,6 @@ private:
   base::Result<> watch_backends();
   void report_memory();
   void see_to_viewers();
-  void look_at_viewers_in(base::Milliseconds time);
   base::Result<Balloon> look_at_balloon();
   void tell_dom0(const char *node, std::optional<std::string> &told, std::string now);
   base::Result<> start_qemu();

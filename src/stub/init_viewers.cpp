@@ -54,17 +54,16 @@ void Init::see_to_viewers() {
     return admission_.reset();
   if (!admission_)
     admission_ = base::Deadline::after(longest_wait);
-  if (!has_room && !admission_->passed())
-    return look_at_viewers_in(while_they_wait);
+  if (!has_room && !admission_->passed()) {
+    viewers_timer_ =
+        loop_->at(base::Deadline::after(while_they_wait), [this] { see_to_viewers(); });
+    return;
+  }
   if (!has_room)
     base::log_warning("Xen gives no memory for another viewer of the guest's screen: has the host "
                       "none left? If the stub domain runs short of it, the guest crashes");
   admission_.reset();
   channel_->admit_viewers();
-}
-
-void Init::look_at_viewers_in(Milliseconds time) {
-  viewers_timer_ = loop_->at(base::Deadline::after(time), [this] { see_to_viewers(); });
 }
 
 } // namespace linstub::stub

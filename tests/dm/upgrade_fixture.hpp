@@ -153,6 +153,13 @@ protected:
   void next_runs() {
     store.write(next_home + "/device-model/" + base::format("{}", guest) + "/state", "running");
   }
+  // The next QEMU runs with the state, the former one goes, and who asked is told.
+  void hand_over(Client &client) {
+    next_runs();
+    next_stub->answer("query-status", R"({"status":"running","running":true})");
+    end_by_itself(stub, stub_domid);
+    until([&] { return client.last().kind == run::ControlReply::Kind::done; });
+  }
   std::unique_ptr<Client> ask_for_reset() {
     return std::make_unique<Client>(
         guest, run::UpgradeRequest{.kind = run::UpgradeRequest::Kind::reset, .image = {}});

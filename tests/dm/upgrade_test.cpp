@@ -92,10 +92,7 @@ TEST_F(UpgradeTest, TheNextStubDomainIsOfTheNewImageAndWhoAskedIsTold) {
   EXPECT_EQ(status.image, "/first") << "as long as it does not serve";
   save();
   until([this] { return next_stub->has(wire::Service::restore); });
-  next_runs();
-  next_stub->answer("query-status", R"({"status":"running","running":true})");
-  end_by_itself(stub, stub_domid);
-  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  hand_over(*client);
   EXPECT_EQ(life.phase, Phase::serving);
   EXPECT_EQ(status.image, other.path());
   EXPECT_EQ(status.stub_domain, xen::DomId{8});
@@ -117,10 +114,7 @@ TEST_F(UpgradeTest, IsDoneAlsoIfTheFormerStubDomainDoesNotGoAtOnce) {
   auto client = begin();
   save();
   program.ends(1, "", "linstub-stubdom: error: it stays\n");
-  next_runs();
-  next_stub->answer("query-status", R"({"status":"running","running":true})");
-  end_by_itself(stub, stub_domid);
-  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  hand_over(*client);
   EXPECT_THAT(client->last().text, HasSubstr("is not gone yet, which is tried again"));
   auto again = ask();
   until([&] { return again->last().kind == run::ControlReply::Kind::error; });
@@ -134,10 +128,7 @@ TEST_F(UpgradeTest, TheNextQemuAnnouncesTheNicsThatTheGuestUses) {
   stub.answer("human-monitor-command", R"("nic0: index=0,type=nic,model=e1000,macaddr=x\r\n")");
   auto client = begin();
   save();
-  next_runs();
-  next_stub->answer("query-status", R"({"status":"running","running":true})");
-  end_by_itself(stub, stub_domid);
-  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  hand_over(*client);
   until([this] { return next_stub->was_asked("announce-self"); });
 }
 
@@ -145,10 +136,7 @@ TEST_F(UpgradeTest, TheNextQemuAnnouncesNoNicThatTheGuestHasHadUnplugged) {
   stub.answer("human-monitor-command", R"("net0: index=0,type=tap,x\r\n")");
   auto client = begin();
   save();
-  next_runs();
-  next_stub->answer("query-status", R"({"status":"running","running":true})");
-  end_by_itself(stub, stub_domid);
-  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  hand_over(*client);
   settle();
   EXPECT_FALSE(next_stub->was_asked("announce-self"));
 }
@@ -157,10 +145,7 @@ TEST_F(UpgradeTest, TheNextQemuAnnouncesNoNicThatTheGuestHasHadUnplugged) {
 TEST_F(UpgradeTest, TheMonitorIsTheNextQemusAfterwards) {
   auto client = begin();
   save();
-  next_runs();
-  next_stub->answer("query-status", R"({"status":"running","running":true})");
-  end_by_itself(stub, stub_domid);
-  until([&] { return client->last().kind == run::ControlReply::Kind::done; });
+  hand_over(*client);
   const size_t before = stub.asked.size();
   std::string answered;
   EXPECT_TRUE(
