@@ -49,7 +49,7 @@ Broker::Broker(Context context, Listener &listener)
                    .guest = guest_},
                   {.said = [this](StubWord word) { listener_.on_next_word(word); },
                    .failed = [this](const std::string &why) { listener_.on_next_failed(why); },
-                   .qemu_runs = [this] { listener_.on_next_runs(); },
+                   .qemu_runs = [] {}, // QEMU says so at its monitor
                    .serves_channel =
                        [this] {
                          if (auto connected = connect(Which::next, *succession_.next()); !connected)
@@ -276,10 +276,9 @@ void Broker::take_over() {
 }
 
 void Broker::drop_next() {
-  const auto may = state_.kept() ? Succession::May::have_the_state : Succession::May::end_by_itself;
   state_.drop();
   if (stub_)
-    succession_.drop(may, {.stub = *stub_, .description = describe_settled()});
+    succession_.drop({.stub = *stub_, .description = describe_settled()});
 }
 
 // --- Its end -------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ public:
   // The next one is the stub domain from now on. The one before is removed; nothing that comes from
   // it is told any more.
   virtual void take_over() = 0;
-  // It is not: it does nothing more, and is removed. None is no error.
+  // It is not, and is removed, with a moment to end by itself. None is no error.
   virtual void drop_next() = 0;
   // Removes it, and the next one: one that is just being made when that is over, and with disks on
   // their way out when those are gone. What it says and does is not told any more. An error: it is
@@ -167,7 +167,6 @@ public:
 
   virtual void on_next_word(StubWord word) = 0;
   virtual void on_next_failed(const std::string &why) = 0; // or has ended
-  virtual void on_next_runs() = 0;                         // its QEMU has its state
   virtual void on_next_channel(std::unique_ptr<xen::Transport> transport) = 0;
 
   // --- Its CD-ROM drives ---

@@ -81,7 +81,6 @@ constexpr std::array table{
     Rule{.type = Type::channel, .sender = broker, .first = parts, .files = 2},
     Rule{.type = Type::next_word, .sender = broker, .most_value = 4},
     Rule{.type = Type::next_failed, .sender = broker, .first = text},
-    Rule{.type = Type::next_runs, .sender = broker},
     Rule{.type = Type::next_channel, .sender = broker, .first = parts, .files = 2},
     Rule{.type = Type::medium, .sender = broker, .second = text},
     Rule{.type = Type::guest_gone, .sender = broker},

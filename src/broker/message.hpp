@@ -67,11 +67,10 @@ enum class Type : uint16_t {
   word,           // value: StubWord
   stub_failed,    // why
   qemu_runs,
-  stub_gone,   // why
-  channel,     // first text: xen::VchanParts; its two descriptors
-  next_word,   // as `word`, of the next stub domain
-  next_failed, // why
-  next_runs,
+  stub_gone,    // why
+  channel,      // first text: xen::VchanParts; its two descriptors
+  next_word,    // as `word`, of the next stub domain
+  next_failed,  // why
   next_channel, // as `channel`
   medium,       // second text: the error, if there is one
   guest_gone,

@@ -198,8 +198,6 @@ void RemoteHost::handle(Message message) {
     return listener_->on_next_word(static_cast<StubWord>(message.value));
   case Type::next_failed:
     return listener_->on_next_failed(message.first);
-  case Type::next_runs:
-    return listener_->on_next_runs();
   case Type::next_channel:
     if (auto transport = connect(std::move(message)))
       return listener_->on_next_channel(std::move(*transport));

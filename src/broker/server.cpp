@@ -354,8 +354,6 @@ void Server::on_next_failed(const std::string &why) {
   send({.type = Type::next_failed, .first = why});
 }
 
-void Server::on_next_runs() { send({.type = Type::next_runs}); }
-
 void Server::on_medium(const Result<> &there) {
   send({.type = Type::medium, .second = there ? "" : there.error().message()});
 }

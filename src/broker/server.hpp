@@ -93,7 +93,6 @@ private:
   void on_channel(std::unique_ptr<xen::Transport>) override {} // see connect()
   void on_next_word(StubWord word) override;
   void on_next_failed(const std::string &why) override;
-  void on_next_runs() override;
   void on_next_channel(std::unique_ptr<xen::Transport>) override {} // the same
   base::Result<> connect(Which which, xen::DomId stub, const std::string &path);
   void on_medium(const base::Result<> &there) override;

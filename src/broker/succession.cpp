@@ -67,7 +67,7 @@ void Succession::take_over(StubWatch &watch, xen::DomId former, plan::Descriptio
   await_end(former);
 }
 
-void Succession::drop(May next, Settlement settlement) {
+void Succession::drop(Settlement settlement) {
   if (!made_ && !next_)
     return;
   settlement_ = std::move(settlement);
@@ -76,11 +76,7 @@ void Succession::drop(May next, Settlement settlement) {
     return;
   }
   watch_.forget();
-  const xen::DomId dropped = *std::exchange(next_, std::nullopt);
-  if (next == May::end_by_itself)
-    return await_end(dropped);
-  base::log_failure(context_.control.pause(dropped), base::LogLevel::warning);
-  settle();
+  await_end(*std::exchange(next_, std::nullopt));
 }
 
 void Succession::await_end(xen::DomId former) {

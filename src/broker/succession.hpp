@@ -64,10 +64,8 @@ public:
   // that.
   void take_over(StubWatch &watch, xen::DomId former, plan::Description description);
 
-  // It is not, and is removed. One that may have the state is paused at once, so that it does
-  // nothing to the guest; another one has its moment, as above.
-  enum class May : uint8_t { end_by_itself, have_the_state };
-  void drop(May next, Settlement settlement);
+  // It is not, and is removed, with a moment as above.
+  void drop(Settlement settlement);
 
   // All are about to be removed.
   void forget();

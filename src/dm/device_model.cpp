@@ -199,9 +199,9 @@ void DeviceModel::perform(Action action) {
     if_not = Event::save_failed;
     break;
   case Action::feed_next:
-    done = upgrade_->feed_next();
-    if_not = Event::next_failed;
-    break;
+    return upgrade_->feed_next();
+  case Action::start_next:
+    return upgrade_->start_next();
   case Action::take_over:
     return take_over();
   case Action::drop_next:
@@ -328,8 +328,6 @@ void DeviceModel::on_channel(std::unique_ptr<xen::Transport> transport) {
 void DeviceModel::on_next_word(broker::StubWord word) { link_.next_heard(word); }
 
 void DeviceModel::on_next_failed(const std::string &why) { happened(Event::next_failed, why); }
-
-void DeviceModel::on_next_runs() { upgrade_->next_runs(); }
 
 void DeviceModel::on_next_channel(std::unique_ptr<xen::Transport> transport) {
   if (!is_upgrading(life_))

@@ -68,7 +68,6 @@ private:
   void on_channel(std::unique_ptr<xen::Transport> transport) override;
   void on_next_word(broker::StubWord word) override;
   void on_next_failed(const std::string &why) override;
-  void on_next_runs() override;
   void on_next_channel(std::unique_ptr<xen::Transport> transport) override;
   void on_medium(const base::Result<> &there) override;
   void on_guest_gone() override;

@@ -63,7 +63,7 @@ Step failed(Life life, Event event) {
   case Phase::retiring:
   case Phase::flushing:
     return end(life, Outcome::success);
-  default:
+  default: // committed: the next one counts
     return stay(life);
   }
 }
@@ -96,8 +96,15 @@ Step upgrade(Life life, Event event) {
     return {life, {feed_next}};
   case Event::save_failed:
     return life.phase == Phase::saving ? go_back(life) : stay(life);
-  case Event::next_runs:
+  case Event::next_has_state:
     if (life.phase != Phase::handing)
+      return stay(life);
+    life.phase = Phase::committed;
+    return {life, {start_next}};
+  case Event::next_stays:
+    return life.phase == Phase::committed ? go_back(life) : stay(life);
+  case Event::next_runs:
+    if (life.phase != Phase::committed)
       return stay(life);
     life.phase = Phase::serving;
     life.former_lost = false;
@@ -105,6 +112,8 @@ Step upgrade(Life life, Event event) {
   case Event::next_failed:
     if (life.phase == Phase::saving) // which is not cut short
       life.next_lost = true;
+    if (life.phase == Phase::committed) // it may have run, and Xen may wait for it for ever
+      return end(life, Outcome::failure);
     return life.phase == Phase::preparing || life.phase == Phase::handing ? go_back(life)
                                                                           : stay(life);
   default:
@@ -169,6 +178,8 @@ Step follow(Life life, Event event) {
     return {life, {create_next}};
   case Event::next_ready:
   case Event::next_failed:
+  case Event::next_has_state:
+  case Event::next_stays:
   case Event::next_runs:
   case Event::state_saved:
   case Event::save_failed:
@@ -193,6 +204,7 @@ std::string_view phase_text(const Life &life) {
   case Phase::preparing:
   case Phase::saving:
   case Phase::handing:
+  case Phase::committed:
     return "upgrading";
   case Phase::retiring:
   case Phase::flushing:

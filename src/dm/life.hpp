@@ -9,12 +9,13 @@
 //
 // An upgrade makes the next stub domain beside the one that serves. Its QEMU is started, and waits
 // for a state, before the guest is paused; the one that is replaced is stopped, and neither ended
-// nor removed before the next one runs:
+// nor removed before the next one runs. That has the state, and does nothing to the guest, until it
+// is told to go on, from when on there is no way back:
 //
 //     serving ─upgrade asked─► preparing ─the next waits─► saving ─state saved─► handing
-//        ▲                         │                         │                     │
-//        ├─────────────────── anything fails: as before ─────┴─────────────────────┤
-//        └──────────────── the next one runs, and takes over ──────────────────────┘
+//        ▲                         │                         │                     │ │
+//        ├─────────────────── anything fails: as before ─────┴─────────────────────┘ │the next
+//        └──── the next one runs, and takes over ──── committed ◄────────────────────┘has it
 //
 // Before the end of a guest its QEMU writes back what it has cached of the disks (flushing), as one
 // in dom0 would on its way out: it has two seconds for that. A stub domain that is not gone is
@@ -40,14 +41,15 @@ enum class Phase : uint8_t {
   preparing, // upgrade: the same, and the next one is made
   saving,    // upgrade: the guest is paused; QEMU writes its state
   handing,   // upgrade: QEMU has done so and is stopped; the next one reads it
+  committed, // upgrade: it has, and is told to go on
   retiring,  // soft reset: QEMU is ended
   flushing,  // the guest has ended, or is about to: QEMU writes back what it has cached
   ending,    // the stub domain is being removed, for good
   ended,
 };
-constexpr std::array all_phases{Phase::creating, Phase::booting, Phase::serving,  Phase::preparing,
-                                Phase::saving,   Phase::handing, Phase::retiring, Phase::flushing,
-                                Phase::ending,   Phase::ended};
+constexpr std::array all_phases{Phase::creating, Phase::booting, Phase::serving,   Phase::preparing,
+                                Phase::saving,   Phase::handing, Phase::committed, Phase::retiring,
+                                Phase::flushing, Phase::ending,  Phase::ended};
 
 enum class Outcome : uint8_t { success, failure };
 
@@ -68,32 +70,34 @@ enum class Event : uint8_t {
   creation_failed,
   qemu_runs,
   monitor_ready,
-  deadline,      // the time of the phase is over
-  stub_failed,   // linstub-init says so, or it breaks the protocol
-  stub_gone,     // the stub domain has ended
-  guest_gone,    // the guest's domain has ended
-  end_asked,     // by libxl, which destroys the guest
-  killed,        // by somebody who does not: SIGTERM and the like
-  hand_over,     // by libxl, which gives the guest, that lives on, to another (soft reset)
-  upgrade_asked, // linstub upgrade
-  reset_asked,   // linstub upgrade --reset
-  guest_reset,   // the guest has shut down for that
-  next_ready,    // upgrade: the QEMU of the next stub domain waits for a state
-  next_failed,   // it cannot be made, has failed or has ended, or its time is over
-  next_runs,     // its QEMU has the state
-  state_saved,   // upgrade: QEMU's state is in dom0
-  save_failed,   // upgrade: it is not, and QEMU is as it was
-  flushed,       // nothing of the disks is cached
-  removed,       // the stub domain is proved to be gone
-  not_removed,   // it is not, in spite of all that was tried
+  deadline,       // the time of the phase is over
+  stub_failed,    // linstub-init says so, or it breaks the protocol
+  stub_gone,      // the stub domain has ended
+  guest_gone,     // the guest's domain has ended
+  end_asked,      // by libxl, which destroys the guest
+  killed,         // by somebody who does not: SIGTERM and the like
+  hand_over,      // by libxl, which gives the guest, that lives on, to another (soft reset)
+  upgrade_asked,  // linstub upgrade
+  reset_asked,    // linstub upgrade --reset
+  guest_reset,    // the guest has shut down for that
+  next_ready,     // upgrade: the QEMU of the next stub domain waits for a state
+  next_failed,    // it cannot be made, has failed or has ended, or its time is over
+  next_has_state, // its QEMU has read the state, and waits to be told to go on
+  next_stays,     // it refuses to: it does nothing to the guest
+  next_runs,      // it does
+  state_saved,    // upgrade: QEMU's state is in dom0
+  save_failed,    // upgrade: it is not, and QEMU is as it was
+  flushed,        // nothing of the disks is cached
+  removed,        // the stub domain is proved to be gone
+  not_removed,    // it is not, in spite of all that was tried
 };
 constexpr std::array all_events{
-    Event::created,     Event::creation_failed, Event::qemu_runs,   Event::monitor_ready,
-    Event::deadline,    Event::stub_failed,     Event::stub_gone,   Event::guest_gone,
-    Event::end_asked,   Event::killed,          Event::hand_over,   Event::upgrade_asked,
-    Event::reset_asked, Event::guest_reset,     Event::next_ready,  Event::next_failed,
-    Event::next_runs,   Event::state_saved,     Event::save_failed, Event::flushed,
-    Event::removed,     Event::not_removed};
+    Event::created,        Event::creation_failed, Event::qemu_runs,  Event::monitor_ready,
+    Event::deadline,       Event::stub_failed,     Event::stub_gone,  Event::guest_gone,
+    Event::end_asked,      Event::killed,          Event::hand_over,  Event::upgrade_asked,
+    Event::reset_asked,    Event::guest_reset,     Event::next_ready, Event::next_failed,
+    Event::next_has_state, Event::next_stays,      Event::next_runs,  Event::state_saved,
+    Event::save_failed,    Event::flushed,         Event::removed,    Event::not_removed};
 
 enum class Action : uint8_t {
   follow_stub_domain, // watch its state, connect the channel
@@ -106,6 +110,7 @@ enum class Action : uint8_t {
   create_next,        // upgrade: a stub domain of the new image, which waits for a state
   save_state,         // upgrade: pause the guest, have QEMU write its state
   feed_next,          // upgrade: have the next one read it
+  start_next,         // upgrade: have it go on with it
   take_over,          // upgrade: it serves; the one before is removed
   drop_next,          // upgrade: it is removed
   resume_guest,       // upgrade: unpause the guest
@@ -130,7 +135,7 @@ constexpr bool is_over(Phase phase) { return phase == Phase::ending || phase == 
 // Somebody has asked for an upgrade and has not been told its end.
 constexpr bool is_upgrading(const Life &life) {
   return life.phase == Phase::preparing || life.phase == Phase::saving ||
-         life.phase == Phase::handing;
+         life.phase == Phase::handing || life.phase == Phase::committed;
 }
 
 // The guest has run: a guest that has not, when its start fails, is libxl's to remove.

@@ -29,17 +29,17 @@ std::unique_ptr<Conversation> Monitor::conversation() {
                                        if (&from == qemu_.get())
                                          return serve(version);
                                        next_.version = version;
-                                       next_.ready();
+                                       next_.owner.ready();
                                      },
                                  .on_event =
                                      [this](const Conversation &from, const qmp::Event &event) {
-                                       if (&from == qemu_.get())
-                                         spread(event);
+                                       &from == qemu_.get() ? spread(event)
+                                                            : next_.owner.said(event);
                                      },
                                  .on_broken =
                                      [this](const Conversation &from, const std::string &why) {
                                        &from == qemu_.get() ? owner_.on_broken(why)
-                                                            : next_.broken(why);
+                                                            : next_.owner.broken(why);
                                      }});
 }
 
@@ -56,13 +56,9 @@ base::Result<> Monitor::connect(Channel &channel) { return qemu_->connect(channe
 
 void Monitor::disconnect() { forget(std::exchange(qemu_, conversation())); }
 
-base::Result<> Monitor::meet(Channel &channel, std::function<void()> ready,
-                             std::function<void(const std::string &why)> broken) {
+base::Result<> Monitor::meet(Channel &channel, NextOwner owner) {
   part();
-  next_ = {.qemu = conversation(),
-           .version = std::nullopt,
-           .ready = std::move(ready),
-           .broken = std::move(broken)};
+  next_ = {.qemu = conversation(), .version = std::nullopt, .owner = std::move(owner)};
   return next_.qemu->connect(channel);
 } // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): next_ owns it
 

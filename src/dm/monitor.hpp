@@ -63,10 +63,13 @@ public:
   // Ends it: commands without a reply fail. Clients stay, and connect() may come again.
   void disconnect();
 
-  // Begins a conversation with the next QEMU, and tells `ready` when that has begun to serve, or
-  // `broken`. Clients notice nothing.
-  base::Result<> meet(Channel &channel, std::function<void()> ready,
-                      std::function<void(const std::string &why)> broken);
+  // Begins a conversation with the next QEMU. Clients notice nothing.
+  struct NextOwner {
+    std::function<void()> ready; // it has begun to serve
+    std::function<void(const qmp::Event &event)> said;
+    std::function<void(const std::string &why)> broken;
+  };
+  base::Result<> meet(Channel &channel, NextOwner owner);
 
   // The next QEMU is the one from now on, as after connect(); and Owner::on_ready is told. Or it is
   // not.
@@ -101,8 +104,7 @@ private:
   struct Next {
     std::unique_ptr<Conversation> qemu;
     std::optional<qmp::Version> version; // it has begun to serve
-    std::function<void()> ready;
-    std::function<void(const std::string &why)> broken;
+    NextOwner owner;
   };
   std::unique_ptr<Conversation> qemu_; // always there; anew for each QEMU
   Next next_;

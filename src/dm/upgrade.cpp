@@ -17,6 +17,7 @@ using base::Result;
 // Nobody but the guest waits for these.
 constexpr Milliseconds save_timeout{20'000};
 constexpr Milliseconds feed_timeout{20'000};
+constexpr Milliseconds start_timeout{20'000};
 // Nobody but who has asked waits for this: the guest runs.
 constexpr Milliseconds next_timeout{120'000};
 // libxl makes the next device model meanwhile, whose stub domain waits for the name of this one.
@@ -77,8 +78,10 @@ void Upgrade::create_next() {
 
 Result<> Upgrade::meet_next(Channel &channel) {
   return context_.monitors.meet(
-      channel, [this] { owner_.happened(Event::next_ready, {}); },
-      [this](const std::string &why) { owner_.happened(Event::next_failed, why); });
+      channel,
+      {.ready = [this] { owner_.happened(Event::next_ready, {}); },
+       .said = [this](const qmp::Event &event) { next_says(event); },
+       .broken = [this](const std::string &why) { owner_.happened(Event::next_failed, why); }});
 }
 
 Result<> Upgrade::save_state() {
@@ -162,18 +165,29 @@ void Upgrade::saved(Result<uint64_t> length) {
   owner_.happened(Event::state_saved, {});
 }
 
-Result<> Upgrade::feed_next() {
-  next_deadline(feed_timeout, "did not run with the state");
-  if (context_.link.next_channel() == nullptr)
-    return base::fail("there is no channel to the next stub domain");
-  return context_.monitors.ask_next("migrate-set-parameters", R"({"announce-rounds":0})",
-                                    [this](const qmp::Reply &reply) {
-                                      if (context_.life.phase != Phase::handing)
-                                        return;
-                                      if (reply.failed())
-                                        return owner_.happened(Event::next_failed, reply.error);
-                                      give_state();
-                                    });
+// It is made with -S, so that it does not go on by itself, and says when it has read all of the
+// state (QEMU's qapi/migration.json, MIGRATION).
+void Upgrade::feed_next() {
+  next_deadline(feed_timeout, "did not take the state over");
+  constexpr auto tell_progress = R"({"capabilities":[{"capability":"events","state":true}]})";
+  ask_next("migrate-set-capabilities", tell_progress, Event::next_failed, [this] {
+    ask_next("migrate-set-parameters", R"({"announce-rounds":0})", Event::next_failed,
+             [this] { give_state(); });
+  });
+}
+
+void Upgrade::ask_next(const std::string &name, std::string_view arguments, Event if_refused,
+                       const std::function<void()> &then) {
+  auto answered = [this, name, if_refused, then,
+                   asked_in = context_.life.phase](const qmp::Reply &reply) {
+    if (context_.life.phase != asked_in)
+      return;
+    if (!reply.failed())
+      return then();
+    owner_.happened(if_refused, base::format("the next QEMU refuses {}: {}", name, reply.error));
+  };
+  if (auto asked = context_.monitors.ask_next(name, arguments, answered); !asked)
+    owner_.happened(Event::next_failed, asked.error().message());
 }
 
 void Upgrade::give_state() {
@@ -184,19 +198,15 @@ void Upgrade::give_state() {
     owner_.happened(Event::next_failed, given.error().message());
 }
 
-void Upgrade::next_runs() {
-  if (context_.life.phase != Phase::handing)
-    return owner_.happened(Event::next_failed, "the next QEMU runs without a state");
-  auto asked = context_.monitors.ask_next("query-status", "{}", [this](const qmp::Reply &reply) {
-    if (context_.life.phase != Phase::handing)
-      return;
-    if (qmp::bool_member(reply.result, "running").value_or(false))
-      return owner_.happened(Event::next_runs, {});
-    owner_.happened(Event::next_failed,
-                    base::format("the next QEMU does not run: {}", reply.error));
-  });
-  if (!asked)
-    owner_.happened(Event::next_failed, asked.error().message());
+void Upgrade::next_says(const qmp::Event &event) {
+  if (event.name == "MIGRATION" && qmp::data_member(event, "status") == "completed")
+    owner_.happened(Event::next_has_state, {});
+}
+
+// Xen sends it the guest's requests as soon as it does (preload/awaited.cpp).
+void Upgrade::start_next() {
+  next_deadline(start_timeout, "did not go on with the state");
+  ask_next("cont", "{}", Event::next_stays, [this] { owner_.happened(Event::next_runs, {}); });
 }
 
 // linstub-init kills QEMU and takes its I/O request server away from the guest, which the end of

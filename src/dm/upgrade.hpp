@@ -2,7 +2,7 @@
 // Upgrade: replaces the stub domain under a running guest (`linstub upgrade`). What follows what is
 // decided in life.cpp; the methods below stand in the order in which they are called:
 //
-//     asked ─► create_next ─► save_state ─► feed_next ─► take_over, tell_done
+//     asked ─► create_next ─► save_state ─► feed_next ─► start_next ─► take_over, tell_done
 //     at any time: drop_next, resume, tell_failed
 //     reset_asked ─► reset_guest ─► tell_reset
 #pragma once
@@ -58,12 +58,12 @@ public:
   // Pauses the guest and saves QEMU's state: tells state_saved or save_failed.
   base::Result<> save_state();
 
-  // The next QEMU gets the state: tells next_runs when it runs with it, or next_failed.
-  base::Result<> feed_next();
+  // The next QEMU gets the state: tells next_has_state when it has read it, or next_failed.
+  void feed_next();
 
-  // Xen knows that the next QEMU runs. It says so itself before next_runs is told: xenstore may be
-  // faster than its last steps.
-  void next_runs();
+  // It is told to go on: tells next_runs, or next_stays if it says that it does not, or next_failed
+  // if nobody knows.
+  void start_next();
 
   // It serves the guest from now on, and the former one is told to end; or it does not.
   base::Result<> take_over();
@@ -101,7 +101,10 @@ private:
   };
   void ask_in_turn(std::vector<Question> questions, const std::function<void()> &then);
   void save();
+  void ask_next(const std::string &name, std::string_view arguments, Event if_refused,
+                const std::function<void()> &then);
   void give_state();
+  void next_says(const qmp::Event &event);
   void announce();
   void keep_nics(std::vector<std::string> nics);
   void saved(base::Result<uint64_t> length);

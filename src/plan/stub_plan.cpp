@@ -135,8 +135,8 @@ base::Result<> check_type(const Settings &settings, std::string_view xen) {
 
 std::vector<std::string> qemu_arguments(const Plan &plan, const Origin &origin) {
   std::vector<std::string> arguments = render(plan.qemu);
-  // For a guest that runs already QEMU goes on as soon as it has its state, and asks nobody.
-  if (plan.start == Start::paused && origin.role == Role::first)
+  // The next one of a guest that runs goes on when the former one cannot any more.
+  if (plan.start == Start::paused || origin.role == Role::next)
     arguments.emplace_back("-S");
   // linstub-init puts the descriptor in place of it that the state comes from.
   if (!origin.state.empty())

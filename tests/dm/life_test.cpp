@@ -98,6 +98,7 @@ TEST(Life, AnUpgradeMakesTheNextOneBesideTheOneThatServes) {
       {upgrade_asked, {create_next}},
       {next_ready, {save_state}},
       {state_saved, {feed_next}},
+      {next_has_state, {start_next}},
       {next_runs, {take_over, resume_guest, tell_upgraded}}, // and no announce: libxl was told
   };
   for (const auto &[event, actions] : way) {
@@ -118,7 +119,8 @@ TEST(Life, AnUpgradeThatFailsLetsTheGuestRunOnWithWhatItHad) {
   for (const auto &events : {std::vector{save_failed},
                              {next_failed, save_failed},
                              {next_failed, state_saved},
-                             {state_saved, next_failed}}) {
+                             {state_saved, next_failed},
+                             {state_saved, next_has_state, next_stays}}) {
     Life life = after({created, qemu_runs, monitor_ready, upgrade_asked, next_ready});
     Step last;
     for (Event event : events) {
@@ -137,8 +139,9 @@ TEST(Life, TheOneThatIsReplacedMayEndAsSoonAsItsStateIsSaved) {
     Step lost = step(
         after({created, qemu_runs, monitor_ready, upgrade_asked, next_ready, state_saved}), event);
     EXPECT_THAT(lost.actions, testing::IsEmpty());
-    EXPECT_TRUE(does(step(lost.next, next_runs), Action::resume_guest));
-    EXPECT_EQ(step(lost.next, next_runs).next, after({created, qemu_runs, monitor_ready}));
+    Step runs = step(step(lost.next, next_has_state).next, next_runs);
+    EXPECT_TRUE(does(runs, Action::resume_guest));
+    EXPECT_EQ(runs.next, after({created, qemu_runs, monitor_ready}));
     Step both = step(lost.next, next_failed);
     EXPECT_TRUE(does(both, Action::crash_guest));
     EXPECT_TRUE(does(both, Action::tell_not_upgraded));
@@ -158,9 +161,22 @@ TEST(Life, CrashesAGuestWhoseStateIsLostDuringAnUpgrade) {
   }
 }
 
+// A request of the guest's may be with the next one by then, which Xen asks nobody else.
+TEST(Life, ThereIsNoWayBackFromANextOneThatHasBeenToldToGoOn) {
+  Life told = after(
+      {created, qemu_runs, monitor_ready, upgrade_asked, next_ready, state_saved, next_has_state});
+  for (Event event : {stub_failed, stub_gone, deadline})
+    EXPECT_EQ(step(told, event).next, told) << "the former one does not count";
+  Step failed = step(told, next_failed);
+  EXPECT_TRUE(does(failed, Action::crash_guest));
+  EXPECT_TRUE(does(failed, Action::tell_not_upgraded));
+  EXPECT_TRUE(does(failed, Action::remove_stub_domain));
+}
+
 TEST(Life, WhatTheNextOneSaysWhenNobodyUpgradesChangesNothing) {
   Life serving = after({created, qemu_runs, monitor_ready});
-  for (Event event : {next_ready, next_runs, next_failed, state_saved, save_failed})
+  for (Event event :
+       {next_ready, next_has_state, next_stays, next_runs, next_failed, state_saved, save_failed})
     EXPECT_EQ(step(serving, event).next, serving);
 }
 

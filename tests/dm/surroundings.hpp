@@ -252,7 +252,6 @@ protected:
   }
   void on_next_word(broker::StubWord word) override { link.next_heard(word); }
   void on_next_failed(const std::string &why) override { also(Event::next_failed, why); }
-  void on_next_runs() override { upgrade_told->next_runs(); }
   void on_next_channel(std::unique_ptr<xen::Transport> transport) override {
     EXPECT_TRUE(link.connect_next(std::move(transport)));
   }

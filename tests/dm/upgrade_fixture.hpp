@@ -91,8 +91,9 @@ protected:
       EXPECT_TRUE(upgrade->save_state());
       return;
     case Action::feed_next:
-      EXPECT_TRUE(upgrade->feed_next());
-      return;
+      return upgrade->feed_next();
+    case Action::start_next:
+      return upgrade->start_next();
     case Action::take_over:
       EXPECT_TRUE(upgrade->take_over());
       return;
@@ -150,13 +151,14 @@ protected:
     program.forget_calls();
   }
   bool host_has_next() { return link.last_words_of_next("sunny").starts_with("it has said"); }
-  void next_runs() {
-    store.write(next_home + "/device-model/" + base::format("{}", guest) + "/state", "running");
+  void next_has_state() {
+    until([this] { return next_stub->has(wire::Service::restore); });
+    next_stub->qemu_says(
+        R"({"event":"MIGRATION","data":{"status":"completed"},"timestamp":{"seconds":1}})");
   }
-  // The next QEMU runs with the state, the former one goes, and who asked is told.
+  // The next QEMU goes on with the state, the former one goes, and who asked is told.
   void hand_over(Client &client) {
-    next_runs();
-    next_stub->answer("query-status", R"({"status":"running","running":true})");
+    next_has_state();
     end_by_itself(stub, stub_domid);
     until([&] { return client.last().kind == run::ControlReply::Kind::done; });
   }
