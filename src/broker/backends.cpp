@@ -62,7 +62,7 @@ Plan plan_plain(const BackendNodes &, BackendMove move) { return move; }
 constexpr std::array table{
     Kind{"qdisk",
          "vbd",
-         {"dev", "mode", "device-type", "direct-io-safe", "discard-enable", "removable"},
+         {"dev", "mode", "device-type", "discard-enable", "removable"},
          plan_disk,
          {},
          true},

@@ -2,7 +2,6 @@
 #include "broker/broker.hpp"
 
 #include "base/log.hpp"
-#include "disk/disk_plug.hpp"
 #include "disk/tpm_state.hpp"
 #include "plan/cpu_hotplug.hpp"
 #include "plan/drives.hpp"
@@ -62,11 +61,14 @@ Broker::Broker(Context context, Listener &listener)
                   }),
       state_(context_.xenstore, stubdom_, guest_),
       drives_(context_.xenstore, stubdom_, context_.plan, images_),
-      backends_(context_.loop, context_.xenstore, context_.plan,
-                {.name = [this] { return drives_.free_name(); },
-                 .plug = [this](const disk::Disk &disk) { return plug_disk(disk); },
-                 .unplug = [this](const std::string &vdev,
-                                  const Done &done) { unplug_disk(vdev, done); }}),
+      backends_(
+          context_.loop, context_.xenstore, context_.plan,
+          {.name =
+               [this](const std::set<std::string> &others) { return drives_.free_name(others); },
+           .plug = [this](const disk::Disk &disk) { return plug_disk(disk); },
+           .unplug = [this](const std::string &vdev, const Done &done) { unplug_disk(vdev, done); },
+           .leaving = [this] { return leaving_disks_ != 0; }}),
+      released_(context_.loop, context_.xenstore),
       calls_(context_.xenstore, context_.control, guest_, context_.plan.video_memory),
       looks_(context_.loop, between_looks, [this] { look(); }) {}
 
@@ -204,8 +206,9 @@ void Broker::remove(Done removed) {
   removing_ = true;
   removed_ = std::move(removed);
   forget_stub();
-  stubdom_.drop_detachments(); // the disks go with the stub domain
-  if (creation_) {             // it waits for an image, and nothing is made yet
+  released_.drop(); // the disks go with the stub domain
+  stubdom_.drop_detachments();
+  if (creation_) { // it waits for an image, and nothing is made yet
     creation_.reset();
     std::exchange(created_, {})(base::fail("the stub domain is not made: it is to be removed"));
   }
@@ -258,6 +261,7 @@ void Broker::take_over() {
     return listener_.on_stub_failed("there is no next stub domain that could take over");
   const xen::DomId next = *succession_.next();
   pci_.reset();
+  released_.drop();
   state_.forget();
   upgrades_->took_over();
   succession_.take_over(watch_, *stub_, describe_settled());
@@ -377,26 +381,6 @@ void Broker::end_insertion(Insertion how, Done unplugged) {
 void Broker::medium_ejected(const std::string &drive, Done unplugged) {
   if (!lacks_stub(unplugged))
     drives_.ejected(*stub_, drive, task(std::move(unplugged)));
-}
-
-// --- Disks of PV drivers -------------------------------------------------------------------------
-
-Result<> Broker::plug_disk(const disk::Disk &disk) {
-  TRY(images_.hold(std::span(&disk, 1)));
-  auto plugged = disk::plug_disk(context_.xenstore, *stub_, disk, LINSTUB_HOTPLUG);
-  if (!plugged)
-    images_.let_go(disk.vdev);
-  return plugged;
-}
-
-void Broker::unplug_disk(const std::string &vdev, const Done &unplugged) {
-  leaving_disks_++;
-  stubdom_.detach(*stub_, vdev, task([this, vdev, unplugged](const Result<> &gone) {
-    leaving_disks_--;
-    if (gone)
-      images_.let_go(vdev);
-    unplugged(gone);
-  }));
 }
 
 // --- PCI devices ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 #include "broker/guest_calls.hpp"
 #include "broker/held_images.hpp"
 #include "broker/host.hpp"
+#include "broker/leaving_disks.hpp"
 #include "broker/paced.hpp"
 #include "broker/permissions.hpp"
 #include "broker/state_disk.hpp"
@@ -79,8 +80,9 @@ public:
   void cpu_plugged(const std::string &device) override;
   void cpu_unplugged(const std::string &id) override;
   void announce() override;
-  void hold_guest(Done held) override;
+  void hold_guest(std::function<void(base::Result<uint32_t> pv_nics)> held) override;
   void release_guest() override;
+  void end_guest(GuestEnd how) override;
   void reset_guest(std::function<void(base::Result<bool> crashed)> reset) override;
   void crash_guest() override;
   // By a toolstack that saves it, or has begun to.
@@ -133,6 +135,7 @@ private:
   base::Result<> announce_running();
   base::Result<> prepare_tpm();
   void hold(base::Deadline deadline, const Done &held);
+  base::Result<uint32_t> pv_nics();
   void await_shutdown(base::Deadline deadline,
                       const std::function<void(base::Result<bool> crashed)> &reset);
   Done task(Done done);
@@ -162,6 +165,7 @@ private:
   HeldImages images_;
   Drives drives_;
   GuestBackends backends_;
+  LeavingDisks released_;
   GuestCalls calls_;
   std::unique_ptr<Upgrades> upgrades_;
   std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on

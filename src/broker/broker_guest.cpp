@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "broker/broker.hpp"
 #include "run/spares.hpp"
+#include "xen/xenbus.hpp"
 
 #include <unistd.h>
 
@@ -65,11 +66,13 @@ Result<> Broker::prepare_tpm() {
                                  "2");
 }
 
-void Broker::hold_guest(Done held) {
+void Broker::hold_guest(std::function<void(Result<uint32_t> pv_nics)> held) {
   if (held_ || look_)
     return held(base::fail("the guest is held already"));
   upgrades_->held();
-  hold(Deadline::after(pause_timeout), held);
+  hold(Deadline::after(pause_timeout), [this, held = std::move(held)](const Result<> &paused) {
+    held(paused.and_then([this] { return pv_nics(); }));
+  });
 }
 
 void Broker::hold(Deadline deadline, const Done &held) {
@@ -93,6 +96,19 @@ void Broker::hold(Deadline deadline, const Done &held) {
   held(paused ? context_.xenstore.resumed(guest_) : paused);
 }
 
+// A driver that is connected has had the emulated NIC unplugged, or does not use it.
+Result<uint32_t> Broker::pv_nics() {
+  uint32_t nics = 0;
+  for (const plan::Nic &nic : context_.plan.nics) {
+    const auto state = TRY(xen::read_xenbus_state(
+        context_.xenstore,
+        base::format("{}/device/vif/{}/state", xen::domain_path(guest_), nic.index)));
+    if (state == xen::XenbusState::connected)
+      nics |= 1U << nic.index;
+  }
+  return nics;
+}
+
 // By a replacement. A disk on its way out the next stub domain would have again, and nobody would
 // hold its image.
 Result<> Broker::nothing_is_lost() {
@@ -113,6 +129,13 @@ Result<> Broker::next_has_all() {
 void Broker::release_guest() {
   if (std::exchange(held_, false))
     base::log_failure(context_.control.unpause(guest_));
+}
+
+void Broker::end_guest(GuestEnd how) {
+  const bool reset = how == GuestEnd::reset;
+  base::log_info("the guest {} itself while it was to be held", reset ? "resets" : "powers off");
+  base::log_failure(reset ? context_.control.reboot(guest_) : context_.control.power_off(guest_));
+  release_guest();
 }
 
 void Broker::reset_guest(std::function<void(Result<bool> crashed)> reset) {

@@ -12,8 +12,8 @@
 namespace linstub::broker {
 using base::Result;
 
-Result<std::string> Drives::free_name() const {
-  std::set<std::string> others = names_kept_;
+Result<std::string> Drives::free_name(std::set<std::string> others) const {
+  others.insert(names_kept_.begin(), names_kept_.end());
   if (insertion_)
     others.insert(insertion_->disk.vdev);
   return plan::free_disk_name(plan_, others);

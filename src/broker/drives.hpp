@@ -25,8 +25,9 @@ public:
   Drives(xen::Xenstore &xenstore, Stubdom &stubdom, plan::Plan &plan, HeldImages &images)
       : xenstore_(xenstore), stubdom_(stubdom), plan_(plan), images_(images) {}
 
-  // For a disk of the stub domain's: none in the plan has it, nor one that comes or goes here.
-  [[nodiscard]] base::Result<std::string> free_name() const;
+  // For a disk of the stub domain's: none in the plan has it, nor one that comes or goes here, and
+  // it is none of `others`.
+  [[nodiscard]] base::Result<std::string> free_name(std::set<std::string> others = {}) const;
 
   // Plugs a medium, and gives the name of its disk.
   base::Result<std::string> insert(xen::DomId stub, const Medium &medium);

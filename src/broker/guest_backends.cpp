@@ -128,8 +128,19 @@ Result<std::string> GuestBackends::disk_for(disk::Disk disk) {
 // One of its own.
 Result<disk::Disk> GuestBackends::named(disk::Disk disk) {
   TRY(disk::prepare_disk(disk, plan_.settings.largest_disk));
-  disk.vdev = TRY(disks_.name());
+  disk.vdev = TRY(new_name());
   return disk;
+}
+
+// No name comes again before all have been there: Linux does not see that a frontend has gone if
+// one of the same number is there before it looks, and never uses the new one
+// (drivers/xen/xenbus/xenbus_probe.c, xenbus_dev_changed()).
+Result<std::string> GuestBackends::new_name() {
+  auto name = disks_.name(left_names_);
+  if (name || left_names_.empty())
+    return name;
+  left_names_.clear();
+  return disks_.name(left_names_);
 }
 
 // --- Into a stub domain --------------------------------------------------------------------------
@@ -137,6 +148,7 @@ Result<disk::Disk> GuestBackends::named(disk::Disk disk) {
 Result<> GuestBackends::move(xen::DomId stub) {
   forget();
   stub_ = stub;
+  left_names_.clear();
   for (auto &[id, backend] : backends_) {
     backend.mirror = {};
     backend.opened = false;
@@ -221,6 +233,7 @@ xen::Xenstore::Nodes GuestBackends::console_nodes(const BackendId &id) const {
 void GuestBackends::forget() {
   for (auto &[id, backend] : backends_)
     backend.due.reset();
+  awaited_.clear();
   if (auto stub = std::exchange(stub_, std::nullopt))
     base::log_failure(xenstore_.unwatch(xen::domain_path(*stub) + "/backend", token),
                       base::LogLevel::warning);
@@ -230,6 +243,8 @@ Result<> GuestBackends::can_be_replaced() {
   if (!lost_.empty())
     return base::fail("the guest's {} was detached, and another stub domain would have it again",
                       lost_);
+  if (!awaited_.empty())
+    return base::fail("the guest is just getting a disk: try again");
   for (const auto &[id, backend] : backends_) {
     if (!backend.move.needed || backend.mirror.phase == Phase::closed)
       continue;
@@ -337,14 +352,17 @@ void GuestBackends::take_out(const Backend &backend) {
     lost_ = backend.name;
   disks_.unplug(backend.vdev, [this, vdev = backend.vdev](const Result<> &unplugged) {
     base::log_failure(unplugged, base::LogLevel::warning);
-    if (unplugged)
-      std::erase_if(plan_.pv_disks, [&](const disk::Disk &disk) { return disk.vdev == vdev; });
+    if (!unplugged)
+      return;
+    std::erase_if(plan_.pv_disks, [&](const disk::Disk &disk) { return disk.vdev == vdev; });
+    left_names_.insert(vdev);
   });
 }
 
 Result<> GuestBackends::look_for_new() {
   const std::vector<BackendId> ids = TRY(listed());
   std::erase_if(refused_, [&](const BackendId &id) { return !std::ranges::contains(ids, id); });
+  std::erase_if(awaited_, [&](const auto &one) { return !std::ranges::contains(ids, one.first); });
   for (const BackendId &id : ids) {
     if (!backends_.contains(id) && !refused_.contains(id))
       TRY(look_at_new(id));
@@ -374,6 +392,7 @@ Result<> GuestBackends::look_at_new(const BackendId &id) {
 Result<> GuestBackends::refuse(const BackendId &id, const std::string &why) {
   base::log_warning("{}", why);
   refused_.insert(id);
+  awaited_.erase(id);
   return tell_refusal(id, why);
 }
 

@@ -44,12 +44,13 @@ public:
   // The token of its watches: they ask for look().
   static constexpr const char *token = "backends";
 
-  // Disks of the stub domain that there is: a name that none has; gives it one, which has a name,
-  // or takes it away.
+  // Disks of the stub domain that there is: a name that none has, and that is none of `others`;
+  // gives it one, which has a name, or takes it away; whether some are on their way out.
   struct Disks {
-    std::function<base::Result<std::string>()> name;
+    std::function<base::Result<std::string>(const std::set<std::string> &others)> name;
     std::function<base::Result<>(const disk::Disk &disk)> plug;
     std::function<void(const std::string &vdev, Done unplugged)> unplug;
+    std::function<bool()> leaving;
   };
 
   // All must outlive it.
@@ -86,8 +87,14 @@ private:
     bool opened = false; // no emulated drive has the disk open
     bool gone = false;   // libxl has removed it
     Mirror mirror;
-    std::optional<LateDisk> late = std::nullopt; // it has come while the guest runs
-    base::EventLoop::Handle due;                 // the next step of that
+    std::optional<LateDisk> late = std::nullopt;       // it has come while the guest runs
+    base::EventLoop::Handle due;                       // the next step of that
+    std::optional<std::string> trusted = std::nullopt; // what libxl has said of it to the guest
+  };
+  // A disk whose image another one has that is on its way out.
+  struct Awaited {
+    base::Deadline deadline;
+    base::EventLoop::Handle next_try;
   };
 
   base::Result<std::vector<BackendId>> listed();
@@ -96,6 +103,7 @@ private:
   [[nodiscard]] base::Result<> check_room() const;
   base::Result<std::string> disk_for(disk::Disk disk);
   base::Result<disk::Disk> named(disk::Disk disk);
+  base::Result<std::string> new_name();
   base::Result<bool> is_unmet(const BackendId &id, const Backend &backend);
   base::Result<> make(xen::DomId stub, const BackendId &id, const Backend &backend);
   base::Result<> write_nodes(xen::DomId stub, const BackendId &id, const Backend &backend,
@@ -110,6 +118,8 @@ private:
   base::Result<bool> tell(const BackendId &id, const BackendPair::Libxl &seen,
                           xen::XenbusState state);
   base::Result<> take_late(const BackendId &id, const std::string &name, BackendMove move);
+  bool await_image(const BackendId &id, const std::string &name, const base::Error &refusal);
+  void try_again();
   void step_late(const BackendId &id);
   base::Result<> follow_late(const BackendId &id, Backend &backend);
   base::Result<LateFacts> late_facts(const BackendId &id, const Backend &backend);
@@ -131,7 +141,9 @@ private:
   std::optional<xen::DomId> stub_;
   std::map<BackendId, Backend> backends_;
   std::set<BackendId> refused_; // plugged into the running guest, which libxl has been told
-  std::string lost_;            // a disk that an emulated drive had, and that was taken out
+  std::map<BackendId, Awaited> awaited_;
+  std::set<std::string> left_names_; // of disks that this stub domain has had
+  std::string lost_;                 // a disk that an emulated drive had, and that was taken out
 };
 
 } // namespace linstub::broker

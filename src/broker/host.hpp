@@ -37,6 +37,9 @@ enum class StubWord : uint8_t { booting, devices, qemu, running, failed };
 // What has become of a medium that was plugged.
 enum class Insertion : uint8_t { taken, failed };
 
+// What a guest asks of its QEMU.
+enum class GuestEnd : uint8_t { power_off, reset };
+
 // Why linstub-dm is to end.
 enum class End : uint8_t {
   orderly,   // the toolstack destroys the guest
@@ -130,9 +133,13 @@ public:
   // Tells libxl that it is served.
   virtual void announce() = 0;
   // Pauses it at a point where it waits for no answer of its device model, and lets it go on. An
-  // error too if the next stub domain has not what the one that there is has got meanwhile.
-  virtual void hold_guest(Done held) = 0;
+  // error too if the next stub domain has not what the one that there is has got meanwhile. Tells
+  // which NICs the guest has by a PV driver: bit N of the number is that of NIC N.
+  virtual void hold_guest(std::function<void(base::Result<uint32_t> pv_nics)> held) = 0;
   virtual void release_guest() = 0;
+  // Has it do, and go on doing, what it asked QEMU for in the moment in which it was to be held:
+  // Xen takes no second reason to shut down while it has one (common/domain.c, domain_shutdown()).
+  virtual void end_guest(GuestEnd how) = 0;
   // Has it shut down for a reboot, or, if that waits for its device model, crashes it.
   virtual void reset_guest(std::function<void(base::Result<bool> crashed)> reset) = 0;
   // Nobody serves it any more: on_crash decides.

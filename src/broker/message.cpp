@@ -60,6 +60,7 @@ constexpr std::array table{
     Rule{.type = Type::announce, .sender = model},
     Rule{.type = Type::hold_guest, .sender = model, .answered = true},
     Rule{.type = Type::release_guest, .sender = model},
+    Rule{.type = Type::end_guest, .sender = model, .most_value = 1},
     Rule{.type = Type::reset_guest, .sender = model, .answered = true},
     Rule{.type = Type::crash_guest, .sender = model},
     Rule{.type = Type::tell_status, .sender = model, .most_value = 6, .second = text},

@@ -53,8 +53,9 @@ enum class Type : uint16_t {
   cpu_plugged,    // the value of a -device
   cpu_unplugged,  // id
   announce,
-  hold_guest,
+  hold_guest, // answer's value: NICs by PV drivers, as bits
   release_guest,
+  end_guest,   // value: GuestEnd
   reset_guest, // answer's value: 1 if it was crashed
   crash_guest,
   tell_status,  // value: of phases; error

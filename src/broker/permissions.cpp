@@ -49,6 +49,7 @@ constexpr std::array table{
     Row{Type::announce, there, Needs::nothing, Verdict::violation},
     Row{Type::hold_guest, there, Needs::upgrade},
     Row{Type::release_guest, any},
+    Row{Type::end_guest, there, Needs::upgrade},
     Row{Type::reset_guest, any, Needs::reset},
     Row{Type::crash_guest, any, Needs::run, Verdict::violation},
     Row{Type::tell_status, any},

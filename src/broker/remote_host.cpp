@@ -126,12 +126,20 @@ void RemoteHost::cpu_unplugged(const std::string &id) {
 
 void RemoteHost::announce() { send({.type = Type::announce}); }
 
-void RemoteHost::hold_guest(Done held) { ask_for({.type = Type::hold_guest}, std::move(held)); }
+void RemoteHost::hold_guest(std::function<void(Result<uint32_t> pv_nics)> held) {
+  ask({.type = Type::hold_guest}, [held = std::move(held)](const Result<Message> &answer) {
+    held(answer.transform([](const Message &message) { return message.value; }));
+  });
+}
 
 void RemoteHost::reset_guest(std::function<void(Result<bool> crashed)> reset) {
   ask({.type = Type::reset_guest}, [reset = std::move(reset)](const Result<Message> &answer) {
     reset(answer.transform([](const Message &message) { return message.value == 1; }));
   });
+}
+
+void RemoteHost::end_guest(GuestEnd how) {
+  send({.type = Type::end_guest, .value = static_cast<uint32_t>(how)});
 }
 
 void RemoteHost::release_guest() { send({.type = Type::release_guest}); }

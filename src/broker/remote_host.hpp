@@ -47,8 +47,9 @@ public:
   void cpu_plugged(const std::string &device) override;
   void cpu_unplugged(const std::string &id) override;
   void announce() override;
-  void hold_guest(Done held) override;
+  void hold_guest(std::function<void(base::Result<uint32_t> pv_nics)> held) override;
   void release_guest() override;
+  void end_guest(GuestEnd how) override;
   void reset_guest(std::function<void(base::Result<bool> crashed)> reset) override;
   void crash_guest() override;
   void tell_status(std::string_view phase, const std::string &error) override;

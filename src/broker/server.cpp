@@ -211,9 +211,13 @@ void Server::carry_out(Message request) {
   case Type::announce:
     return broker_->announce();
   case Type::hold_guest:
-    return broker_->hold_guest(answerer(number));
+    return broker_->hold_guest([this, number](const Result<uint32_t> &pv_nics) {
+      answer(number, pv_nics.transform([](uint32_t nics) { return Message{.value = nics}; }));
+    });
   case Type::release_guest:
     return broker_->release_guest();
+  case Type::end_guest:
+    return broker_->end_guest(static_cast<GuestEnd>(request.value));
   case Type::reset_guest:
     return broker_->reset_guest([this, number](const Result<bool> &crashed) {
       reset_ = reset_ || crashed;

@@ -17,6 +17,7 @@ void add_status_command(CLI::App &program);
 void add_upgrade_command(CLI::App &program);
 void add_pci_command(CLI::App &program);
 void add_spares_command(CLI::App &program);
+void add_disk_size_command(CLI::App &program);
 void add_image_command(CLI::App &program);
 #if LINSTUB_LAB // in linstub-lab only
 void add_lab_command(CLI::App &program);
@@ -32,6 +33,7 @@ inline constexpr auto commands = std::to_array<AddCommand>({
     add_upgrade_command,
     add_pci_command,
     add_spares_command,
+    add_disk_size_command,
     add_image_command,
 #if LINSTUB_LAB
     add_lab_command,

@@ -29,23 +29,38 @@ Result<Qcow2Header> read_header(const base::Fd &image) {
 Result<> check_size(std::optional<uint64_t> recorded, uint64_t asked, uint64_t largest) {
   if (recorded && asked > *recorded)
     return fail("its header says that the disk has {}, and {} are on record. Its guest can have "
-                "written that. If you have resized or remade the image yourself, say so: setfattr "
-                "-n {} -v SIZE on the file, with the SIZE that you have given it (such as 20G)",
-                size_text(asked), size_text(*recorded), size_attribute);
+                "written that. If you have resized or remade the image yourself, say so: linstub "
+                "disk-size IMAGE SIZE, with the SIZE that you have given it (such as 20G)",
+                size_text(asked), size_text(*recorded));
   if (!recorded && asked > largest)
-    return fail(
-        "its header says that the disk has {}, which its guest can have written, and the "
-        "setting largest-disk allows {}. If it is meant to be so large, say so: setfattr -n "
-        "{} -v SIZE on the file, with the SIZE that you have given it (such as 20G)",
-        size_text(asked), size_text(largest), size_attribute);
+    return fail("its header says that the disk has {}, which its guest can have written, and the "
+                "setting largest-disk allows {}. If it is meant to be so large, say so: linstub "
+                "disk-size IMAGE SIZE, with the SIZE that you have given it (such as 20G)",
+                size_text(asked), size_text(largest));
   return {};
 }
 
+// What is written over something that a snapshot has goes to a new place. For that no room is made:
+// the header says how many there are, and the guest can write it.
+Result<> check_snapshots(uint32_t snapshots, uint64_t length, uint64_t need) {
+  if (snapshots == 0)
+    return {};
+  const uint64_t times = uint64_t{snapshots} + 1;
+  if (need <= length / times)
+    return {};
+  return fail("it has {} internal snapshot{}, and no room for what they keep: the guest's writes "
+              "would fail one day. Delete them (qemu-img snapshot -d), or, if they are yours, make "
+              "the file long enough once, by truncate -s {}",
+              snapshots, snapshots == 1 ? "" : "s",
+              need > most_bytes / times ? most_bytes : need * times);
+}
+
 Result<> make_room(const base::Fd &image, uint64_t length, uint64_t largest) {
-  const uint64_t size = TRY(read_header(image)).virtual_size;
+  const auto [snapshots, size] = TRY(read_header(image));
   const auto recorded = TRY(recorded_size(image));
   TRY(check_size(recorded, size, largest));
   const uint64_t need = file_size_for(size);
+  TRY(check_snapshots(snapshots, length, need));
   if (!recorded) {
     auto put = record_size(image, size);
     if (!put && length < need)
@@ -93,6 +108,25 @@ Result<> prepare_disk(const Disk &disk, uint64_t largest) {
     return prepare_image(image, disk, largest);
   };
   return prepare().transform_error(base::doing("disk image {}", disk.path));
+}
+
+Result<ImageSize> size_of_image(const base::Fd &image) {
+  return ImageSize{.asked = TRY(read_header(image)).virtual_size,
+                   .recorded = TRY(recorded_size(image))};
+}
+
+Result<> allow_size(const base::Fd &image, uint64_t bytes) {
+  struct stat status{};
+  if (::fstat(image.get(), &status) != 0)
+    return base::fail_errno(errno, "look at it");
+  if (!S_ISREG(status.st_mode))
+    return fail("it is no file: a block device has the size that it has");
+  const uint64_t asked = TRY(read_header(image)).virtual_size;
+  if (asked > bytes)
+    return fail("its header says that the disk has {}, more than {}: resize it (qemu-img resize), "
+                "or say how large it is",
+                size_text(asked), size_text(bytes));
+  return record_size(image, bytes);
 }
 
 } // namespace linstub::disk

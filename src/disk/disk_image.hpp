@@ -19,6 +19,7 @@
 #include "disk/disk.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace linstub::disk {
 
@@ -36,5 +37,17 @@ base::Result<> prepare_disk(const Disk &disk, uint64_t largest);
 
 // The same for an image that is open; the path of `disk` does not matter.
 base::Result<> prepare_image(const base::Fd &image, const Disk &disk, uint64_t largest);
+
+// --- For an administrator, of the file of a qcow2 image that is open ---
+
+// The sizes of its disk, in bytes: what the header asks for, and what is on record.
+struct ImageSize {
+  uint64_t asked = 0;
+  std::optional<uint64_t> recorded;
+};
+base::Result<ImageSize> size_of_image(const base::Fd &image);
+
+// Puts on record that its disk may have that many bytes: at least as many as the header asks for.
+base::Result<> allow_size(const base::Fd &image, uint64_t bytes);
 
 } // namespace linstub::disk

@@ -2,6 +2,8 @@
 #include "disk/loop_device.hpp"
 
 #include "base/fd.hpp"
+#include "base/log.hpp"
+#include "disk/hotplug_lock.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -9,11 +11,20 @@
 #include <sys/ioctl.h>
 
 namespace linstub::disk {
+namespace {
+
+// A script that hangs is no reason to have no disk.
+constexpr base::Milliseconds lock_timeout{2'000};
+
+} // namespace
 
 base::Result<std::string> make_loop(const std::string &file, LoopAccess access) {
   int flags = access == LoopAccess::read_only ? O_RDONLY : O_RDWR;
   base::Fd backing = TRY(base::open_file(file, flags));
   base::Fd control = TRY(base::open_file("/dev/loop-control", O_RDWR));
+  // Held until the device is ours, or there is none.
+  auto lock = HotplugLock::take(hotplug_lock_directory, base::Deadline::after(lock_timeout));
+  base::log_failure(lock, base::LogLevel::warning);
   constexpr int tries = 64; // somebody else may take the free one first
   for (int i = 0; i < tries; i++) {
     int free = ::ioctl(control.get(), LOOP_CTL_GET_FREE);

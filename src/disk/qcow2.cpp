@@ -16,6 +16,7 @@ constexpr size_t backing_file_at = 8;
 constexpr size_t cluster_bits_at = 20;
 constexpr size_t size_at = 24;
 constexpr size_t encryption_at = 32;
+constexpr size_t snapshots_at = 60;
 constexpr size_t incompatible_at = 72; // from version 3 on
 
 // Features without which an image cannot be read.
@@ -75,7 +76,7 @@ Result<Qcow2Header> parse_qcow2(Bytes bytes) {
   const auto size = field<uint64_t>(bytes, size_at);
   if (size > largest_qcow2)
     return fail("it says that it has {} bytes", size);
-  return Qcow2Header{.virtual_size = size};
+  return Qcow2Header{.snapshots = field<uint32_t>(bytes, snapshots_at), .virtual_size = size};
 }
 
 } // namespace linstub::disk

@@ -12,6 +12,7 @@
 namespace linstub::disk {
 
 struct Qcow2Header {
+  uint32_t snapshots = 0;    // that are in it
   uint64_t virtual_size = 0; // bytes that the guest's disk has; at most largest_qcow2
 };
 constexpr size_t qcow2_header_size = 104;

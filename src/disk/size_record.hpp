@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The size that the guest's disk in an image file may have, as dom0 has it on record: an extended
 // attribute of the file, which is outside what a guest can write to. An administrator writes it
-// with
-//
-//     setfattr -n user.linstub.size -v 20G IMAGE
+// with `linstub disk-size`.
 //
 // Alone in its file: unit tests link others (tests/fake/size_record.cpp), since not every file
 // system has extended attributes.

@@ -49,6 +49,7 @@ void Changes::done(const qmp::Command &command, qmp::Leaves leaves) {
   switch (leaves) {
   case qmp::Leaves::unsaid:
   case qmp::Leaves::nothing:
+  case qmp::Leaves::moment:
     return;
   case qmp::Leaves::device:
     return plugged(command.arguments);

@@ -58,6 +58,7 @@ Result<> DeviceModel::open_parts() {
   upgrade_ = std::make_unique<Upgrade>(
       Upgrade::Context{.loop = loop_,
                        .name = plan_.name,
+                       .nics = plan_.nics,
                        .life = life_,
                        .host = host_,
                        .link = link_,
@@ -99,12 +100,15 @@ Monitor::Owner DeviceModel::monitors_owner() {
             link_.wake();
             saver_->before_command(command, arguments);
           },
-      .may_change = [this]() -> Result<> {
-        return is_upgrading(life_) ? base::fail("{}", being_replaced) : Result<>();
+      .may_change = [this](qmp::Leaves leaves) -> Result<> {
+        const bool too_late =
+            leaves == qmp::Leaves::moment ? !serves(life_.phase) : is_upgrading(life_);
+        return too_late ? base::fail("{}", being_replaced) : Result<>();
       },
       .changed = [this](const qmp::Command &command,
                         qmp::Leaves leaves) { changes_.done(command, leaves); },
       .deleted = [this](const std::string &id) { changes_.deleted(id); },
+      .on_event = [this](const qmp::Event &event) { upgrade_->qemu_says(event); },
       .on_ready =
           [this] {
             repeat_changes();

@@ -41,9 +41,13 @@ Step hand_over(Life life) {
 Step end_in_order(Life life) {
   if (life.phase == Phase::flushing)
     return stay(life);
-  if (life.phase != Phase::serving || life.reset_asked)
+  const bool flushes = serves(life.phase) || life.phase == Phase::saving;
+  if (!flushes || life.reset_asked)
     return end(life, Outcome::success);
+  const bool upgrades = is_upgrading(life);
   life.phase = Phase::flushing;
+  if (upgrades)
+    return {life, {drop_next, tell_not_upgraded, flush_disks}};
   return {life, {flush_disks}};
 }
 

@@ -132,6 +132,9 @@ constexpr bool is_starting(Phase phase) {
 // All is being removed, or has been.
 constexpr bool is_over(Phase phase) { return phase == Phase::ending || phase == Phase::ended; }
 
+// QEMU answers the guest.
+constexpr bool serves(Phase phase) { return phase == Phase::serving || phase == Phase::preparing; }
+
 // Somebody has asked for an upgrade and has not been told its end.
 constexpr bool is_upgrading(const Life &life) {
   return life.phase == Phase::preparing || life.phase == Phase::saving ||

@@ -33,8 +33,12 @@ std::unique_ptr<Conversation> Monitor::conversation() {
                                      },
                                  .on_event =
                                      [this](const Conversation &from, const qmp::Event &event) {
-                                       &from == qemu_.get() ? spread(event)
-                                                            : next_.owner.said(event);
+                                       if (&from == qemu_.get())
+                                         return spread(event);
+                                       // Clients have heard that the former one was stopped.
+                                       if (event.name == "RESUME")
+                                         spread(event);
+                                       next_.owner.said(event);
                                      },
                                  .on_broken =
                                      [this](const Conversation &from, const std::string &why) {
@@ -95,6 +99,7 @@ void Monitor::spread(const qmp::Event &event) {
   if (base::log_enabled(base::LogLevel::debug) &&
       log_budget_.admits(event.name, base::Clock::now()))
     base::log_debug("QEMU: event {}", event.name);
+  owner_.on_event(event);
   // Of a device that QEMU never had it may say so for ever: nobody is asked to do anything for it.
   if (event.name == "DEVICE_DELETED") {
     const std::string id = qmp::data_member(event, "device").value_or("");
@@ -213,7 +218,8 @@ void Monitor::forward(MonitorSocket &socket, const qmp::Command &command, const 
     base::log_error("QEMU's reply to {}: {}", command.name, right.error().message());
     answer(base::fail("QEMU's reply was not fit to be passed on: {}", right.error().message()));
   };
-  auto sent = rule.leaves == qmp::Leaves::nothing ? base::Result<>() : owner_.may_change();
+  auto sent =
+      rule.leaves == qmp::Leaves::nothing ? base::Result<>() : owner_.may_change(rule.leaves);
   if (sent)
     sent = ask(command.name, command.arguments, done);
   if (!sent)

@@ -34,11 +34,12 @@ public:
     std::function<bool(qmp::Leaves leaves)> keeps;
     // It is about to be asked that; arguments are JSON, as in qmp::Command.
     std::function<void(std::string_view command, std::string_view arguments)> before_qemu;
-    // A client asks for what leaves something behind (qmp::Leaves): whether it may, now; and that
-    // QEMU has done it. Or QEMU has let go of the device with that id.
-    std::function<base::Result<>()> may_change;
+    // A client asks for what leaves something behind: whether it may, now; and that QEMU has done
+    // it. Or QEMU has let go of the device with that id.
+    std::function<base::Result<>(qmp::Leaves leaves)> may_change;
     std::function<void(const qmp::Command &command, qmp::Leaves leaves)> changed;
     std::function<void(const std::string &id)> deleted;
+    std::function<void(const qmp::Event &event)> on_event; // QEMU has said it
     std::function<void()> on_ready;                        // QEMU has greeted
     std::function<void(const std::string &why)> on_broken; // QEMU breaks the protocol
     // PCI devices (pci/pci_devices.hpp): before QEMU is asked to add one, with QMP's arguments;

@@ -64,8 +64,20 @@ void Upgrade::next_deadline(Milliseconds time, std::string_view what) {
 }
 
 void Upgrade::create_next() {
-  tell("making the next stub domain; the guest runs");
   next_deadline(next_timeout, "was not ready");
+  auto asked = context_.monitors.ask("query-status", "{}", [this](const qmp::Reply &reply) {
+    if (context_.life.phase != Phase::preparing)
+      return;
+    if (auto good = look_at_status(reply); !good)
+      return owner_.happened(Event::next_failed, good.error().message());
+    make_next();
+  });
+  if (!asked)
+    owner_.happened(Event::next_failed, asked.error().message());
+}
+
+void Upgrade::make_next() {
+  tell("making the next stub domain; the guest runs");
   context_.host.create(broker::Which::next, [this](const Result<xen::DomId> &next) {
     if (context_.life.phase != Phase::preparing) // it is dropped already
       return;
@@ -93,34 +105,59 @@ Result<> Upgrade::save_state() {
   return {};
 }
 
+void Upgrade::qemu_says(const qmp::Event &event) {
+  if (context_.life.phase != Phase::saving)
+    return;
+  if (event.name == "SHUTDOWN")
+    end_ = broker::GuestEnd::power_off;
+  if (event.name == "RESET")
+    end_ = broker::GuestEnd::reset;
+}
+
+// Xen may have taken that for the hold's suspend, and dropped it.
+bool Upgrade::has_ended_itself() {
+  if (!end_)
+    return false;
+  context_.host.end_guest(*end_);
+  owner_.happened(Event::save_failed, *end_ == broker::GuestEnd::reset
+                                          ? "the guest has reset itself"
+                                          : "the guest has powered itself off");
+  return true;
+}
+
+// A guest that sleeps is woken by the QEMU that has put it to sleep: it is no part of the state.
+Result<> Upgrade::look_at_status(const qmp::Reply &reply) {
+  if (qmp::string_member(reply.result, "status") == "suspended")
+    return base::fail("the guest sleeps (ACPI S3), and could not be woken up again: wake it first "
+                      "(xl trigger {} s3resume)",
+                      context_.name);
+  return {};
+}
+
 void Upgrade::hold_and_save() {
   tell("pausing the guest and saving the state of its device model");
-  context_.host.hold_guest([this](const Result<> &held) {
-    if (context_.life.phase != Phase::saving)
+  end_.reset();
+  context_.host.hold_guest([this](const Result<uint32_t> &pv_nics) {
+    if (context_.life.phase != Phase::saving || has_ended_itself())
       return;
-    if (!held)
-      return owner_.happened(Event::save_failed, held.error().message());
+    if (!pv_nics)
+      return owner_.happened(Event::save_failed, pv_nics.error().message());
+    pv_nics_ = *pv_nics;
     // What the guest has left with QEMU without waiting for it (buffered requests) is in QEMU's
     // event queue; the first answer says that QEMU has been through that once, so that "stop" finds
-    // it done. Which NICs the guest has left it is asked on the way.
-    ask_in_turn({{.name = "human-monitor-command",
-                  .arguments = R"({"command-line":"info network"})",
-                  .answered =
-                      [this](const qmp::Reply &reply) {
-                        keep_nics(nics_in(qmp::string_value(reply.result).value_or("")));
-                      }},
-                 {.name = "query-status"},
-                 {.name = "stop"}},
-                [this] { save(); });
+    // it done.
+    ask_in_turn({{.name = "query-name"},
+                 {.name = "query-status",
+                  .answered = [this](const qmp::Reply &reply) { return look_at_status(reply); }}},
+                [this] { stop_and_save(); });
   });
 }
 
-// What the guest has had unplugged of an earlier QEMU is not unplugged of the next one.
-void Upgrade::keep_nics(std::vector<std::string> nics) {
-  if (nics_)
-    std::erase_if(nics,
-                  [this](const std::string &nic) { return !std::ranges::contains(*nics_, nic); });
-  nics_ = std::move(nics);
+void Upgrade::stop_and_save() {
+  if (has_ended_itself())
+    return;
+  stopped_ = true;
+  ask_in_turn({{.name = "stop"}}, [this] { save(); });
 }
 
 // Each question when the one before has been answered; a refusal ends the upgrade.
@@ -141,7 +178,8 @@ void Upgrade::ask_in_turn(std::vector<Question> questions, const std::function<v
         if (reply.failed())
           return owner_.happened(Event::save_failed,
                                  base::format("QEMU refuses {}: {}", question.name, reply.error));
-        question.answered(reply);
+        if (auto good = question.answered(reply); !good)
+          return owner_.happened(Event::save_failed, good.error().message());
         ask_in_turn(questions, then);
       });
   if (!sent)
@@ -221,6 +259,7 @@ Result<> Upgrade::tell_to_end(Channel *channel) {
 
 Result<> Upgrade::take_over() {
   deadline_.reset();
+  stopped_ = false;
   context_.host.take_over();
   base::log_failure(tell_to_end(context_.link.channel()), base::LogLevel::warning);
   TRY(owner_.change_over(*context_.link.next_channel()));
@@ -231,9 +270,10 @@ Result<> Upgrade::take_over() {
 
 // To who is on the guest's networks: it is behind other ports of their bridges now.
 void Upgrade::announce() {
-  if (!nics_ || nics_->empty())
+  const auto nics = announcement(context_.nics, pv_nics_);
+  if (!nics)
     return;
-  base::log_failure(context_.monitors.ask("announce-self", announcement(*nics_),
+  base::log_failure(context_.monitors.ask("announce-self", *nics,
                                           [](const qmp::Reply &reply) {
                                             if (reply.failed())
                                               base::log_warning("QEMU announces no NIC: {}",
@@ -251,8 +291,13 @@ void Upgrade::drop_next() {
   context_.saver.drop();
 }
 
-// The guest's requests would be lost to a QEMU that is stopped: Xen does not send them.
+// The guest's requests would be lost to a QEMU that is stopped: Xen does not send them. One that
+// was not told to stop may not be able to go on, because the guest has shut down.
 Result<> Upgrade::resume() {
+  if (!std::exchange(stopped_, false)) {
+    resume_guest();
+    return {};
+  }
   resumption_ = context_.loop.at(Deadline::after(save_timeout), [this] {
     owner_.happened(Event::stub_failed, "QEMU has not gone on in time");
   });

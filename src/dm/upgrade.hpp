@@ -26,6 +26,7 @@ public:
   struct Context {
     base::EventLoop &loop;
     const std::string &name; // the guest's
+    const std::vector<plan::Nic> &nics;
     const Life &life;
     broker::Host &host;
     StubLink &link;
@@ -54,6 +55,9 @@ public:
 
   // There is a channel to it.
   base::Result<> meet_next(Channel &channel);
+
+  // An event of the QEMU that serves.
+  void qemu_says(const qmp::Event &event);
 
   // Pauses the guest and saves QEMU's state: tells state_saved or save_failed.
   base::Result<> save_state();
@@ -92,12 +96,18 @@ public:
   void stop_waiting() { deadline_.reset(); }
 
 private:
+  void make_next();
   void hold_and_save();
+  void stop_and_save();
+  bool has_ended_itself();
+  base::Result<> look_at_status(const qmp::Reply &reply);
   void next_deadline(base::Milliseconds time, std::string_view what);
   struct Question {
     std::string name;
     std::string arguments = "{}";
-    std::function<void(const qmp::Reply &)> answered = [](const qmp::Reply &) {};
+    std::function<base::Result<>(const qmp::Reply &)> answered = [](const qmp::Reply &) {
+      return base::Result<>();
+    };
   };
   void ask_in_turn(std::vector<Question> questions, const std::function<void()> &then);
   void save();
@@ -106,7 +116,6 @@ private:
   void give_state();
   void next_says(const qmp::Event &event);
   void announce();
-  void keep_nics(std::vector<std::string> nics);
   void saved(base::Result<uint64_t> length);
   static base::Result<> tell_to_end(Channel *channel);
   void tell(std::string progress);
@@ -114,10 +123,12 @@ private:
 
   Context context_;
   Owner owner_;
-  base::EventLoop::Handle deadline_;   // of the next stub domain, QEMU's answer, or its end
-  base::EventLoop::Handle resumption_; // of QEMU's going on after an upgrade that failed
-  std::optional<std::vector<std::string>> nics_; // that the guest uses, of those that QEMU has
-  bool crashed_ = false;                         // the guest, since it could not shut down
+  base::EventLoop::Handle deadline_;    // of the next stub domain, QEMU's answer, or its end
+  base::EventLoop::Handle resumption_;  // of QEMU's going on after an upgrade that failed
+  uint32_t pv_nics_ = 0;                // as hold_guest() has told them
+  bool stopped_ = false;                // QEMU has been told to stop
+  std::optional<broker::GuestEnd> end_; // that the guest has asked QEMU for while it was to be held
+  bool crashed_ = false;                // the guest, since it could not shut down
 };
 
 } // namespace linstub::dm

@@ -23,6 +23,10 @@ Text text_of(const Drive &drive) {
     // guest's disk). The guest's flushes reach the disk in dom0 all the same.
     options.set("cache", "writeback");
     options.set("aio", "threads");
+    // Where nothing else is said, an error is the guest's: QEMU would stop for want of room, and
+    // with it all of the guest's devices.
+    if (drive.disk->mode == disk::DiskMode::read_write && !options.get("werror"))
+      options.set("werror", "report");
   }
   return options.text();
 }

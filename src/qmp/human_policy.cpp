@@ -87,18 +87,19 @@ const Rule &refusal(std::string_view command) {
   return found == known.end() ? other : *found;
 }
 
-} // namespace
-
-std::span<const std::string_view> human_commands() { return commands; }
-std::span<const std::string_view> human_subjects() { return subjects; }
-std::span<const Rule> human_refusals() { return known_refusals(); }
-
+// Whether the name of something of QEMU's needs quotes nowhere.
 bool is_plain_name(std::string_view name) {
   return !name.empty() && std::ranges::all_of(name, [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
            c == '_' || c == '.';
   });
 }
+
+} // namespace
+
+std::span<const std::string_view> human_commands() { return commands; }
+std::span<const std::string_view> human_subjects() { return subjects; }
+std::span<const Rule> human_refusals() { return known_refusals(); }
 
 std::optional<Command> link_command(std::string_view line) {
   if (take_word(line) != "set_link")

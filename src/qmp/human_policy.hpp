@@ -20,10 +20,6 @@ std::span<const std::string_view> human_commands();
 std::span<const std::string_view> human_subjects();
 std::span<const Rule> human_refusals();
 
-// Whether the name of something of QEMU's has letters, digits, '-', '_' and '.' alone, so that it
-// needs quotes nowhere.
-bool is_plain_name(std::string_view name);
-
 // The QMP command for a line "set_link NAME on|off", as QMP has it; nothing for any other line, and
 // for names that would have to be quoted.
 std::optional<Command> link_command(std::string_view line);

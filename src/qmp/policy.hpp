@@ -29,6 +29,7 @@ enum class Leaves : uint8_t {
   password,    // of VNC
   expiry,      // of that password
   link,        // of a NIC: up or down
+  moment,      // it is done at once, by the QEMU that serves
   dirty_pages, // QEMU notes which of the guest's pages it has written to, or does not any more
 };
 

@@ -270,6 +270,7 @@ void Init::report_devices() {
     return;
   tell_dom0(wire::disks_node, disks_told_, base::join(frontends_->disks(), " "));
   base::log_failure(gate_->look(frontends_->disks()));
+  report_released();
   if (!pci_->possible())
     return;
   if (auto looked = pci_->look(); !looked)

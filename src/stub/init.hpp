@@ -16,12 +16,16 @@
 #include "stub/memory_use.hpp"
 #include "stub/pci.hpp"
 #include "stub/qemu.hpp"
+#include "stub/released_disks.hpp"
 #include "stub/settings.hpp"
 #include "stub/state_streams.hpp"
 #include "stub/tpm.hpp"
 #include "sys/open_files.hpp"
+#include "sys/write_back.hpp"
 #include "xen/xenstore.hpp"
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +62,10 @@ private:
   void look_at_devices();
   void report_devices();
   base::Result<> watch_backends();
+  base::Result<> watch_closes(std::optional<sys::FileCloses> &closes);
+  base::Result<> watch_released();
+  void report_released();
+  base::Result<> write_back(const std::string &path, std::function<void()> written);
   void report_memory();
   void see_to_viewers();
   base::Result<Balloon> look_at_balloon();
@@ -68,6 +76,7 @@ private:
   std::string plugged_state_disk();
   base::Result<base::Fd> state_pipe(StateComes when);
   base::Result<> feed_state(base::Fd pipe);
+  base::Result<> open_nics();
   void restore();
   base::Result<std::vector<std::string>> qemu_arguments(std::vector<base::Fd> &keep);
   void await_sockets();
@@ -79,6 +88,7 @@ private:
   void decline_shutdown();
   void on_child_signal();
   void on_kernel_message();
+  void on_lost_data(const std::string &disk);
   void on_qemu_end(base::ExitStatus status);
   void log_grew();
 
@@ -98,16 +108,25 @@ private:
   std::optional<PciDevices> pci_;
   std::optional<sys::FileCloses> closes_; // of disks
   std::optional<BackendGate> gate_;
+  struct WritingBack {
+    sys::WriteBack disk;
+    base::EventLoop::Handle done;
+  };
+  std::map<std::string, WritingBack> writing_back_; // by the paths of the disks
+  std::optional<sys::FileCloses> leaving_closes_;   // of disks that are to leave
+  std::optional<ReleasedDisks> released_;
+  std::optional<std::string> released_told_;
   std::optional<std::string> pci_told_; // what dom0 has been told of it
   std::optional<std::string> disks_told_;
   MemoryUse memory_;
   std::optional<LentMemory> lent_;
   size_t viewers_ = 0;
-  std::optional<base::Deadline> admission_; // of the viewers that wait
-  base::Fd awaited_;                        // the pipe of a state that is not there yet
-  std::unique_ptr<StateFeed> feed_;         // while QEMU restores
-  std::unique_ptr<GuestCalls> calls_;       // QEMU's
-  std::unique_ptr<Tpm> tpm_;                // QEMU's too
+  std::optional<base::Deadline> admission_;                // of the viewers that wait
+  std::vector<std::pair<unsigned int, std::string>> nics_; // QEMU's, by their links
+  base::Fd awaited_;                  // the pipe of a state that is not there yet
+  std::unique_ptr<StateFeed> feed_;   // while QEMU restores
+  std::unique_ptr<GuestCalls> calls_; // QEMU's
+  std::unique_ptr<Tpm> tpm_;          // QEMU's too
   std::unique_ptr<Qemu> qemu_;
   LogRing last_words_; // of QEMU's
   std::vector<std::string> sockets_;

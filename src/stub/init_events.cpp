@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What Init notices: xenstore, its children, the kernel's messages.
+#include "stub/disk_errors.hpp"
 #include "stub/init.hpp"
 #include "wire/paths.hpp"
 #include "xen/ioreq_servers.hpp"
@@ -8,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 namespace linstub::stub {
@@ -82,8 +84,23 @@ void Init::on_kernel_message() {
   if (text == std::string_view::npos)
     return;
   message.remove_prefix(text + 1);
-  log_.add(base::format("kernel: {}", base::printable(message.substr(0, message.find('\n')), 512)));
+  message = message.substr(0, message.find('\n'));
+  log_.add(base::format("kernel: {}", base::printable(message, 512)));
+  if (const auto disk = disk_that_lost_data(message))
+    on_lost_data(*disk);
   log_grew();
+}
+
+void Init::on_lost_data(const std::string &disk) {
+  if (!frontends_ || !std::ranges::contains(frontends_->disks(), disk))
+    return;
+  const auto forbidden = forbid_writes(disk);
+  base::log_failure(forbidden);
+  if (forbidden.value_or(false))
+    base::log_error("disk {}: dom0 could not write what it had been given (is there room, is the "
+                    "medium well?), and some of it is lost: the guest's writes to this disk fail "
+                    "from now on, until the guest starts anew",
+                    disk);
 }
 
 void Init::on_qemu_end(base::ExitStatus status) {

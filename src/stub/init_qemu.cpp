@@ -31,6 +31,7 @@ base::Result<std::vector<std::string>> Init::qemu_arguments(std::vector<base::Fd
   Handover handover{
       .tap = [&](unsigned int nic) -> base::Result<int> {
         std::string link = TRY(frontends_->link_of(nic));
+        nics_.emplace_back(nic, link);
         return hand(TRY(join_nic(nic, link)));
       },
       .console = [&](unsigned int console, int flags) -> base::Result<int> {
@@ -101,11 +102,18 @@ base::Result<> Init::feed_state(base::Fd pipe) {
   return {};
 }
 
+base::Result<> Init::open_nics() {
+  for (const auto &[nic, link] : nics_)
+    TRY(open_nic(nic, link));
+  return {};
+}
+
 // dom0 says so only once, and to a stub domain whose QEMU waits for it.
 void Init::restore() {
   if (!awaited_)
     return base::log_warning("dom0 has a state for a QEMU that does not wait for one");
-  if (auto fed = feed_state(std::exchange(awaited_, {})); !fed)
+  auto fed = open_nics().and_then([this] { return feed_state(std::exchange(awaited_, {})); });
+  if (!fed)
     tell(Event::failure, "restore QEMU's state: " + fed.error().message());
 }
 
@@ -118,7 +126,9 @@ base::Result<> Init::start_qemu() {
   if (base::log_enabled(base::LogLevel::debug))
     base::log_debug("{} {}", qemu_program, base::join(arguments, " "));
   std::vector<std::string> variables{"LINSTUB_SPIN=" + spin_};
-  if (awaited_)
+  if (!awaited_)
+    TRY(open_nics());
+  else
     variables.emplace_back("LINSTUB_AWAITS_STATE=1"); // preload/awaited.cpp
   if (settings_.mode == Mode::linstub && !any_hypercall_) {
     calls_ = TRY(GuestCalls::open(*loop_, *xenstore_));

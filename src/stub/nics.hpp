@@ -17,7 +17,11 @@
 namespace linstub::stub {
 
 // Joins `link` ("eth0") to a new tap, which is called nic<nic>, and brings both up. The descriptor
-// is that of the tap.
+// is that of the tap. What comes in on `link` is dropped until open_nic().
 base::Result<base::Fd> join_nic(unsigned int nic, const std::string &link);
+
+// From now on it comes to the tap. A QEMU that waits for its state takes nothing, and would give
+// its guest later what that has had from its former QEMU: the oldest 256 frames.
+base::Result<> open_nic(unsigned int nic, const std::string &link);
 
 } // namespace linstub::stub

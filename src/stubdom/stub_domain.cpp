@@ -10,11 +10,11 @@
 #include "pci/pci_release.hpp"
 #include "run/directory.hpp"
 #include "run/status.hpp"
+#include "stubdom/next_vif.hpp"
 #include "stubdom/nic_plug.hpp"
 #include "stubdom/ownership.hpp"
 #include "stubdom/removal.hpp"
 #include "stubdom/spares.hpp"
-#include "stubdom/tap_script.hpp"
 #include "wire/frame.hpp"
 #include "wire/kernel_options.hpp"
 #include "wire/memory.hpp"
@@ -96,6 +96,18 @@ Result<StubDomains> StubDomains::open() {
 
 Result<xen::DomId> StubDomains::create(const plan::Description &description,
                                        const std::string &hotplug) {
+  if (description.role == plan::Role::first)
+    return make(description, hotplug);
+  NextVifs vifs(xenstore_, links_, description.guest);
+  vifs.forget(); // what an attempt has left that was ended
+  auto made = make(description, hotplug);
+  if (!made)
+    vifs.forget();
+  return made;
+}
+
+Result<xen::DomId> StubDomains::make(const plan::Description &description,
+                                     const std::string &hotplug) {
   TRY(wait_for_name(first_name(description)));
   if (description.may_be_spare) {
     if (auto spare = take_spare(description, control_)) {
@@ -329,13 +341,18 @@ Result<> StubDomains::attach(xen::DomId domid, const plan::Description &descript
     nic.interface = first_interface(description, nic);
     TRY(plug_nic(xenstore_, domid, nic, hotplug));
   }
-  for (const plan::Nic &nic : nics) {
+  for (const plan::Nic &nic : nics)
     TRY(name_nic(xenstore_, domid, nic));
-    // At the guest's start libxl does it, after the device model is up.
-    if (description.role == plan::Role::next)
-      TRY(join_next(xenstore_, description.guest, nic));
-  }
-  return {};
+  if (description.role == plan::Role::first) // libxl joins them, after the device model is up
+    return {};
+  const auto others = TRY(others_of(description.guest, domid));
+  return NextVifs(xenstore_, links_, description.guest).join(description.nics, domid, others);
+}
+
+Result<std::vector<xen::DomId>> StubDomains::others_of(xen::DomId guest, xen::DomId stub) {
+  auto all = TRY(stub_domains_of(guest, control_, xenstore_));
+  std::erase(all, stub);
+  return all;
 }
 
 Result<> StubDomains::detach_disk(xen::DomId stub, const std::string &vdev) {
@@ -362,12 +379,14 @@ Result<> StubDomains::rename(xen::DomId stub, const std::string &name) {
   return toolstack_.rename(stub, name);
 }
 
+// The guest's network comes first: it waits for that, and destruction may take its time.
 Result<> StubDomains::settle(xen::DomId stub, const plan::Description &description) {
+  const auto others = TRY(others_of(description.guest, stub));
+  auto settled =
+      NextVifs(xenstore_, links_, description.guest).settle(description.nics, stub, others);
   TRY(destroy_all(description.guest, stub));
   TRY(rename(stub, description.name));
-  for (const plan::Nic &nic : description.nics)
-    TRY(settle_tap(xenstore_, description.guest, nic));
-  return {};
+  return settled;
 }
 
 Result<> StubDomains::remove(xen::DomId domid) {
@@ -392,6 +411,8 @@ Result<> StubDomains::destroy_all(xen::DomId guest, std::optional<xen::DomId> bu
       all = std::move(removed); // the others go nevertheless
   }
   TRY(std::move(all));
+  if (!but) // the guest may have been amid an upgrade
+    NextVifs(xenstore_, links_, guest).forget();
   TRY(forget_gone(guest, control_));
   pci::forget_dead_pci(control_, xenstore_); // of one that somebody else has destroyed
   // libxl makes a directory of xen-pciback for the guest as well, to which xen-pciback has to say

@@ -9,12 +9,14 @@
 #include "base/result.hpp"
 #include "plan/description.hpp"
 #include "run/spares.hpp"
+#include "stubdom/vif_link.hpp"
 #include "xen/control.hpp"
 #include "xen/toolstack.hpp"
 #include "xen/xenstore.hpp"
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace linstub::stubdom {
 
@@ -61,6 +63,7 @@ private:
       : toolstack_(std::move(toolstack)), control_(std::move(control)),
         xenstore_(std::move(xenstore)) {}
 
+  base::Result<xen::DomId> make(const plan::Description &description, const std::string &hotplug);
   base::Result<xen::DomId> build(const plan::Description &description, const std::string &name,
                                  const xen::Uuid &uuid, const xen::Xenstore::Nodes &nodes);
   base::Result<xen::DomId> create_new(const plan::Description &description,
@@ -80,10 +83,12 @@ private:
   base::Result<> allow_memory(xen::DomId domid, uint32_t memory, uint32_t screen);
   base::Result<> attach(xen::DomId domid, const plan::Description &description,
                         const std::string &hotplug);
+  base::Result<std::vector<xen::DomId>> others_of(xen::DomId guest, xen::DomId stub);
 
   xen::Toolstack toolstack_;
   xen::Control control_;
   xen::Xenstore xenstore_;
+  KernelVifLinks links_;
 };
 
 } // namespace linstub::stubdom

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The hotplug script that the user's networking has for QEMU's tap, run for the stub domain's vif,
-// which has the tap's name.
+// The hotplug script that the user's networking has for QEMU's tap, run for the vif of a stub
+// domain as libxl runs it for the tap (libxl_linux.c, get_hotplug_env): the script of the guest's
+// own vif, with "add" or "remove" and "type_if=tap".
 #pragma once
 
 #include "base/result.hpp"
@@ -11,21 +12,28 @@
 
 namespace linstub::stubdom {
 
-// As libxl does when a guest starts (libxl_linux.c, get_hotplug_env): the script of the guest's own
-// vif, with "add type_if=tap". An error says what the script has said.
-base::Result<> join_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic);
+constexpr const char *vif_backends = "/local/domain/0/backend/vif";
 
-// The same for the vif of a stub domain that is to replace the one that serves, by the name of
-// next_interface().
-base::Result<> join_next(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic);
+// The interface that a script is run for, and where it finds what is said of it.
+struct Tap {
+  std::string nodes; // below vif_backends. Xen's scripts take it from the interface's name instead:
+                     // "vif<nodes>-emu", with a dot for the slash (vif-common.sh)
+  std::string interface;
+  std::string vif; // the guest's own, if the nodes have no other name of it
+};
 
-// What the vif is called as long as the guest has another stub domain, whose vif has the name that
-// it is to have.
-std::string next_interface(xen::DomId guest, const plan::Nic &nic);
+// The one that the guest's toolstack knows.
+Tap tap_of(xen::DomId guest, const plan::Nic &nic);
 
-// That one is gone: the vif gets the tap's name, and is joined to the guest's network again where
-// the name matters (all but Linux' own bridges, Open vSwitch for one). If there is no such vif, the
-// next stub domain has gone with it: then the guest's switch is told to forget it.
-base::Result<> settle_tap(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic);
+// Whether the guest's vif of that number is this NIC's and has a script for its tap. There is none
+// after `xl network-detach`, by which libxl has the script take the tap off its network, and none
+// if a driver domain has the backend. One that was attached since is another NIC: by its address,
+// or because it is for PV drivers alone.
+base::Result<bool> has_script(xen::Xenstore &xenstore, xen::DomId guest, const plan::Nic &nic);
+
+enum class ScriptCommand { add, remove };
+
+// An error says what the script has said.
+base::Result<> run_script(xen::Xenstore &xenstore, const Tap &tap, ScriptCommand command);
 
 } // namespace linstub::stubdom

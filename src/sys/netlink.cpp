@@ -134,6 +134,19 @@ base::Result<> Route::set_queue(unsigned int link, uint32_t frames) {
       base::doing("let {} frames wait at link {}", frames, link));
 }
 
+base::Result<> Route::set_mtu(unsigned int link, uint32_t bytes) {
+  NetlinkMessage message = change_of(RTM_NEWLINK, link);
+  message.attribute(IFLA_MTU, bytes);
+  return request(message).transform_error(base::doing("set the MTU of link {} to {}", link, bytes));
+}
+
+base::Result<> Route::set_master(unsigned int link, unsigned int master) {
+  NetlinkMessage message = change_of(RTM_NEWLINK, link);
+  message.attribute(IFLA_MASTER, uint32_t{master});
+  return request(message).transform_error(
+      base::doing("make link {} a port of link {}", link, master));
+}
+
 base::Result<> Route::redirect(unsigned int from, unsigned int to) {
   constexpr uint16_t create = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
   constexpr uint16_t first_action = 1;

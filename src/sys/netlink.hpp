@@ -48,6 +48,11 @@ public:
   // How many frames wait at most for whoever takes what the link sends: of a tap, its reader.
   base::Result<> set_queue(unsigned int link, uint32_t frames);
 
+  base::Result<> set_mtu(unsigned int link, uint32_t bytes);
+
+  // Makes the link a port of that one, a bridge for example.
+  base::Result<> set_master(unsigned int link, unsigned int master);
+
   // Every frame that comes in by `from` goes out by `to`, whole and with its checksums, and nothing
   // else in this kernel sees it (tc(8): ingress, matchall, mirred).
   base::Result<> redirect(unsigned int from, unsigned int to);

@@ -15,7 +15,7 @@ base::Result<base::Fd> make_tap(const std::string &name) {
   if (name.size() >= sizeof request.ifr_name)
     return base::fail("the name \"{}\" is too long for a tap", name);
   std::memcpy(request.ifr_name, name.data(), name.size());
-  request.ifr_flags = IFF_TAP | IFF_NO_PI;
+  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   base::Fd fd = TRY(base::open_file("/dev/net/tun", O_RDWR | O_NONBLOCK));
   if (::ioctl(fd.get(), TUNSETIFF, &request) != 0)
     return base::fail_errno(errno, "make the tap {}", name);

@@ -35,6 +35,11 @@
 //                                                  that QEMU can open now, with blanks between, at
 //                                                  most longest_disks bytes. Hostile: compared, no
 //                                                  more
+//   linstub/leaving                    dom0        disks that it is about to take away
+//                                                  (leaving_disks.hpp)
+//   data/linstub/left                  stub        once QEMU runs: which of them may go. Without it
+//                                                  the image is an older one, and cannot be asked.
+//                                                  Hostile: compared, no more
 //   data/linstub/call                  stub        what QEMU needs done to its guest, and may not
 //                                                  do itself (guest_call.hpp). Hostile: checked
 //   linstub/answer                     dom0        to the call of that serial
@@ -76,6 +81,8 @@ constexpr size_t longest_pci = 512;
 constexpr const char *shutdown_node = "control/shutdown";
 constexpr const char *disks_node = "data/linstub/disks";
 constexpr size_t longest_disks = 512;
+constexpr const char *leaving_node = "linstub/leaving";
+constexpr const char *left_node = "data/linstub/left";
 constexpr const char *call_node = "data/linstub/call";
 constexpr const char *answer_node = "linstub/answer";
 constexpr const char *memory_node = "data/linstub/memory";

@@ -142,11 +142,17 @@ base::Result<bool> Control::crash(DomId domid) {
   return shut_down();
 }
 
-base::Result<> Control::reboot(DomId domid) {
+base::Result<> Control::reboot(DomId domid) { return shut_down(domid, SHUTDOWN_reboot, "reboot"); }
+
+base::Result<> Control::power_off(DomId domid) {
+  return shut_down(domid, SHUTDOWN_poweroff, "power off");
+}
+
+base::Result<> Control::shut_down(DomId domid, int reason, const char *what) {
   if (!TRY(runs(domid)))
     return {};
-  if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_reboot) < 0 && errno != ESRCH)
-    return base::fail_errno(errno, "reboot domain {}", domid);
+  if (xc_domain_shutdown(handle_.get(), number(domid), reason) < 0 && errno != ESRCH)
+    return base::fail_errno(errno, "{} domain {}", what, domid);
   return {};
 }
 
@@ -160,6 +166,10 @@ base::Result<> Control::pause_between_requests(DomId domid, base::Deadline deadl
   // Xen lets a suspend wait until each virtual CPU has had its answer (common/domain.c,
   // vcpu_start_shutdown_deferral), but not a pause. So the domain is suspended, and as soon as that
   // is complete the suspend is exchanged for a pause, before a toolstack sees it.
+  // One that a toolstack has suspended must not go on: its kernel has not been told what it missed.
+  const auto before = TRY(info(domid));
+  if (before && before->shutting_down)
+    return base::fail("domain {} has been suspended, or has shut down", domid);
   if (xc_domain_shutdown(handle_.get(), number(domid), SHUTDOWN_suspend) < 0)
     return base::fail_errno(errno, "suspend domain {}", domid);
   bool suspended = false;

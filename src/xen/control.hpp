@@ -71,6 +71,9 @@ public:
   // gone or has shut down already.
   base::Result<> reboot(DomId domid);
 
+  // The same, for on_poweroff.
+  base::Result<> power_off(DomId domid);
+
   // Each pause holds the domain until one unpause more than before has come.
   base::Result<> pause(DomId domid);
 
@@ -123,6 +126,7 @@ private:
     void operator()(xc_interface_core *handle) const;
   };
   explicit Control(xc_interface_core *handle) : handle_(handle) {}
+  base::Result<> shut_down(DomId domid, int reason, const char *what);
 
   std::unique_ptr<xc_interface_core, Close> handle_;
 };

@@ -105,14 +105,19 @@ protected:
   Done done;
   std::vector<disk::Disk> plugged;
   std::string plug_fails; // why, if it does
+  int plug_code = 0;
+  bool leaving = false; // some disk
   std::unique_ptr<base::EventLoop> loop = base::EventLoop::create().value();
   GuestBackends backends{*loop,
                          xenstore,
                          plan,
-                         {.name = [this] { return plan::free_disk_name(plan, {}); },
+                         {.name =
+                              [this](const std::set<std::string> &others) {
+                                return plan::free_disk_name(plan, others);
+                              },
                           .plug = [this](const disk::Disk &disk) -> base::Result<> {
                             if (!plug_fails.empty())
-                              return base::fail("{}", plug_fails);
+                              return std::unexpected(base::Error(plug_fails, plug_code));
                             plugged.push_back(disk);
                             return {};
                           },
@@ -120,7 +125,8 @@ protected:
                               [this](const std::string &vdev, Done then) {
                                 unplugged.push_back(vdev);
                                 done = std::move(then);
-                              }}};
+                              },
+                          .leaving = [this] { return leaving; }}};
 };
 
 } // namespace linstub::broker

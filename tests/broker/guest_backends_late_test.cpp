@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Disks that a running guest gets.
 #include "broker/guest_backends_fixture.hpp"
+#include "fake/turns.hpp"
 
 namespace linstub::broker {
 namespace {
@@ -98,6 +99,96 @@ TEST_F(LateDiskTest, IsRefusedWithAReason) {
   store.write(front + "/state", "1");
   attach();
   EXPECT_EQ(text(node + "/state"), "1") << "each time anew";
+}
+
+// What `xl block-detach` and `xl block-attach` of one image do, one right after the other.
+class SameImageAgain : public LateDiskTest {
+protected:
+  void SetUp() override {
+    LateDiskTest::SetUp();
+    leaving = true;
+    plug_fails = "somebody has it";
+    plug_code = EBUSY;
+    attach();
+  }
+  void serve(base::Milliseconds time) { EXPECT_TRUE(loop->run_until(base::Deadline::after(time))); }
+};
+
+TEST_F(SameImageAgain, IsWaitedForWhileADiskIsOnItsWayOut) {
+  EXPECT_EQ(text(node + "/state"), "1");
+  EXPECT_EQ(text(node + "/hotplug-error"), "none");
+  EXPECT_EQ(text(front + "/state"), "1") << "libxl's stays";
+  EXPECT_FALSE(backends.can_be_replaced());
+  serve(base::Milliseconds(500));
+  EXPECT_EQ(text(node + "/state"), "1");
+  leaving = false;
+  plug_fails.clear();
+  fake::serve_until(*loop, [this] { return !plugged.empty(); });
+  EXPECT_EQ(plugged.front().path, directory / "b");
+  stub_has("xvda xvdb");
+  ASSERT_TRUE(shown_within(base::Milliseconds(5'000)));
+  EXPECT_EQ(text(front + "/backend-id"), "6");
+}
+
+TEST_F(SameImageAgain, IsRefusedIfSomebodyElseHasIt) {
+  leaving = false;
+  fake::serve_until(*loop, [this] { return text(node + "/state") == "6"; });
+  EXPECT_THAT(text(node + "/hotplug-error"), HasSubstr("disk xvdb: somebody has it"));
+  EXPECT_TRUE(backends.can_be_replaced());
+}
+
+TEST_F(SameImageAgain, IsNotWaitedForWhenLibxlHasTakenItAway) {
+  store.remove(node);
+  look();
+  EXPECT_TRUE(backends.can_be_replaced());
+  plug_fails.clear();
+  serve(base::Milliseconds(500));
+  EXPECT_THAT(plugged, IsEmpty());
+}
+
+TEST_F(SameImageAgain, IsNotWaitedForWhenTheStubDomainIsGone) {
+  backends.forget();
+  plug_fails.clear();
+  serve(base::Milliseconds(500));
+  EXPECT_THAT(plugged, IsEmpty());
+}
+
+TEST_F(LateDiskTest, HasAnotherNameInTheStubDomainThanTheOneThatHasJustLeft) {
+  attach();
+  store.remove(node);
+  look();
+  ASSERT_THAT(unplugged, ElementsAre("xvdb"));
+  done({});
+  attach();
+  ASSERT_THAT(plugged, SizeIs(2));
+  EXPECT_EQ(plugged.back().vdev, "xvdc");
+}
+
+// Whether its backend is trusted, as libxl has said it to the guest's driver.
+TEST_F(LateDiskTest, IsShownWithTheWordThatLibxlHasWritten) {
+  struct Case {
+    const char *written;
+    const char *shown;
+  };
+  for (const auto &[written, shown] : {Case{"0", "0"}, Case{"1", "1"}, Case{"yes", "0"},
+                                       Case{"a word that is far too long", "0"}}) {
+    store.write(front + "/trusted", written);
+    attach();
+    stub_has("xvda " + plugged.back().vdev);
+    ASSERT_TRUE(shown_within(base::Milliseconds(5'000)));
+    EXPECT_EQ(text(front + "/trusted"), shown);
+    store.remove(node);
+    store.remove(front);
+    look();
+    done({});
+  }
+}
+
+TEST_F(LateDiskTest, IsShownWithoutAWordThatLibxlHasNotWritten) {
+  attach();
+  stub_has("xvda xvdb");
+  ASSERT_TRUE(shown_within(base::Milliseconds(5'000)));
+  EXPECT_EQ(text(front + "/trusted"), "none");
 }
 
 TEST_F(LateDiskTest, IsRefusedIfADriverKnowsItAlready) {

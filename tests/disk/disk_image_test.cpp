@@ -77,7 +77,7 @@ TEST_F(DiskImage, WhoseHeaderAsksForMoreThanItHadIsRefusedAndStaysAsItIs) {
   for (const uint64_t more : {20 * gibibyte + 1, 21 * gibibyte, 65536 * gibibyte}) {
     header(more);
     EXPECT_THAT(refusal(), AllOf(HasSubstr(path), HasSubstr(size_text(more)), HasSubstr("20 GiB"),
-                                 HasSubstr("setfattr -n user.linstub.size")));
+                                 HasSubstr("linstub disk-size IMAGE SIZE")));
     EXPECT_EQ(length(), before);
     EXPECT_EQ(record(), 20 * gibibyte);
   }
@@ -87,7 +87,17 @@ TEST_F(DiskImage, ThatAnAdministratorHasResizedIsServedWhenTheRecordSaysSo) {
   ASSERT_TRUE(prepare());
   header(40 * gibibyte);
   ASSERT_FALSE(prepare());
-  set_record(40 * gibibyte);
+  const base::Fd image = base::open_file(path, O_RDWR).value();
+  const auto sizes = size_of_image(image);
+  ASSERT_TRUE(sizes);
+  EXPECT_EQ(sizes->asked, 40 * gibibyte);
+  EXPECT_EQ(sizes->recorded, 20 * gibibyte);
+  const auto too_small = allow_size(image, 30 * gibibyte);
+  ASSERT_FALSE(too_small);
+  EXPECT_THAT(too_small.error().message(), AllOf(HasSubstr("40 GiB"), HasSubstr("more than 30 GiB"),
+                                                 HasSubstr("say how large")));
+  EXPECT_EQ(record(), 20 * gibibyte);
+  ASSERT_TRUE(allow_size(image, 40 * gibibyte));
   ASSERT_TRUE(prepare()) << refusal();
   EXPECT_EQ(length(), file_size_for(40 * gibibyte));
 }
@@ -103,7 +113,7 @@ TEST_F(DiskImage, ThatShrinksKeepsItsLengthAndItsRecord) {
 TEST_F(DiskImage, MayNotAskForMoreThanTheHostAllowsWithoutARecord) {
   header(largest + 1);
   EXPECT_THAT(refusal(),
-              AllOf(HasSubstr("largest-disk"), HasSubstr("2 TiB"), HasSubstr("setfattr")));
+              AllOf(HasSubstr("largest-disk"), HasSubstr("2 TiB"), HasSubstr("linstub disk-size")));
   EXPECT_EQ(length(), TestHeader().text().size());
   EXPECT_EQ(record(), 0U);
   set_record(largest + gibibyte);
@@ -120,6 +130,19 @@ TEST_F(DiskImage, ThatIsLongEnoughHasItsSizePutOnRecordToo) {
   ASSERT_TRUE(prepare()) << refusal();
   EXPECT_EQ(length(), 30 * gibibyte);
   EXPECT_EQ(record(), 20 * gibibyte);
+}
+
+// Which keep what is written over.
+TEST_F(DiskImage, WithSnapshotsNeedsRoomForThem) {
+  ASSERT_TRUE(prepare());
+  const std::string text = TestHeader(20 * gibibyte).put<uint32_t>(60, 2).text();
+  base::Fd file = base::open_file(path, O_RDWR).value();
+  ASSERT_EQ(::pwrite(file.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  const uint64_t need = 3 * file_size_for(20 * gibibyte);
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("2 internal snapshots"),
+                               HasSubstr("truncate -s " + std::to_string(need))));
+  ASSERT_EQ(::truncate(path.c_str(), static_cast<off_t>(need)), 0);
+  EXPECT_TRUE(prepare()) << refusal();
 }
 
 TEST_F(DiskImage, IsNeverMadeLongerWhereNothingCanBePutOnRecord) {

@@ -1,37 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include "dm/announcement.hpp"
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
 
 namespace linstub::dm {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::SizeIs;
+const std::array nics{plan::Nic{.index = 0, .interface = {}, .bridge = {}, .mac = {}},
+                      plan::Nic{.index = 2, .interface = {}, .bridge = {}, .mac = {}}};
 
-TEST(Announcement, IsOfTheNicsThatTheFormerQemuHas) {
-  EXPECT_THAT(nics_in("nic0: index=0,type=nic,model=e1000,macaddr=00:16:3e:6c:00:01\r\n"
-                      " \\ net0: index=0,type=tap,ifname=vif1.0-emu,script=no,downscript=no\r\n"
-                      "e1000.1: index=1,type=nic,model=e1000,macaddr=00:16:3e:6c:00:02\r\n"),
-              ElementsAre("nic0", "e1000.1"));
-  EXPECT_THAT(nics_in("net0: index=0,type=tap,ifname=vif1.0-emu,script=no,downscript=no\r\n"),
-              IsEmpty())
-      << "unplugged";
-  EXPECT_EQ(announcement({"nic0", "e1000.1"}),
-            R"({"initial":50,"max":550,"rounds":5,"step":100,"interfaces":["nic0","e1000.1"]})");
+TEST(Announcement, IsOfTheNicsThatNoPvDriverStandsInFor) {
+  EXPECT_EQ(announcement(nics, 0),
+            R"({"initial":50,"max":550,"rounds":5,"step":100,"interfaces":["nic0","nic2"]})");
+  EXPECT_EQ(announcement(nics, 0b001),
+            R"({"initial":50,"max":550,"rounds":5,"step":100,"interfaces":["nic2"]})");
 }
 
-TEST(Announcement, TakesNoNameThatIsNotPlain) {
-  EXPECT_THAT(nics_in(""), IsEmpty());
-  EXPECT_THAT(nics_in("a\"b: index=0,type=nic,x\n\xff: index=0,type=nic,x\n: index=0,type=nic,x\n"
-                      "nic0 index=0,type=nic,x\n" +
-                      std::string(33, 'n') + ": index=0,type=nic,x\n"),
-              IsEmpty());
-  std::string many;
-  for (int i = 0; i < 100; i++)
-    many += "nic: index=0,type=nic,x\n";
-  EXPECT_THAT(nics_in(many), SizeIs(16));
+TEST(Announcement, IsNoneWhereTheGuestHasPvDriversOrNoNics) {
+  EXPECT_EQ(announcement(nics, 0b101), std::nullopt);
+  EXPECT_EQ(announcement({}, 0), std::nullopt);
 }
 
 } // namespace

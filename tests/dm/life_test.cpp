@@ -60,6 +60,14 @@ TEST(Life, DoesNotCrashAGuestWhenAskedToEnd) {
   }
 }
 
+TEST(Life, WhatAGuestHasWrittenIsWrittenBackAlsoWhileItsNextDeviceModelIsMade) {
+  for (Life life : {after({created, qemu_runs, monitor_ready, upgrade_asked}),
+                    after({created, qemu_runs, monitor_ready, upgrade_asked, next_ready})})
+    EXPECT_THAT(
+        step(life, guest_gone).actions,
+        testing::ElementsAre(Action::drop_next, Action::tell_not_upgraded, Action::flush_disks));
+}
+
 TEST(Life, NothingIsWrittenBackForAGuestThatHasNotRun) {
   EXPECT_THAT(step(after({created}), end_asked).actions,
               testing::ElementsAre(Action::remove_stub_domain));

@@ -128,7 +128,7 @@ private:
                 },
             .before_qemu = [this](std::string_view command,
                                   std::string_view) { before_qemu.emplace_back(command); },
-            .may_change = [this]() -> base::Result<> {
+            .may_change = [this](qmp::Leaves) -> base::Result<> {
               return may_change ? base::Result<>() : base::fail("not now");
             },
             .changed =
@@ -137,6 +137,7 @@ private:
                     changed.push_back(command.name);
                 },
             .deleted = [this](const std::string &id) { deleted.push_back(id); },
+            .on_event = [](const qmp::Event &) {},
             .on_ready = [this] { ready++; },
             .on_broken = [this](const std::string &why) { broken.push_back(why); },
             .attach =

@@ -275,9 +275,14 @@ protected:
     return {.execute = [](const qmp::Command &, base::Fd, const Monitor::Answer &) {},
             .before_qemu = [this](std::string_view command,
                                   std::string_view) { before_qemu.emplace_back(command); },
-            .may_change = [] { return base::Result<>(); },
+            .may_change = [](qmp::Leaves) { return base::Result<>(); },
             .changed = [](const qmp::Command &, qmp::Leaves) {},
             .deleted = [](const std::string &) {},
+            .on_event =
+                [this](const qmp::Event &event) {
+                  if (upgrade_told != nullptr)
+                    upgrade_told->qemu_says(event);
+                },
             .on_ready = [this] { qemu_answers = true; },
             .on_broken = [this](const std::string &why) { broken.push_back(why); },
             .attach = [](const std::string &, const auto &done) { done({}); },

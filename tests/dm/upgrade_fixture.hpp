@@ -56,6 +56,7 @@ protected:
     upgrade = std::make_unique<Upgrade>(
         Upgrade::Context{.loop = *loop,
                          .name = plan.name,
+                         .nics = plan.nics,
                          .life = life,
                          .host = *host,
                          .link = link,

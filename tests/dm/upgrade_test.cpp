@@ -58,17 +58,15 @@ TEST_F(UpgradeTest, IsRefusedIfAFileOfADirectBootIsNotThereAnyMore) {
 }
 
 TEST_F(UpgradeTest, PausesTheGuestStopsQemuAndSavesItsState) {
-  stub.answer("human-monitor-command", R"("nic0: index=0,type=nic,model=e1000,macaddr=x\r\n")");
   auto client = begin();
   until([this] { return stub.was_asked("xen-save-devices-state"); });
   const std::string number = base::format("{}", guest);
   EXPECT_THAT(xen.calls,
               ElementsAre("shutdown " + number + " 2", "pause " + number, "resume " + number));
   EXPECT_THAT(store.resumed(), ElementsAre(unsigned{xen::number(guest)}));
-  EXPECT_THAT(stub.asked,
-              ElementsAre(R"(human-monitor-command {"command-line":"info network"})",
-                          "query-status {}", "stop {}", StartsWith("xen-save-devices-state ")));
-  EXPECT_THAT(stub.asked[3], HasSubstr(R"("live":true)")) << "another QEMU goes on";
+  EXPECT_THAT(stub.asked, ElementsAre("query-status {}", "query-name {}", "query-status {}",
+                                      "stop {}", StartsWith("xen-save-devices-state ")));
+  EXPECT_THAT(stub.asked[4], HasSubstr(R"("live":true)")) << "another QEMU goes on";
 
   save_in_stub_domain("state");
   await_phase(Phase::handing);
@@ -124,22 +122,16 @@ TEST_F(UpgradeTest, IsDoneAlsoIfTheFormerStubDomainDoesNotGoAtOnce) {
   until([this] { return std::ranges::count(program.calls(), "settle 8") == 2; });
 }
 
-// One that it has had unplugged the next QEMU has again.
-TEST_F(UpgradeTest, TheNextQemuAnnouncesTheNicsThatTheGuestUses) {
-  stub.answer("human-monitor-command", R"("nic0: index=0,type=nic,model=e1000,macaddr=x\r\n")");
+TEST_F(UpgradeTest, TheNextQemuAnnouncesTheNicsThatNoPvDriverHas) {
+  plan.nics = {{.index = 0, .interface = "vif7.0-emu", .bridge = "br0", .mac = ""},
+               {.index = 1, .interface = "vif7.1-emu", .bridge = "br0", .mac = ""}};
+  store.write(base::format("/local/domain/{}/device/vif/1/state", guest), "4");
   auto client = begin();
   save();
   hand_over(*client);
   until([this] { return next_stub->was_asked("announce-self"); });
-}
-
-TEST_F(UpgradeTest, TheNextQemuAnnouncesNoNicThatTheGuestHasHadUnplugged) {
-  stub.answer("human-monitor-command", R"("net0: index=0,type=tap,x\r\n")");
-  auto client = begin();
-  save();
-  hand_over(*client);
-  settle();
-  EXPECT_FALSE(next_stub->was_asked("announce-self"));
+  EXPECT_THAT(next_stub->asked,
+              Contains(AllOf(HasSubstr("announce-self"), HasSubstr("[\"nic0\"]"))));
 }
 
 // What comes from it then is the next one's.
@@ -163,7 +155,7 @@ TEST_F(UpgradeTest, ANextOneThatCannotBeMadeIsNotNoticedByTheGuest) {
   EXPECT_EQ(client->last().text, "guest sunny was not upgraded: make the next stub domain: no "
                                  "memory; it runs on, with the image that it had");
   EXPECT_THAT(xen.calls, IsEmpty());
-  EXPECT_THAT(stub.asked, IsEmpty());
+  EXPECT_THAT(stub.asked, ElementsAre("query-status {}"));
   EXPECT_EQ(status.image, "/first");
 }
 
@@ -177,7 +169,7 @@ TEST_F(UpgradeTest, ANextOneThatFailsBeforeThePauseIsNotNoticedByTheGuest) {
   xen.domains[8].shutdown = 0;
   store.fire("@releaseDomain");
   until([this] { return std::ranges::contains(program.calls(), "settle 6"); });
-  EXPECT_THAT(stub.asked, IsEmpty());
+  EXPECT_THAT(stub.asked, ElementsAre("query-status {}"));
 }
 
 // The one that there was goes on where it has stopped, and only then the guest.
@@ -235,10 +227,13 @@ TEST_F(UpgradeTest, CrashesAGuestWhoseNextQemuMayHaveGoneOnOrNot) {
 
 TEST_F(UpgradeTest, AQemuThatSaysTooEarlyThatItHasTheStateIsNotTold) {
   auto client = begin();
+  until([this] { return stub.was_asked("xen-save-devices-state"); });
   next_stub->qemu_says(
       R"({"event":"MIGRATION","data":{"status":"completed"},"timestamp":{"seconds":1}})");
-  save();
-  until([this] { return next_stub->has(wire::Service::restore); });
+  settle();
+  EXPECT_THAT(upgrade_events,
+              ElementsAre(Event::upgrade_asked, Event::next_ready, Event::next_has_state));
+  EXPECT_EQ(life.phase, Phase::saving);
   EXPECT_FALSE(next_stub->was_asked("cont"));
 }
 
@@ -280,6 +275,52 @@ TEST_F(UpgradeTest, LetsTheGuestRunOnIfQemuRefusesToStop) {
                               "runs on, with the image that it had");
   EXPECT_THAT(stub.asked, Not(Contains(StartsWith("xen-save-devices-state"))));
   until([this] { return stub.was_asked("cont"); });
+}
+
+// The state does not say that it sleeps.
+TEST_F(UpgradeTest, IsRefusedForAGuestThatSleeps) {
+  stub.answer("query-status", R"({"status":"suspended","running":false})");
+  auto client = ask();
+  until([&] { return client->last().kind == run::ControlReply::Kind::error; });
+  EXPECT_THAT(client->last().text, AllOf(HasSubstr("sleeps"), HasSubstr("trigger sunny s3resume")));
+  EXPECT_THAT(xen.calls, IsEmpty());
+}
+
+TEST_F(UpgradeTest, LetsAGuestSleepThatHasGoneToSleepMeanwhile) {
+  auto client = begin();
+  stub.answer("query-status", R"({"status":"suspended","running":false})");
+  EXPECT_THAT(failure(*client), HasSubstr("sleeps"));
+  EXPECT_FALSE(stub.was_asked("stop"));
+  EXPECT_FALSE(stub.was_asked("cont")) << "it was not stopped";
+}
+
+// Xen has taken what it asked for as the hold's suspend, which is over.
+TEST_F(UpgradeTest, AGuestThatEndsItselfWhileItIsToBeHeldEnds) {
+  for (const auto &[event, how, reason] : {std::tuple("SHUTDOWN", "has powered itself off", "0"),
+                                           {"RESET", "has reset itself", "1"}}) {
+    SCOPED_TRACE(event);
+    xen.domains[xen::number(guest)] = {};
+    xen.calls.clear();
+    upgrade_events.clear();
+    stub.leave("query-name");
+    auto client = begin();
+    until([this] { return stub.was_asked("query-name"); });
+    stub.qemu_says(base::format(
+        R"({{"event":"{}","data":{{"guest":true}},"timestamp":{{"seconds":1}}}})", event));
+    stub.finish("query-name");
+    EXPECT_THAT(failure(*client), HasSubstr(how));
+    EXPECT_THAT(xen.calls, Contains(base::format("shutdown {} {}", guest, reason)));
+    EXPECT_FALSE(stub.was_asked("stop"));
+    EXPECT_FALSE(stub.was_asked("cont")) << "it could not";
+  }
+}
+
+// As `xl suspend` leaves it: who has suspended it resumes it.
+TEST_F(UpgradeTest, AGuestThatAToolstackHasSuspendedMeanwhileStaysSo) {
+  auto client = begin();
+  xen.domains[xen::number(guest)].shutdown = 2;
+  EXPECT_THAT(failure(*client), HasSubstr("has been suspended"));
+  EXPECT_THAT(xen.calls, IsEmpty());
 }
 
 TEST_F(UpgradeTest, LetsTheGuestRunOnIfItsStateCannotBeSaved) {

@@ -3,6 +3,7 @@
 // libxl's arguments.
 #include "base/log.hpp"
 #include "wire/guest_call.hpp"
+#include "wire/leaving_disks.hpp"
 #include "wire/memory.hpp"
 #include "wire/options.hpp"
 #include "xen/domid.hpp"
@@ -43,6 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (const auto call = wire::decode_numbered_call(text); call && wire::encode(*call) != text)
     std::abort();
   if (const auto answer = wire::decode_call_answer(text); answer && wire::encode(*answer) != text)
+    std::abort();
+  if (const auto disks = wire::decode_leaving_disks(text); disks && wire::encode(*disks) != text)
     std::abort();
   return 0;
 }

@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "do not convert, flatten or mount"},
         BadInput{"DiskAsksForMoreThanItHad",
                  write_qcow2("1 << 46", "0", "os.setxattr(p, \"user.linstub.size\", b\"1G\")"),
-                 QCOW2_DISK, "setfattr -n user.linstub.size"},
+                 QCOW2_DISK, "linstub disk-size IMAGE SIZE"},
         BadInput{"DiskAsksForMoreThanTheHostAllows", write_qcow2("1 << 46", "0"), QCOW2_DISK,
                  "largest-disk"},
         BadInput{"BridgeIsMissing", "", "vif = [ \"bridge=nobr0,model=e1000\" ]", "nobr0"},

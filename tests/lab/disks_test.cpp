@@ -58,8 +58,9 @@ TEST_F(Disks, AreLargerWhenTheyWereMadeLarger) {
        "os.pwrite(f, struct.pack(\">Q\", 24 << 20), 24)'");
   auto refused = GuestRun::create(host(), config, ask_limit);
   ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message(), HasSubstr("setfattr -n user.linstub.size"));
-  dom0("setfattr -n user.linstub.size -v 24M /run/lab-t-grown.qcow2");
+  EXPECT_THAT(refused.error().message(), HasSubstr("linstub disk-size IMAGE SIZE"));
+  EXPECT_THAT(dom0("linstub disk-size /run/lab-t-grown.qcow2 24M"),
+              HasSubstr("says 24 MiB; 24 MiB are on record"));
   ASSERT_NO_FATAL_FAILURE(have(24));
   dom0("rm /run/lab-t-grown.*");
 }

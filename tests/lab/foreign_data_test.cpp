@@ -121,7 +121,7 @@ TEST_F(ForeignData, InAQcow2HeaderIsBelievedOnce) {
   EXPECT_THAT(refusal(first + ", " + second), HasSubstr("do not convert"));
   EXPECT_EQ(dom0(look), as_recorded);
   write_header("one", "1 << 46", 0);
-  EXPECT_THAT(refusal(first), HasSubstr("setfattr -n user.linstub.size"));
+  EXPECT_THAT(refusal(first), HasSubstr("linstub disk-size IMAGE SIZE"));
   EXPECT_EQ(dom0(look), as_recorded);
 }
 

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr auto ask_limit = seconds(240);
 constexpr long said_on_one = 25; // frames: five answers to pings, twenty to all
@@ -67,14 +68,16 @@ class Networks : public NetworkScenario, public ::testing::WithParamInterface<De
 class FloodedNetwork : public NetworkScenario {};
 
 // One NIC of each model that the guest has a driver for, and what one says is heard on its own
-// bridge and on no other: also what all are meant to hear.
+// bridge and on no other: also what all are meant to hear. All but one have a name of the guest's
+// own, which they keep.
 TEST_P(Networks, EachNicIsOnItsOwnBridge) {
   ONLY_WHEN_THOROUGH();
   std::string vifs;
   for (const Network &network : networks) {
     adds_bridge(network);
-    vifs += base::format("{}\"bridge={},model={},vifname=v{}\"", vifs.empty() ? "" : ", ",
-                         network.bridge, network.model, network.bridge);
+    vifs += base::format(
+        "{}\"bridge={},model={}{}\"", vifs.empty() ? "" : ", ", network.bridge, network.model,
+        &network == &networks.back() ? "" : base::format(",vifname=v{}", network.bridge));
   }
   GuestRun guest = start({.name = "t-nets",
                           .device_model = GetParam(),
@@ -85,12 +88,20 @@ TEST_P(Networks, EachNicIsOnItsOwnBridge) {
     SCOPED_TRACE(network.model);
     ASSERT_NO_FATAL_FAILURE(
         brings_up(guest, network.driver, base::format("{}.2", network.address)));
-    EXPECT_THAT(dom0(base::format("ls /sys/class/net/{}/brif", network.bridge)),
-                HasSubstr(base::format("v{}", network.bridge)));
   }
+  const std::string ports =
+      dom0("cd /sys/class/net; for b in t-web t-data t-spare; do ls $b/brif; done | xargs");
+  EXPECT_THAT(ports, AllOf(HasSubstr("vt-web-emu"), HasSubstr("vt-data-emu"),
+                           HasSubstr("vif" + dom0("xl domid t-nets") + ".2-emu")));
   if (GetParam() == DeviceModel::linstub) { // the next one's are on the same bridges
-    succeeds("linstub upgrade t-nets", ask_limit);
-    EXPECT_TRUE(holds_within("! xl domid t-nets-dm-next >/dev/null 2>&1", ask_limit));
+    for (int round = 0; round < 2; round++) {
+      succeeds("linstub upgrade t-nets", ask_limit);
+      EXPECT_TRUE(holds_within("! xl domid t-nets-dm-next >/dev/null 2>&1", ask_limit));
+      EXPECT_EQ(
+          dom0("cd /sys/class/net; for b in t-web t-data t-spare; do ls $b/brif; done | xargs"),
+          ports);
+    }
+    EXPECT_EQ(dom0("xenstore-ls /local/domain/0/backend/vif | grep linstub || true"), "");
   }
   for (const Network &network : networks) {
     SCOPED_TRACE(network.model);
@@ -300,6 +311,40 @@ TEST_F(FloodedNetwork, CostsAGuestThatTakesNothingNoStubDomain) {
   dom0("xl destroy t-nets");
 }
 
+// What the guest's PV side was is gone, and libxl has taken the emulated one off its bridge, as
+// under QEMU in dom0: so it stays, and can still be replaced.
+TEST_P(Networks, ANicThatIsDetachedIsOnNoBridgeAfterAnUpgradeEither) {
+  ONLY_WHEN_THOROUGH();
+  if (GetParam() == DeviceModel::dom0)
+    GTEST_SKIP() << "QEMU in dom0 cannot be replaced";
+  const Network &network = networks.at(1);
+  adds_bridge(network);
+  GuestRun guest =
+      start({.name = "t-nets",
+             .direct_boot = true,
+             .extra = {base::format("vif = [ \"bridge={},model=e1000,vifname=vt-data\" ]",
+                                    network.bridge)}});
+  ASSERT_FALSE(HasFailure());
+  const std::string ports = base::format("ls /sys/class/net/{}/brif", network.bridge);
+  const std::string its_vif = "ls /sys/class/net | grep emu";
+  EXPECT_THAT(dom0(ports), HasSubstr("vt-data-emu"));
+  succeeds("xl network-detach t-nets 0", ask_limit);
+  EXPECT_EQ(dom0(ports), "");
+  for (int round = 0; round < 2; round++) {
+    succeeds("linstub upgrade t-nets", ask_limit);
+    EXPECT_TRUE(holds_within("! xl domid t-nets-dm-next >/dev/null 2>&1", ask_limit));
+    EXPECT_EQ(dom0(ports), "");
+    EXPECT_EQ(dom0(its_vif), "vt-data-emu");
+  }
+  // Another one of its number, with another address, and on this bridge.
+  succeeds(base::format("xl network-attach t-nets bridge={} mac=00:16:3e:6c:00:0b", network.bridge),
+           ask_limit);
+  succeeds("linstub upgrade t-nets", ask_limit);
+  EXPECT_TRUE(holds_within("! xl domid t-nets-dm-next >/dev/null 2>&1", ask_limit));
+  EXPECT_THAT(dom0(ports), Not(HasSubstr("emu")));
+  dom0("xl destroy t-nets");
+}
+
 // By Xen's own script: the guest has an address, dom0 a route to it, and there is no bridge.
 TEST_P(Networks, ANicCanBeRouted) {
   ONLY_WHEN_THOROUGH();
@@ -320,8 +365,14 @@ TEST_P(Networks, ANicCanBeRouted) {
   EXPECT_THAT(routes, HasSubstr("10.77.20.2 dev vif"));
   auto route = guest.ask("sh ip route add 10.77.21.1 dev eth0", ask_limit);
   EXPECT_TRUE(route) << why(route);
-  EXPECT_THAT(dom0("ping -q -c 5 -i 0.2 -W 10 10.77.20.2 || true; ip route show"),
-              HasSubstr(" 0% packet loss"));
+  const std::string ping = "ping -q -c 5 -i 0.2 -W 10 10.77.20.2 || true; ip route show";
+  EXPECT_THAT(dom0(ping), HasSubstr(" 0% packet loss"));
+  if (GetParam() == DeviceModel::linstub) { // by the same route, of the next one's vif
+    succeeds("linstub upgrade t-nets", ask_limit);
+    EXPECT_TRUE(holds_within("! xl domid t-nets-dm-next >/dev/null 2>&1", ask_limit));
+    EXPECT_EQ(dom0("ip route show 10.77.20.2"), routes);
+    EXPECT_THAT(dom0(ping), HasSubstr(" 0% packet loss"));
+  }
   dom0("xl destroy t-nets");
   EXPECT_EQ(dom0("ip route show 10.77.20.2"), "");
 }

@@ -114,6 +114,9 @@ TEST_P(XlCommands, WakeAGuestThatSleeps) {
   ASSERT_TRUE(guest.tell("sh echo mem >/sys/power/state"));
   EXPECT_TRUE(
       holds_within("xl qemu-monitor-command t-xl 'info status' | grep -q suspended", ask_limit));
+  if (GetParam() == DeviceModel::linstub) { // the next QEMU would not know that it sleeps
+    EXPECT_THAT(fails("linstub upgrade t-xl", ask_limit), HasSubstr("xl trigger t-xl s3resume"));
+  }
   succeeds("xl trigger t-xl s3resume", command_limit);
   auto awake = guest.wait_for("+ sh 0", ask_limit);
   EXPECT_TRUE(awake) << why(awake);

@@ -82,7 +82,7 @@ TEST(Translate, LeavesNothingOfDom0ForQemu) {
             "-boot order=cd -device e1000,id=nic0,netdev=net0,mac=00:16:3e:01:02:03,romsize=262144 "
             "-netdev type=tap,id=net0,ifname=tap0 -machine xenfv,suppress-vmdesc=on -m 496 "
             "-drive if=ide,index=0,media=disk,format=raw,cache=writeback,file.driver=host_device,"
-            "file.filename=/dev/xvda,aio=threads "
+            "file.filename=/dev/xvda,aio=threads,werror=report "
             "-drive if=none,readonly=on,id=ide-5632 "
             "-device ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0");
 }

@@ -32,7 +32,8 @@ constexpr std::array commands{
               "`PvDrivers.HaveAQcow2DiskAndTheKeyboardFromTheStubDomain`"},
     XlCommand{"network-attach, network-detach, network-list",
               "nothing: what is added to a guest that runs is for PV drivers",
-              "`XlCommands.AttachAndDetachAPvInterface`"},
+              "`XlCommands.AttachAndDetachAPvInterface`, "
+              "`Networks.ANicThatIsDetachedIsOnNoBridgeAfterAnUpgradeEither`"},
     XlCommand{"vcpu-set", "`query-hotpluggable-cpus`, `device_add`",
               "`GuestsHave.AVirtualCpuThatIsPluggedIn`"},
     XlCommand{"pci-attach, pci-detach, pci-list",

@@ -44,7 +44,7 @@ inline constexpr std::array places{
     // What is measured in it.
     Place{"bench", "base lab"},
     // The command for people. It talks to linstub-dm; it includes nothing of it.
-    Place{"cli", "base sys xen wire cache manifest run pci image lab bench"},
+    Place{"cli", "base sys xen wire cache manifest run pci disk image lab bench"},
 };
 
 } // namespace linstub::structure

@@ -23,7 +23,10 @@ protected:
     ASSERT_TRUE(base::replace_file(path, "#!/bin/sh\n" + body, 0755));
     store.write(backend + "/script", path);
   }
-  base::Result<> join() { return join_tap(client, xen::DomId{7}, nic); }
+  base::Result<> join() {
+    return run_script(client, tap_of(xen::DomId{7}, nic), ScriptCommand::add);
+  }
+  bool is_there() { return has_script(client, xen::DomId{7}, nic).value(); }
   // What the script was told: its arguments in one line, then its environment.
   std::vector<std::string> told() {
     std::istringstream in(base::read_file(path + ".told", 65536).value_or(""));
@@ -35,7 +38,8 @@ protected:
 
   fake::Xenstore store;
   xen::Xenstore client = xen::Xenstore::connect().value();
-  const plan::Nic nic{.index = 1, .interface = "vif7.1-emu", .bridge = "br0", .mac = ""};
+  const plan::Nic nic{
+      .index = 1, .interface = "vif7.1-emu", .bridge = "br0", .mac = "02:16:3e:01:02:03"};
   const std::string path = std::string(run::directory()) + "/vif-script";
   const std::string backend = "/local/domain/0/backend/vif/7/1";
   const std::string tell = "echo \"$@\" > $0.told; unset PWD OLDPWD SHLVL _; env >> $0.told\n";
@@ -46,10 +50,11 @@ TEST_F(TapScript, IsToldWhatLibxlTellsForATap) {
   auto joined = join();
   ASSERT_TRUE(joined) << joined.error().message();
   EXPECT_THAT(told(),
-              UnorderedElementsAre("add type_if=tap", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                                   "script=" + path, "XENBUS_TYPE=vif",
-                                   "XENBUS_PATH=backend/vif/7/1", "XENBUS_BASE_PATH=backend",
-                                   "netdev=", "INTERFACE=vif7.1-emu", "vif=vif7.1"));
+              UnorderedElementsAre(
+                  "add type_if=tap",
+                  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                  "script=" + path, "XENBUS_TYPE=vif", "XENBUS_PATH=backend/vif/7/1",
+                  "XENBUS_BASE_PATH=backend", "netdev=", "INTERFACE=vif7.1-emu", "vif=vif7.1"));
 }
 
 TEST_F(TapScript, IsToldTheGuestsOwnNamesOfItsVif) {
@@ -74,17 +79,33 @@ TEST_F(TapScript, IsMissedIfTheGuestsVifHasNone) {
   EXPECT_EQ(joined.error().code(), ENOENT);
 }
 
-// Xen's scripts take the nodes from its name, and rename it if it has a name of its own there.
-TEST_F(TapScript, OfTheNextVifFindsItsBridgeByItsName) {
-  script(tell);
-  store.write(backend + "/bridge", "br7");
-  store.write(backend + "/vifname", "web");
-  EXPECT_EQ(next_interface(xen::DomId{7}, nic), "linstub7.1");
-  const unsigned written = store.count(fake::Request::write);
-  ASSERT_TRUE(join_next(client, xen::DomId{7}, nic));
-  EXPECT_THAT(told(), AllOf(Contains("add type_if=tap"), Contains("INTERFACE=linstub7.1")));
-  EXPECT_EQ(store.count(fake::Request::write) - written, 2) << "the bridge and the script";
-  EXPECT_EQ(store.read("/local/domain/0/backend/vif/linstub7"), std::nullopt) << "it stays behind";
+TEST_F(TapScript, SaysWhatItWasRunFor) {
+  script("exit 1\n");
+  auto left = run_script(client, tap_of(xen::DomId{7}, nic), ScriptCommand::remove);
+  ASSERT_FALSE(left);
+  EXPECT_THAT(left.error().message(), HasSubstr("take vif7.1-emu off the guest's network"));
+}
+
+// What libxl writes of it, for an emulated NIC that the guest has from its start.
+TEST_F(TapScript, IsThatOfTheGuestsOwnVif) {
+  EXPECT_FALSE(is_there()) << "detached, or a driver domain's";
+  store.write(backend + "/script", "/etc/xen/scripts/vif-bridge");
+  EXPECT_TRUE(is_there());
+  store.write(backend + "/type", "vif_ioemu");
+  store.write(backend + "/mac", "00:16:3e:01:02:03");
+  EXPECT_TRUE(is_there());
+}
+
+TEST_F(TapScript, IsNotThatOfAVifThatWasAttachedInItsPlace) {
+  store.write(backend + "/script", "/etc/xen/scripts/vif-bridge");
+  store.write(backend + "/type", "vif_ioemu");
+  for (const char *mac : {"00:16:3e:01:02:04", "nonsense", ""}) {
+    store.write(backend + "/mac", mac);
+    EXPECT_FALSE(is_there()) << mac;
+  }
+  store.write(backend + "/mac", "00:16:3e:01:02:03");
+  store.write(backend + "/type", "vif");
+  EXPECT_FALSE(is_there()) << "for PV drivers alone";
 }
 
 } // namespace

@@ -127,22 +127,17 @@ TEST_F(ControlTest, DoesNotResumeADomainThatHasGoneMeanwhile) {
   EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 2"));
 }
 
-// Of two shutdowns Xen keeps the first one's reason.
-TEST_F(ControlTest, DoesNotUndoAShutdownThatWasNotItsOwn) {
-  xen.domains[5] = {.shutdown = 0};
-  EXPECT_EQ(control.pause_between_requests(guest, soon).error().message(),
-            "domain 5 has shut down");
-  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 2"));
-  EXPECT_EQ(xen.domains[5].shutdown, 0);
-}
-
-// One that waits for its device model is not complete, and is one nevertheless.
-TEST_F(ControlTest, DoesNotUndoAShutdownThatIsHeldUp) {
-  xen.domains[5] = {.shutdown = 0, .looks_until_suspended = 1'000'000'000};
-  EXPECT_EQ(control.pause_between_requests(guest, soon).error().message(),
-            "domain 5 has shut down");
-  EXPECT_THAT(xen.calls, ElementsAre("shutdown 5 2"));
-  EXPECT_EQ(xen.domains[5].shutdown, 0);
+// Whoever has suspended it resumes it, and tells its kernel.
+TEST_F(ControlTest, DoesNotHoldADomainThatHasShutDownOrIsAboutTo) {
+  for (const uint8_t reason : {0, 2}) {
+    xen.domains[5] = {.shutdown = reason};
+    EXPECT_EQ(control.pause_between_requests(guest, soon).error().message(),
+              "domain 5 has been suspended, or has shut down");
+    xen.domains[5] = {.shutdown = reason, .looks_until_suspended = 1'000'000'000};
+    EXPECT_FALSE(control.pause_between_requests(guest, soon)) << "its device model holds it up";
+    EXPECT_THAT(xen.calls, testing::IsEmpty());
+    EXPECT_EQ(xen.domains[5].shutdown, reason);
+  }
 }
 
 TEST_F(ControlTest, ResumesADomainThatItCouldNotPause) {
