@@ -3,6 +3,7 @@
 // what it tells people.
 #include "base/log.hpp"
 #include "broker/broker.hpp"
+#include "broker/stub_watch.hpp"
 #include "run/spares.hpp"
 #include "xen/xenbus.hpp"
 
@@ -114,6 +115,11 @@ Result<uint32_t> Broker::pv_nics() {
 Result<> Broker::nothing_is_lost() {
   if (leaving_disks_ != 0)
     return base::fail("a disk that was detached is on its way out of the stub domain: try again");
+  const auto damaged = stub_ ? TRY(damaged_disk(context_.xenstore, *stub_)) : std::nullopt;
+  if (damaged)
+    return base::fail("disk {} lacks something that the guest has written, which dom0 could not "
+                      "write, and with another device model the guest would write on: shut it down",
+                      *damaged);
   TRY(backends_.can_be_replaced());
   return pci_ ? pci_->can_be_replaced() : Result<>();
 }
@@ -127,8 +133,11 @@ Result<> Broker::next_has_all() {
 }
 
 void Broker::release_guest() {
-  if (std::exchange(held_, false))
-    base::log_failure(context_.control.unpause(guest_));
+  if (!std::exchange(held_, false))
+    return;
+  base::log_failure(context_.control.unpause(guest_));
+  if (changed_.backends)
+    looks_.ask();
 }
 
 void Broker::end_guest(GuestEnd how) {

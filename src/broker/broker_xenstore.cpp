@@ -59,8 +59,11 @@ void Broker::look() {
   if (domains)
     looked = look_at_guest();
   if (looked && name)
-    looked = look_at_name();
-  if (looked && backends)
+    base::log_failure(look_at_name(), base::LogLevel::warning);
+  // What changes while the guest is held, its next stub domain would not know of.
+  if (backends && held_)
+    changed_.backends = true;
+  else if (looked && backends)
     looked = backends_.look();
   if (looked && nodes)
     looked = look_at_device_model_nodes();
@@ -119,7 +122,8 @@ Result<> Broker::look_at_device_model_nodes() {
 // After a migration, or xl rename, the guest has another name, and so have its stub domain and its
 // status: the next guest of the former name must find neither.
 Result<> Broker::look_at_name() {
-  auto name = TRY(context_.xenstore.read_if_there(xen::domain_path(guest_) + "/name", 256));
+  constexpr size_t longest = 4096; // libxl has no limit
+  auto name = TRY(context_.xenstore.read_if_there(xen::domain_path(guest_) + "/name", longest));
   if (!name || name->empty() || *name == context_.plan.name)
     return {};
   base::log_info("the guest is called {} now", *name);

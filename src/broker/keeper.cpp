@@ -22,6 +22,7 @@ constexpr char alive = '.';
 // What the child keeps open, by these numbers.
 constexpr int pipe_fd = STDIN_FILENO;
 constexpr int linstub_dm_fd = STDERR_FILENO + 1;
+constexpr int helper_fd = linstub_dm_fd + 1;
 
 bool is_readable(int fd) {
   pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
@@ -64,7 +65,11 @@ Seen look(const Pulse &pulse) {
   const int high = ::fcntl(linstub_dm, F_DUPFD, linstub_dm_fd + 1);
   ::dup2(pipe, pipe_fd);
   ::dup2(high, linstub_dm_fd);
-  ::syscall(SYS_close_range, linstub_dm_fd + 1, ~0U, 0);
+  // What is there now: a package that is removed, or another version, may take it away.
+  const int program = ::fcntl(::open(helper, O_PATH), F_DUPFD, helper_fd + 1);
+  ::close(helper_fd);
+  ::dup3(program, helper_fd, O_CLOEXEC);
+  ::syscall(SYS_close_range, helper_fd + 1, ~0U, 0);
   Judgement judgement;
   for (;;) {
     judgement = judge(judgement.next, look(pulse), pulse);
@@ -81,6 +86,7 @@ Seen look(const Pulse &pulse) {
     }
     case Duty::rescue:
       ::close(linstub_dm_fd);
+      ::syscall(SYS_execveat, helper_fd, "", argv, environ, AT_EMPTY_PATH);
       ::execv(helper, argv);
       ::_exit(127);
     }

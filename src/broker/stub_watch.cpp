@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "wire/paths.hpp"
 #include "xen/departure.hpp"
+#include "xen/vbd.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -23,12 +24,26 @@ constexpr std::array<std::pair<std::string_view, StubWord>, 5> words{{
     {"failed", StubWord::failed},
 }};
 
+Result<std::string> read_disks(xen::Xenstore &xenstore, xen::DomId stub) {
+  return TRY(xenstore.read_if_there(base::format("{}/{}", xen::domain_path(stub), wire::disks_node),
+                                    wire::longest_disks))
+      .value_or("");
+}
+
 } // namespace
 
 Result<bool> has_disk(xen::Xenstore &xenstore, xen::DomId stub, const std::string &vdev) {
-  const auto disks = TRY(xenstore.read_if_there(
-      base::format("{}/{}", xen::domain_path(stub), wire::disks_node), wire::longest_disks));
-  return disks && base::format(" {} ", *disks).contains(base::format(" {} ", vdev));
+  return base::format(" {} ", TRY(read_disks(xenstore, stub))).contains(base::format(" {} ", vdev));
+}
+
+Result<std::optional<std::string>> damaged_disk(xen::Xenstore &xenstore, xen::DomId stub) {
+  const std::string disks = TRY(read_disks(xenstore, stub));
+  const size_t end = disks.find('!');
+  if (end == std::string::npos)
+    return std::nullopt;
+  const size_t start = disks.rfind(' ', end) + 1; // 0 for the first
+  std::string name = disks.substr(start, end - start);
+  return xen::is_disk_name(name) ? std::optional(std::move(name)) : std::nullopt;
 }
 
 std::array<StubWatch::Watched, 3> StubWatch::watched(xen::DomId stub, xen::DomId guest) {

@@ -19,6 +19,10 @@ namespace linstub::broker {
 // anything.
 base::Result<bool> has_disk(xen::Xenstore &xenstore, xen::DomId stub, const std::string &vdev);
 
+// A disk that lacks something which the guest has written, by what the stub domain says: it takes
+// no more there (stub/disk_errors.hpp).
+base::Result<std::optional<std::string>> damaged_disk(xen::Xenstore &xenstore, xen::DomId stub);
+
 class StubWatch {
 public:
   // The tokens of the watches that follow() sets: the first asks for look(), the second for

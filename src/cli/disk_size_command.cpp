@@ -28,8 +28,10 @@ base::Result<> show_or_set(const std::string &path, const std::string &text) {
   const auto run = [&]() -> base::Result<> {
     const base::Fd image =
         TRY(base::open_file(path, (text.empty() ? O_RDONLY : O_RDWR) | O_NONBLOCK));
-    if (!text.empty())
-      TRY(disk::allow_size(image, TRY(disk::parse_size(text))));
+    if (!text.empty()) {
+      const uint64_t bytes = TRY(disk::parse_size(text));
+      TRY(disk::allow_size(image, bytes));
+    }
     return show(path, image);
   };
   return run().transform_error(base::doing("disk image {}", path));

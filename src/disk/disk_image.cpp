@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "disk/disk_image.hpp"
 
+#include "base/log.hpp"
 #include "disk/disk_size.hpp"
 #include "disk/qcow2.hpp"
 #include "disk/size_record.hpp"
@@ -41,18 +42,17 @@ Result<> check_size(std::optional<uint64_t> recorded, uint64_t asked, uint64_t l
 }
 
 // What is written over something that a snapshot has goes to a new place. For that no room is made:
-// the header says how many there are, and the guest can write it.
-Result<> check_snapshots(uint32_t snapshots, uint64_t length, uint64_t need) {
-  if (snapshots == 0)
-    return {};
+// the header says how many there are, and the guest can write it. Where the room ends the guest has
+// an error of its disk.
+void look_at_snapshots(uint32_t snapshots, uint64_t length, uint64_t need) {
   const uint64_t times = uint64_t{snapshots} + 1;
-  if (need <= length / times)
-    return {};
-  return fail("it has {} internal snapshot{}, and no room for what they keep: the guest's writes "
-              "would fail one day. Delete them (qemu-img snapshot -d), or, if they are yours, make "
-              "the file long enough once, by truncate -s {}",
-              snapshots, snapshots == 1 ? "" : "s",
-              need > most_bytes / times ? most_bytes : need * times);
+  if (snapshots == 0 || need <= length / times)
+    return;
+  base::log_warning("a disk image has {} internal snapshot{}, and may not have room for what they "
+                    "keep, so that the guest's writes fail one day: delete them (qemu-img snapshot "
+                    "-d), or, if they are yours, make the file long enough once, by truncate -s {}",
+                    snapshots, snapshots == 1 ? "" : "s",
+                    need > most_bytes / times ? most_bytes : need * times);
 }
 
 Result<> make_room(const base::Fd &image, uint64_t length, uint64_t largest) {
@@ -60,7 +60,7 @@ Result<> make_room(const base::Fd &image, uint64_t length, uint64_t largest) {
   const auto recorded = TRY(recorded_size(image));
   TRY(check_size(recorded, size, largest));
   const uint64_t need = file_size_for(size);
-  TRY(check_snapshots(snapshots, length, need));
+  look_at_snapshots(snapshots, length, need);
   if (!recorded) {
     auto put = record_size(image, size);
     if (!put && length < need)

@@ -102,7 +102,7 @@ Monitor::Owner DeviceModel::monitors_owner() {
           },
       .may_change = [this](qmp::Leaves leaves) -> Result<> {
         const bool too_late =
-            leaves == qmp::Leaves::moment ? !serves(life_.phase) : is_upgrading(life_);
+            is_upgrading(life_) && (leaves != qmp::Leaves::moment || !serves(life_.phase));
         return too_late ? base::fail("{}", being_replaced) : Result<>();
       },
       .changed = [this](const qmp::Command &command,
@@ -169,6 +169,8 @@ void DeviceModel::happened(Event event, const std::string &why) {
     last_error_ = why;
   }
   Phase before = life_.phase;
+  if (event == Event::upgrade_asked) // if it ends badly, that is not why
+    last_error_.clear();
   Step next = step(life_, event);
   life_ = next.next;
   if (life_.phase != before)

@@ -62,12 +62,13 @@ Step failed(Life life, Event event) {
   case Phase::saving: // each has a deadline of its own
     return event == Event::deadline ? stay(life) : end(life, Outcome::failure);
   case Phase::handing: // its state is with the next one
+  case Phase::committed:
     life.former_lost = life.former_lost || event != Event::deadline;
     return stay(life);
   case Phase::retiring:
   case Phase::flushing:
     return end(life, Outcome::success);
-  default: // committed: the next one counts
+  default:
     return stay(life);
   }
 }

@@ -35,9 +35,6 @@ std::unique_ptr<Conversation> Monitor::conversation() {
                                      [this](const Conversation &from, const qmp::Event &event) {
                                        if (&from == qemu_.get())
                                          return spread(event);
-                                       // Clients have heard that the former one was stopped.
-                                       if (event.name == "RESUME")
-                                         spread(event);
                                        next_.owner.said(event);
                                      },
                                  .on_broken =
@@ -107,8 +104,11 @@ void Monitor::spread(const qmp::Event &event) {
       owner_.give_back(id);
     owner_.deleted(id);
   }
-  if (!qmp::passes(event))
-    return;
+  if (qmp::passes(event))
+    tell_clients(event);
+}
+
+void Monitor::tell_clients(const qmp::Event &event) {
   for (auto &socket : sockets_) {
     if (auto session = socket->session().lock()) {
       session->event(event);

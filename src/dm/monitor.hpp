@@ -77,6 +77,9 @@ public:
   void change_over();
   void part();
 
+  // An event of the next QEMU's that clients are to hear.
+  void tell_clients(const qmp::Event &event);
+
   // Asks the next QEMU.
   base::Result<> ask_next(std::string_view name, std::string_view arguments,
                           qmp::ClientSession::Done done);

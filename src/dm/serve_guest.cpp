@@ -7,6 +7,7 @@
 #include "dm/bounded_log.hpp"
 #include "dm/display_process.hpp"
 #include "dm/model_process.hpp"
+#include "dm/own_scope.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -48,6 +49,7 @@ Result<> serve(base::EventLoop &loop, KeptKeeper &keeper, plan::Plan &plan, mani
     base::log_info("asked to end by signal {}", signal);
     server->end_asked();
   }));
+  const auto leaving = leave_session(loop, *plan.guest);
   Result<> served = loop.run();
   left = {.stub_domain = !server->nothing_left(), .guest = server->handed_over()};
   return served ? server->outcome() : served;

@@ -17,7 +17,7 @@ using base::Result;
 // Nobody but the guest waits for these.
 constexpr Milliseconds save_timeout{20'000};
 constexpr Milliseconds feed_timeout{20'000};
-constexpr Milliseconds start_timeout{20'000};
+constexpr Milliseconds start_timeout{60'000}; // there is no way back
 // Nobody but who has asked waits for this: the guest runs.
 constexpr Milliseconds next_timeout{120'000};
 // libxl makes the next device model meanwhile, whose stub domain waits for the name of this one.
@@ -64,7 +64,9 @@ void Upgrade::next_deadline(Milliseconds time, std::string_view what) {
 }
 
 void Upgrade::create_next() {
-  next_deadline(next_timeout, "was not ready");
+  deadline_ = context_.loop.at(Deadline::after(save_timeout), [this] {
+    owner_.happened(Event::next_failed, "QEMU has not answered to query-status in time");
+  });
   auto asked = context_.monitors.ask("query-status", "{}", [this](const qmp::Reply &reply) {
     if (context_.life.phase != Phase::preparing)
       return;
@@ -78,6 +80,7 @@ void Upgrade::create_next() {
 
 void Upgrade::make_next() {
   tell("making the next stub domain; the guest runs");
+  next_deadline(next_timeout, "was not ready");
   context_.host.create(broker::Which::next, [this](const Result<xen::DomId> &next) {
     if (context_.life.phase != Phase::preparing) // it is dropped already
       return;
@@ -225,7 +228,7 @@ void Upgrade::ask_next(const std::string &name, std::string_view arguments, Even
     owner_.happened(if_refused, base::format("the next QEMU refuses {}: {}", name, reply.error));
   };
   if (auto asked = context_.monitors.ask_next(name, arguments, answered); !asked)
-    owner_.happened(Event::next_failed, asked.error().message());
+    owner_.happened(if_refused, asked.error().message());
 }
 
 void Upgrade::give_state() {
@@ -239,6 +242,9 @@ void Upgrade::give_state() {
 void Upgrade::next_says(const qmp::Event &event) {
   if (event.name == "MIGRATION" && qmp::data_member(event, "status") == "completed")
     owner_.happened(Event::next_has_state, {});
+  // Clients have heard that the former one was stopped.
+  if (event.name == "RESUME" && context_.life.phase == Phase::committed)
+    context_.monitors.tell_clients(event);
 }
 
 // Xen sends it the guest's requests as soon as it does (preload/awaited.cpp).

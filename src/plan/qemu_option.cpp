@@ -3,8 +3,14 @@
 
 #include "base/format.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace linstub::plan {
 namespace {
+
+// Whose drives have one (QEMU's blockdev.c, drive_new()).
+constexpr std::array<std::string_view, 4> with_error_policy{"ide", "scsi", "virtio", "none"};
 
 using Text = std::optional<std::string>; // none for a flag
 
@@ -25,7 +31,8 @@ Text text_of(const Drive &drive) {
     options.set("aio", "threads");
     // Where nothing else is said, an error is the guest's: QEMU would stop for want of room, and
     // with it all of the guest's devices.
-    if (drive.disk->mode == disk::DiskMode::read_write && !options.get("werror"))
+    if (drive.disk->mode == disk::DiskMode::read_write && !options.get("werror") &&
+        std::ranges::contains(with_error_policy, options.get_or("if", "ide")))
       options.set("werror", "report");
   }
   return options.text();

@@ -102,9 +102,9 @@ struct Server {
 constinit Server server; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 void pages_mapped(unsigned long first, unsigned long count, void *where) {
-  const auto frame = [&](unsigned long number) -> const void * {
+  const auto frame = [&](unsigned long number) -> void * {
     return number >= first && number - first < count
-               ? static_cast<const char *>(where) + (number - first) * page_size
+               ? static_cast<char *>(where) + (number - first) * page_size
                : nullptr;
   };
   constexpr unsigned long buffered = XENMEM_resource_ioreq_server_frame_bufioreq;
@@ -128,14 +128,15 @@ void port_bound(xenevtchn_handle *channels, uint32_t remote, int local) {
 // Xen tells all servers that memory has gone, and a QEMU that waits for its state (awaited.cpp) was
 // one of them for a moment: it has mapped none. The virtual CPU waits for the answer.
 void answer_early(xenevtchn_handle *channels, uint32_t remote, int local) {
+  if (!server.pages)
+    return;
   static const auto notify = next<decltype(::xenevtchn_notify)>("xenevtchn_notify");
-  for (size_t vcpu = 0; server.pages && vcpu < IoreqPages::most_vcpus; vcpu++) {
-    if (server.pages->remote_port(vcpu) != remote || !server.pages->is_ready(vcpu) ||
-        !server.pages->says_memory_went(vcpu))
-      continue;
-    server.pages->answer(vcpu);
-    notify(channels, static_cast<evtchn_port_t>(local));
-  }
+  const size_t vcpu = server.pages->vcpu_of(remote);
+  if (vcpu == IoreqPages::most_vcpus || !server.pages->is_ready(vcpu) ||
+      !server.pages->says_memory_went(vcpu))
+    return;
+  server.pages->answer(vcpu);
+  notify(channels, static_cast<evtchn_port_t>(local));
 }
 
 bool is_server(const xenevtchn_handle *channels) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The two pages in which Xen hands a guest's I/O requests to its device model, as their reader sees
 // them (Xen's public/hvm/ioreq.h): a page of requests that a virtual CPU waits for, one for each of
-// them, and a ring of writes that none waits for. Only looked at: it is QEMU that answers them.
+// them, and a ring of writes that none waits for. It is QEMU that answers them, but for one of
+// which there is nothing to do.
 //
 // Nothing in them is trusted: Xen alone writes to them beside QEMU, and what is read is a state and
 // two counters that are compared, no index and no length.
@@ -37,11 +38,17 @@ public:
 
   IoreqPages() = default;
   // `buffered` may be null. Both stay where they are for as long as this lives.
-  IoreqPages(const void *requests, const void *buffered)
-      : requests_(static_cast<const Request *>(requests)),
+  IoreqPages(void *requests, const void *buffered)
+      : requests_(static_cast<Request *>(requests)),
         buffered_(static_cast<const uint32_t *>(buffered)) {}
 
-  [[nodiscard]] uint32_t remote_port(size_t vcpu) const { return requests_[vcpu].port; }
+  // The virtual CPU whose channel has that end in Xen; most_vcpus if none has.
+  [[nodiscard]] size_t vcpu_of(uint32_t remote_port) const {
+    size_t vcpu = 0;
+    while (vcpu < most_vcpus && requests_[vcpu].port != remote_port)
+      vcpu++;
+    return vcpu;
+  }
   [[nodiscard]] bool has_buffered() const { return buffered_ != nullptr; }
 
   // Whether a virtual CPU waits for an answer. What else is in its request may be read after it.
@@ -56,10 +63,7 @@ public:
   }
 
   // Answers a request of which there is nothing to do.
-  void answer(size_t vcpu) const {
-    auto &state = const_cast<Request *>(requests_)[vcpu].state; // NOLINT(*-const-cast)
-    __atomic_store_n(&state, response, __ATOMIC_RELEASE);
-  }
+  void answer(size_t vcpu) { __atomic_store_n(&requests_[vcpu].state, response, __ATOMIC_RELEASE); }
 
   // Whether there are writes in the ring that nobody has read: its two counters stand first.
   [[nodiscard]] bool are_buffered() const {
@@ -68,7 +72,7 @@ public:
   }
 
 private:
-  const Request *requests_ = nullptr;
+  Request *requests_ = nullptr;
   const uint32_t *buffered_ = nullptr;
 };
 

@@ -57,15 +57,13 @@ public:
   // A port of this domain was bound to Xen's port `remote`: a virtual CPU's, or that of the
   // buffered writes.
   void add(uint32_t remote, uint32_t local) {
-    for (size_t vcpu = 0; vcpu < IoreqPages::most_vcpus; vcpu++) {
-      if (pages_.remote_port(vcpu) == remote) {
-        ports_[vcpu] = local;
-        vcpus_ = std::max(vcpus_, vcpu + 1);
-        return;
-      }
-    }
-    if (pages_.has_buffered())
+    const size_t vcpu = pages_.vcpu_of(remote);
+    if (vcpu < IoreqPages::most_vcpus) {
+      ports_[vcpu] = local;
+      vcpus_ = std::max(vcpus_, vcpu + 1);
+    } else if (pages_.has_buffered()) {
       ports_[buffered] = local;
+    }
   }
 
   void remove(uint32_t local) {

@@ -2,6 +2,7 @@
 #include "stub/disk_errors.hpp"
 
 #include "base/fd.hpp"
+#include "base/format.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -31,11 +32,11 @@ std::string_view of_write(std::string_view message) {
                                      : std::string_view();
 }
 
-// "blkfront: xvdb: empty flush disk cache op failed".
+// "blkfront: xvdb: empty flush op failed" (drivers/block/xen-blkfront.c, blkif_interrupt()).
+// Without "empty" the disk does not know flushes.
 std::string_view of_flush(std::string_view message) {
-  return message.contains(" op failed") && message.contains("flush")
-             ? between(message, "blkfront: ", ": ")
-             : std::string_view();
+  return message.contains(": empty flush op failed") ? between(message, "blkfront: ", ": ")
+                                                     : std::string_view();
 }
 
 } // namespace
@@ -59,6 +60,15 @@ base::Result<bool> forbid_writes(const std::string &disk) {
   if (::ioctl(device.get(), BLKROSET, &read_only) != 0)
     return base::fail_errno(errno, "make disk {} read-only", disk);
   return true;
+}
+
+std::string list_of_disks(const std::vector<std::string> &disks,
+                          const std::set<std::string> &lost) {
+  std::vector<std::string> words;
+  words.reserve(disks.size());
+  for (const std::string &disk : disks)
+    words.push_back(lost.contains(disk) ? disk + "!" : disk);
+  return base::join(words, " ");
 }
 
 } // namespace linstub::stub

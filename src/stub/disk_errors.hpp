@@ -11,8 +11,10 @@
 #include "base/result.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace linstub::stub {
 
@@ -23,5 +25,9 @@ std::optional<std::string> disk_that_lost_data(std::string_view message);
 // Every write() to it fails from now on, also by who has it open; reads go on. Until the disk is
 // connected anew. False: that is so already.
 base::Result<bool> forbid_writes(const std::string &disk);
+
+// What dom0 is told of the disks (wire::disks_node): their names, with "!" behind that of one that
+// takes no more. A device model that has it anew would write on to what is left of it.
+std::string list_of_disks(const std::vector<std::string> &disks, const std::set<std::string> &lost);
 
 } // namespace linstub::stub

@@ -3,6 +3,7 @@
 
 #include "stub/arguments.hpp"
 #include "stub/copied_files.hpp"
+#include "stub/disk_errors.hpp"
 #include "stub/panic.hpp"
 #include "sys/mount.hpp"
 #include "sys/uevent.hpp"
@@ -17,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 namespace linstub::stub {
@@ -268,7 +270,10 @@ void Init::look_at_devices() {
 void Init::report_devices() {
   if (state_.phase != Phase::running || settings_.mode != Mode::linstub)
     return;
-  tell_dom0(wire::disks_node, disks_told_, base::join(frontends_->disks(), " "));
+  const std::vector<std::string> &disks = frontends_->disks();
+  std::erase_if(lost_,
+                [&](const std::string &disk) { return !std::ranges::contains(disks, disk); });
+  tell_dom0(wire::disks_node, disks_told_, list_of_disks(disks, lost_));
   base::log_failure(gate_->look(frontends_->disks()));
   report_released();
   if (!pci_->possible())

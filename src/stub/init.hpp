@@ -28,6 +28,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -118,6 +119,7 @@ private:
   std::optional<std::string> released_told_;
   std::optional<std::string> pci_told_; // what dom0 has been told of it
   std::optional<std::string> disks_told_;
+  std::set<std::string> lost_; // disks that take no more
   MemoryUse memory_;
   std::optional<LentMemory> lent_;
   size_t viewers_ = 0;

@@ -24,7 +24,7 @@ constexpr auto memory_interval = base::Milliseconds(30'000);
 void Init::report_memory() {
   see_to_viewers(); // what is not needed any more goes back to Xen
   memory_timer_ = loop_->at(base::Deadline::after(memory_interval), [this] { report_memory(); });
-  const auto now = base::read_file("/proc/meminfo", 8192).and_then(parse_meminfo);
+  const auto now = read_meminfo();
   if (!now)
     return base::log_failure(now, base::LogLevel::warning);
   auto told = memory_.take(*now);
@@ -96,11 +96,14 @@ void Init::on_lost_data(const std::string &disk) {
     return;
   const auto forbidden = forbid_writes(disk);
   base::log_failure(forbidden);
-  if (forbidden.value_or(false))
-    base::log_error("disk {}: dom0 could not write what it had been given (is there room, is the "
-                    "medium well?), and some of it is lost: the guest's writes to this disk fail "
-                    "from now on, until the guest starts anew",
-                    disk);
+  if (!forbidden.value_or(false))
+    return;
+  lost_.insert(disk);
+  base::log_error("disk {}: dom0 could not write what it had been given (is there room, is the "
+                  "medium well?), and some of it is lost: the guest's writes to this disk fail "
+                  "from now on, until it is started anew",
+                  disk);
+  report_devices();
 }
 
 void Init::on_qemu_end(base::ExitStatus status) {

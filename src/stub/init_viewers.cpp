@@ -26,7 +26,7 @@ base::Result<uint64_t> read_number(const char *file) {
 } // namespace
 
 base::Result<Balloon> Init::look_at_balloon() {
-  const wire::Memory memory = TRY(base::read_file("/proc/meminfo", 8192).and_then(parse_meminfo));
+  const wire::Memory memory = TRY(read_meminfo());
   Balloon balloon{.target = TRY(read_number(target_file)),
                   .current = TRY(read_number(current_file)),
                   .available = memory.available};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "stub/memory_use.hpp"
 
+#include "base/fd.hpp"
 #include "base/format.hpp"
 #include "xen/domid.hpp"
 
@@ -36,6 +37,11 @@ base::Result<wire::Memory> parse_meminfo(std::string_view text) {
                       .free = TRY(value_of(text, "MemFree:")),
                       .programs = TRY(value_of(text, "AnonPages:")) + shared,
                       .files = files - std::min(files, shared)};
+}
+
+base::Result<wire::Memory> read_meminfo() {
+  constexpr size_t most = 8192;
+  return base::read_file("/proc/meminfo", most).and_then(parse_meminfo);
 }
 
 std::optional<std::string> MemoryUse::take(wire::Memory now) {

@@ -14,6 +14,7 @@ namespace linstub::stub {
 
 // /proc/meminfo's words, without `least`.
 base::Result<wire::Memory> parse_meminfo(std::string_view text);
+base::Result<wire::Memory> read_meminfo();
 
 class MemoryUse {
 public:

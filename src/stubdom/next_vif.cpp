@@ -110,9 +110,12 @@ Result<> NextVifs::join(std::span<const plan::Nic> nics, xen::DomId next, Others
 }
 
 Result<> NextVifs::settle(std::span<const plan::Nic> nics, xen::DomId stub, Others others) {
-  for (const plan::Nic &nic : nics)
-    TRY(settle_one(nic, stub, others));
-  return {};
+  Result<> all;
+  for (const plan::Nic &nic : nics) {
+    if (auto settled = settle_one(nic, stub, others); !settled && all)
+      all = std::move(settled);
+  }
+  return all;
 }
 
 Result<> NextVifs::join_one(const plan::Nic &nic, xen::DomId next, Others others) {
@@ -122,7 +125,7 @@ Result<> NextVifs::join_one(const plan::Nic &nic, xen::DomId next, Others others
   switch (way_to_join(before)) {
   case Way::bridge:
   case Way::open_vswitch:
-    return run_script(xenstore_, next_tap(std::to_string(nic.index)), ScriptCommand::add);
+    return run(next_tap(std::to_string(nic.index)), ScriptCommand::add);
   case Way::later:
     return {};
   case Way::copied:
@@ -179,7 +182,7 @@ Result<> NextVifs::join_again(const plan::Nic &nic, const Note &note, VifLink li
   TRY(take_name(nic, link, nic.interface, others));
   if (note.name != nic.interface)
     TRY(links_.await_free(note.name));
-  return run_script(xenstore_, tap, ScriptCommand::add);
+  return run(tap, ScriptCommand::add);
 }
 
 Result<> NextVifs::take_name(const plan::Nic &nic, VifLink &link, const std::string &name,
@@ -211,7 +214,11 @@ void NextVifs::move_aside(const plan::Nic &nic, Others others) {
 
 // One that fails leaves less behind than one that is tried for ever.
 void NextVifs::run_remove(const Tap &tap) {
-  base::log_failure(run_script(xenstore_, tap, ScriptCommand::remove), base::LogLevel::warning);
+  base::log_failure(run(tap, ScriptCommand::remove), base::LogLevel::warning);
+}
+
+Result<> NextVifs::run(const Tap &tap, ScriptCommand command) {
+  return run_script(xenstore_, tap, command, deadline_);
 }
 
 void NextVifs::forget() {

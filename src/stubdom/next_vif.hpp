@@ -16,6 +16,7 @@
 // look for what is said of an interface of such a name.
 #pragma once
 
+#include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 #include "stubdom/tap_script.hpp"
@@ -57,11 +58,15 @@ struct Before {
 };
 Way way_to_join(const Before &before);
 
+// For all scripts of all NICs: what else is to be done after them is waited for as well.
+constexpr base::Milliseconds scripts_timeout{25'000};
+
 class NextVifs {
 public:
-  // Both must outlive it.
-  NextVifs(xen::Xenstore &xenstore, VifLinks &links, xen::DomId guest)
-      : xenstore_(xenstore), links_(links), guest_(guest) {}
+  // Both must outlive it. No script goes on after the deadline.
+  NextVifs(xen::Xenstore &xenstore, VifLinks &links, xen::DomId guest,
+           base::Deadline deadline = base::Deadline::after(scripts_timeout))
+      : xenstore_(xenstore), links_(links), guest_(guest), deadline_(deadline) {}
 
   using Others = std::span<const xen::DomId>; // the other stub domains of the guest
 
@@ -69,8 +74,9 @@ public:
   // something to forget.
   base::Result<> join(std::span<const plan::Nic> nics, xen::DomId next, Others others);
 
-  // `stub` is the one that the guest has from now on. After an error it may be tried again, and
-  // goes on where it was. That there is nothing to settle is none.
+  // `stub` is the one that the guest has from now on. One NIC that cannot be settled holds up none
+  // of the others. After an error it may be tried again, and goes on where it was. That there is
+  // nothing to settle is none.
   base::Result<> settle(std::span<const plan::Nic> nics, xen::DomId stub, Others others);
 
   void forget();
@@ -94,6 +100,7 @@ private:
   base::Result<> take_name(const plan::Nic &nic, VifLink &link, const std::string &name,
                            Others others);
   void move_aside(const plan::Nic &nic, Others others);
+  base::Result<> run(const Tap &tap, ScriptCommand command);
   void run_remove(const Tap &tap);
   base::Result<> forget(const std::string &index);
   base::Result<> drop_note(const std::string &index);
@@ -101,6 +108,7 @@ private:
   xen::Xenstore &xenstore_;
   VifLinks &links_;
   xen::DomId guest_;
+  base::Deadline deadline_;
 };
 
 } // namespace linstub::stubdom

@@ -14,7 +14,8 @@ base::Result<std::optional<std::string>> read_node(xen::Xenstore &xenstore,
   return xenstore.read_if_there(base::format("{}/{}/{}", vif_backends, nodes, name));
 }
 
-base::Result<> run(xen::Xenstore &xenstore, const Tap &tap, ScriptCommand command) {
+base::Result<> run(xen::Xenstore &xenstore, const Tap &tap, ScriptCommand command,
+                   base::Deadline deadline) {
   const std::string script =
       TRY(xenstore.read(base::format("{}/{}/script", vif_backends, tap.nodes)));
   const auto gateway = TRY(read_node(xenstore, tap.nodes, "gatewaydev"));
@@ -26,7 +27,8 @@ base::Result<> run(xen::Xenstore &xenstore, const Tap &tap, ScriptCommand comman
           "XENBUS_TYPE=vif", "XENBUS_PATH=backend/vif/" + tap.nodes, "XENBUS_BASE_PATH=backend",
           "netdev=" + gateway.value_or(""), "INTERFACE=" + tap.interface,
           "vif=" + vif.value_or(tap.vif)}};
-  TRY(base::run_checked(std::move(process), base::Deadline::after(script_timeout)));
+  TRY(base::run_checked(std::move(process),
+                        base::Deadline::after(script_timeout).or_earlier(deadline)));
   return {};
 }
 
@@ -47,8 +49,9 @@ base::Result<bool> has_script(xen::Xenstore &xenstore, xen::DomId guest, const p
   return script && type != for_pv_alone && (!mac || plan::frontend_mac(*mac) == nic.mac);
 }
 
-base::Result<> run_script(xen::Xenstore &xenstore, const Tap &tap, ScriptCommand command) {
-  auto done = run(xenstore, tap, command);
+base::Result<> run_script(xen::Xenstore &xenstore, const Tap &tap, ScriptCommand command,
+                          base::Deadline deadline) {
+  auto done = run(xenstore, tap, command, deadline);
   return command == ScriptCommand::add
              ? std::move(done).transform_error(
                    base::doing("join {} to the guest's network", tap.interface))

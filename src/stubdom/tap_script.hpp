@@ -4,6 +4,7 @@
 // own vif, with "add" or "remove" and "type_if=tap".
 #pragma once
 
+#include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 #include "xen/xenstore.hpp"
@@ -33,7 +34,8 @@ base::Result<bool> has_script(xen::Xenstore &xenstore, xen::DomId guest, const p
 
 enum class ScriptCommand { add, remove };
 
-// An error says what the script has said.
-base::Result<> run_script(xen::Xenstore &xenstore, const Tap &tap, ScriptCommand command);
+// For no longer than 20 s. An error says what the script has said.
+base::Result<> run_script(xen::Xenstore &xenstore, const Tap &tap, ScriptCommand command,
+                          base::Deadline deadline);
 
 } // namespace linstub::stubdom

@@ -6,6 +6,8 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
+
 namespace linstub::broker {
 namespace {
 
@@ -51,6 +53,24 @@ protected:
                    .serves_channel = [this] { told.emplace_back("channel"); },
                    .gone = [this](const std::string &why) { told.push_back(why); }}};
 };
+
+TEST_F(StubWatchTest, ADiskThatLacksSomethingIsSaidAndNotForUse) {
+  const std::string node = home + "/data/linstub/disks";
+  for (const auto &[disks, damaged] :
+       std::map<std::string, std::string>{{"xvda xvdb! xvdc", "xvdb"},
+                                          {"xvda!", "xvda"},
+                                          {"xvda xvdb", ""},
+                                          {"", ""},
+                                          {"! !", ""},
+                                          {"xvda /etc/x!", ""},
+                                          {"\x1b[2J!", ""}}) {
+    store.write(node, disks);
+    EXPECT_EQ(damaged_disk(xenstore, xen::DomId{6}).value().value_or(""), damaged) << disks;
+  }
+  store.write(node, "xvda xvdb!");
+  EXPECT_TRUE(has_disk(xenstore, xen::DomId{6}, "xvda").value());
+  EXPECT_FALSE(has_disk(xenstore, xen::DomId{6}, "xvdb").value());
+}
 
 TEST_F(StubWatchTest, TheWordsOfLinstubInitAreToldAsTheyChange) {
   for (const char *word : {"booting", "devices", "devices", "qemu", "running"})

@@ -70,6 +70,33 @@ TEST_F(HostTools, XendomainsSavesAndRestoresGuestsAndLeavesStubDomainsOut) {
   dom0("xl destroy t-tools; rmdir /var/lib/xen/save");
 }
 
+// As systemd-logind makes it: at its end all in it get SIGTERM and SIGHUP.
+TEST_F(HostTools, AGuestOutlivesTheLoginThatItWasStartedFrom) {
+  ONLY_WHEN_THOROUGH();
+  GuestRun guest = start(quick("t-tools"));
+  dom0("xl destroy t-tools");
+  // Of the same configuration, which is there from before.
+  succeeds("systemd-run -q --scope --slice=user.slice --unit=session-77 -p SendSIGHUP=yes "
+           "xl create /run/lab-t-tools.cfg",
+           ask_limit);
+  const std::string of_session =
+      "[ \"$(systemctl show -p ControlGroup --value session-77.scope)\" != '' ] && "
+      "cat /sys/fs/cgroup/user.slice/session-77.scope/cgroup.procs | xargs -r ps -o comm= -p | "
+      "grep -q linstub";
+  EXPECT_TRUE(holds_within("! { " + of_session + "; }", end_limit));
+  EXPECT_THAT(dom0("systemctl list-units --type=scope 'linstub-*' | cat"),
+              HasSubstr("Device model of domain"));
+  dom0("systemctl stop session-77.scope; sleep 2");
+  ASSERT_TRUE(guest.follow());
+  auto answer = guest.ask("hello", ask_limit);
+  EXPECT_TRUE(answer) << why(answer);
+  EXPECT_THAT(dom0("linstub status"), HasSubstr("serving"));
+  dom0("xl destroy t-tools");
+  EXPECT_TRUE(holds_within("! pgrep linstub-dm", end_limit));
+  EXPECT_THAT(dom0("systemctl list-units --type=scope 'linstub-*' | cat"),
+              Not(HasSubstr("Device model of domain")));
+}
+
 TEST_F(HostTools, RebootAllAndShutdownAllReachTheGuestsBehindTheirStubDomains) {
   ONLY_WHEN_THOROUGH();
   // Debian's kernel obeys requests to shut down and to reboot.

@@ -138,7 +138,7 @@ TEST_F(PvDrivers, HaveAnErrorOnTheDiskAloneThatHasNoRoomInDom0) {
              stock));
   const std::string first = hash(guest, "put xvdb 1 first");
   static_cast<void>(guest.ask(
-      "dd if=/dev/zero of=/dev/xvdb bs=64k seek=64 count=128 conv=notrunc,fsync", ask_limit));
+      "sh dd if=/dev/zero of=/dev/xvdb bs=64k seek=64 count=128 conv=notrunc,fsync", ask_limit));
   EXPECT_TRUE(holds_within(
       "grep -q 'disk xvdb: dom0 could not write' /var/log/xen/qemu-dm-t-pv.log", end_limit));
   guest_does(guest, "! dd if=/dev/zero of=/dev/xvdb bs=64k seek=16 count=1 conv=notrunc,fsync");

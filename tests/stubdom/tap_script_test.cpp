@@ -11,6 +11,8 @@
 namespace linstub::stubdom {
 namespace {
 
+const base::Deadline soon = base::Deadline::after(base::Milliseconds(20'000));
+
 using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
@@ -24,7 +26,7 @@ protected:
     store.write(backend + "/script", path);
   }
   base::Result<> join() {
-    return run_script(client, tap_of(xen::DomId{7}, nic), ScriptCommand::add);
+    return run_script(client, tap_of(xen::DomId{7}, nic), ScriptCommand::add, soon);
   }
   bool is_there() { return has_script(client, xen::DomId{7}, nic).value(); }
   // What the script was told: its arguments in one line, then its environment.
@@ -81,7 +83,7 @@ TEST_F(TapScript, IsMissedIfTheGuestsVifHasNone) {
 
 TEST_F(TapScript, SaysWhatItWasRunFor) {
   script("exit 1\n");
-  auto left = run_script(client, tap_of(xen::DomId{7}, nic), ScriptCommand::remove);
+  auto left = run_script(client, tap_of(xen::DomId{7}, nic), ScriptCommand::remove, soon);
   ASSERT_FALSE(left);
   EXPECT_THAT(left.error().message(), HasSubstr("take vif7.1-emu off the guest's network"));
 }
