@@ -2,6 +2,7 @@
 #include "run/status.hpp"
 
 #include "base/fd.hpp"
+#include "base/sha256.hpp"
 #include "run/directory.hpp"
 
 #include <signal.h>
@@ -80,13 +81,19 @@ base::Result<Status> decode_status(std::string_view text) {
   }
 }
 
+// A long name has its digest in place of the end: names of files have 255 bytes, and letters that
+// are not plain take three each.
 std::string status_path(const std::string &guest) {
+  constexpr size_t longest_name = 200;
+  constexpr size_t kept = 100;
   std::string name;
-  for (char c : guest.substr(0, 200)) {
+  for (char c : guest) {
     bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                  c == '-' || c == '_' || (c == '.' && !name.empty());
     name += plain ? std::string(1, c) : base::format("%{:02x}", static_cast<unsigned char>(c));
   }
+  if (name.size() > longest_name)
+    name = base::format("{}-{}", name.substr(0, kept), base::sha256(guest));
   return base::format("{}/{}{}", directory(), name, status_suffix);
 }
 

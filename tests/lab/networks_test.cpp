@@ -101,7 +101,7 @@ TEST_P(Networks, EachNicIsOnItsOwnBridge) {
           dom0("cd /sys/class/net; for b in t-web t-data t-spare; do ls $b/brif; done | xargs"),
           ports);
     }
-    EXPECT_EQ(dom0("xenstore-ls /local/domain/0/backend/vif | grep linstub || true"), "");
+    EXPECT_EQ(dom0("xenstore-list /local/domain/0/backend/vif | grep linstub || true"), "");
   }
   for (const Network &network : networks) {
     SCOPED_TRACE(network.model);

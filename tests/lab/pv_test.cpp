@@ -136,7 +136,7 @@ TEST_F(PvDrivers, HaveAnErrorOnTheDiskAloneThatHasNoRoomInDom0) {
   GuestRun guest = start(
       config(disk("xvda", "a.qcow2") + ", \"format=qcow2,vdev=xvdb,access=rw,target=" + full + "\"",
              stock));
-  const std::string first = hash(guest, "put xvdb 1 first");
+  const std::string first = hash(guest, "raw xvdb 1 first"); // and flushes it
   static_cast<void>(guest.ask(
       "sh dd if=/dev/zero of=/dev/xvdb bs=64k seek=64 count=128 conv=notrunc,fsync", ask_limit));
   EXPECT_TRUE(holds_within(

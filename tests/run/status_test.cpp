@@ -41,6 +41,17 @@ TEST(Status, HasAFileNameThatStaysInItsDirectory) {
   EXPECT_EQ(status_path("../x y"), start + "%2e.%2fx%20y.status");
 }
 
+TEST(Status, HasAFileNameForANameOfAnyLength) {
+  std::string name;
+  for (int i = 0; i < 80; i++)
+    name += "\xe5\xae\xa2";
+  const std::string path = status_path(name);
+  EXPECT_LT(path.size() - std::string(directory()).size(), 240U);
+  EXPECT_NE(path, status_path(name + "x")) << "though they begin alike";
+  EXPECT_EQ(status_path(std::string(200, 'a')),
+            std::string(directory()) + "/" + std::string(200, 'a') + ".status");
+}
+
 Status of(const std::string &guest, uint16_t domid) {
   return {.guest = guest, .domid = xen::DomId{domid}, .phase = "serving"};
 }
