@@ -68,7 +68,7 @@ Broker::Broker(Context context, Listener &listener)
            .plug = [this](const disk::Disk &disk) { return plug_disk(disk); },
            .unplug = [this](const std::string &vdev, const Done &done) { unplug_disk(vdev, done); },
            .leaving = [this] { return leaving_disks_ != 0; }}),
-      released_(context_.loop, context_.xenstore),
+      leaving_(context_.loop, context_.xenstore),
       calls_(context_.xenstore, context_.control, guest_, context_.plan.video_memory),
       looks_(context_.loop, between_looks, [this] { look(); }) {}
 
@@ -206,7 +206,7 @@ void Broker::remove(Done removed) {
   removing_ = true;
   removed_ = std::move(removed);
   forget_stub();
-  released_.drop(); // the disks go with the stub domain
+  leaving_.drop(); // the disks go with the stub domain
   stubdom_.drop_detachments();
   if (creation_) { // it waits for an image, and nothing is made yet
     creation_.reset();
@@ -261,7 +261,7 @@ void Broker::take_over() {
     return listener_.on_stub_failed("there is no next stub domain that could take over");
   const xen::DomId next = *succession_.next();
   pci_.reset();
-  released_.drop();
+  leaving_.drop();
   state_.forget();
   upgrades_->took_over();
   succession_.take_over(watch_, *stub_, describe_settled());

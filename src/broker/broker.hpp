@@ -165,7 +165,7 @@ private:
   HeldImages images_;
   Drives drives_;
   GuestBackends backends_;
-  LeavingDisks released_;
+  LeavingDisks leaving_;
   GuestCalls calls_;
   std::unique_ptr<Upgrades> upgrades_;
   std::unique_ptr<pci::PciDevices> pci_;                  // from the first one on

@@ -23,7 +23,7 @@ void Broker::unplug_disk(const std::string &vdev, const Done &unplugged) {
       images_.let_go(vdev);
     unplugged(gone);
   };
-  released_.await(*stub_, vdev, [this, stub = *stub_, vdev, out](const Result<> &may_go) {
+  leaving_.await(*stub_, vdev, [this, stub = *stub_, vdev, out](const Result<> &may_go) {
     may_go ? stubdom_.detach(stub, vdev, task(out)) : out(may_go);
   });
 }

@@ -51,7 +51,7 @@ void Broker::look() {
       if (stub)
         base::log_failure(calls_.serve(*stub).transform_error(
             base::doing("look at what stub domain {} asks for", *stub)));
-    released_.look();
+    leaving_.look();
     if (auto there = stub_ ? drives_.look() : std::nullopt)
       listener_.on_medium(*there);
   }

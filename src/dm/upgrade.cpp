@@ -64,18 +64,9 @@ void Upgrade::next_deadline(Milliseconds time, std::string_view what) {
 }
 
 void Upgrade::create_next() {
-  deadline_ = context_.loop.at(Deadline::after(save_timeout), [this] {
-    owner_.happened(Event::next_failed, "QEMU has not answered to query-status in time");
-  });
-  auto asked = context_.monitors.ask("query-status", "{}", [this](const qmp::Reply &reply) {
-    if (context_.life.phase != Phase::preparing)
-      return;
-    if (auto good = look_at_status(reply); !good)
-      return owner_.happened(Event::next_failed, good.error().message());
-    make_next();
-  });
-  if (!asked)
-    owner_.happened(Event::next_failed, asked.error().message());
+  ask_in_turn({{.name = "query-status",
+                .answered = [this](const qmp::Reply &reply) { return look_at_status(reply); }}},
+              Event::next_failed, [this] { make_next(); });
 }
 
 void Upgrade::make_next() {
@@ -152,7 +143,7 @@ void Upgrade::hold_and_save() {
     ask_in_turn({{.name = "query-name"},
                  {.name = "query-status",
                   .answered = [this](const qmp::Reply &reply) { return look_at_status(reply); }}},
-                [this] { stop_and_save(); });
+                Event::save_failed, [this] { stop_and_save(); });
   });
 }
 
@@ -160,33 +151,35 @@ void Upgrade::stop_and_save() {
   if (has_ended_itself())
     return;
   stopped_ = true;
-  ask_in_turn({{.name = "stop"}}, [this] { save(); });
+  ask_in_turn({{.name = "stop"}}, Event::save_failed, [this] { save(); });
 }
 
 // Each question when the one before has been answered; a refusal ends the upgrade.
-void Upgrade::ask_in_turn(std::vector<Question> questions, const std::function<void()> &then) {
+void Upgrade::ask_in_turn(std::vector<Question> questions, Event if_not,
+                          const std::function<void()> &then) {
   if (questions.empty())
     return then();
   Question question = std::move(questions.front());
   questions.erase(questions.begin());
-  deadline_ = context_.loop.at(Deadline::after(save_timeout), [this, name = question.name] {
-    owner_.happened(Event::save_failed, base::format("QEMU has not answered to {} in time", name));
+  deadline_ = context_.loop.at(Deadline::after(save_timeout), [this, if_not, name = question.name] {
+    owner_.happened(if_not, base::format("QEMU has not answered to {} in time", name));
   });
   auto sent = context_.monitors.ask(
-      question.name, question.arguments,
-      [this, question, questions, then](const qmp::Reply &reply) {
-        deadline_.reset();
-        if (context_.life.phase != Phase::saving)
+      question.name, "{}",
+      [this, question, questions, if_not, then,
+       asked_in = context_.life.phase](const qmp::Reply &reply) {
+        if (context_.life.phase != asked_in)
           return;
+        deadline_.reset();
         if (reply.failed())
-          return owner_.happened(Event::save_failed,
+          return owner_.happened(if_not,
                                  base::format("QEMU refuses {}: {}", question.name, reply.error));
         if (auto good = question.answered(reply); !good)
-          return owner_.happened(Event::save_failed, good.error().message());
-        ask_in_turn(questions, then);
+          return owner_.happened(if_not, good.error().message());
+        ask_in_turn(questions, if_not, then);
       });
   if (!sent)
-    owner_.happened(Event::save_failed, sent.error().message());
+    owner_.happened(if_not, sent.error().message());
 }
 
 // What was on its way to QEMU when the upgrade was asked for is done now.

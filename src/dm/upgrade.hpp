@@ -104,12 +104,12 @@ private:
   void next_deadline(base::Milliseconds time, std::string_view what);
   struct Question {
     std::string name;
-    std::string arguments = "{}";
     std::function<base::Result<>(const qmp::Reply &)> answered = [](const qmp::Reply &) {
       return base::Result<>();
     };
   };
-  void ask_in_turn(std::vector<Question> questions, const std::function<void()> &then);
+  void ask_in_turn(std::vector<Question> questions, Event if_not,
+                   const std::function<void()> &then);
   void save();
   void ask_next(const std::string &name, std::string_view arguments, Event if_refused,
                 const std::function<void()> &then);

@@ -15,7 +15,7 @@
 //                                                  write it, as none that is said to be dom0's
 //   linstub/log-level                  dom0        error, warning, info or debug
 //   linstub/screen                     dom0        MiB of the largest screen that viewers can see;
-//                                                  none if there are no viewers (memory.hpp)
+//                                                  0 if there are no viewers (memory.hpp)
 //   linstub/restore                    dom0        MiB of its memory that are for a state, and go
 //                                                  back when QEMU has it
 //   linstub/files/<n>/device           dom0        vdev name (xvdX) of a disk that holds a file
@@ -33,8 +33,9 @@
 //                                                  longest_pci bytes. Hostile: compared, no more
 //   data/linstub/disks                 stub        once QEMU runs: the names (xvdX) of the disks
 //                                                  that QEMU can open now, with blanks between, at
-//                                                  most longest_disks bytes. Hostile: compared, no
-//                                                  more
+//                                                  most longest_disks bytes; "!" behind one that
+//                                                  has lost something and takes no more
+//                                                  (disk_errors.hpp). Hostile: compared, no more
 //   linstub/leaving                    dom0        disks that it is about to take away
 //                                                  (leaving_disks.hpp)
 //   data/linstub/left                  stub        once QEMU runs: which of them may go. Without it

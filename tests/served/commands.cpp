@@ -33,7 +33,7 @@ constexpr std::array commands{
     XlCommand{"network-attach, network-detach, network-list",
               "nothing: what is added to a guest that runs is for PV drivers",
               "`XlCommands.AttachAndDetachAPvInterface`, "
-              "`Networks.ANicThatIsDetachedIsOnNoBridgeAfterAnUpgradeEither`"},
+              "`UpgradedNetwork.ANicThatIsDetachedIsOnNoBridgeAfterAnUpgradeEither`"},
     XlCommand{"vcpu-set", "`query-hotpluggable-cpus`, `device_add`",
               "`GuestsHave.AVirtualCpuThatIsPluggedIn`"},
     XlCommand{"pci-attach, pci-detach, pci-list",
